@@ -1,0 +1,28 @@
+import type { Result } from "../../core/result.ts";
+import type {
+  Appended,
+  Inbox,
+  NewInboxItem,
+  Settlement,
+} from "../../persistence/ports/inbox.ts";
+import type { Ref } from "../kernel/actor.ts";
+
+/**
+ * What anyone may send to the inbox clerk: the one actor through which every inbox goes to the
+ * store, so that what many users ask for at once becomes few store operations.
+ */
+export type InboxMessage =
+  /** Record items durably, then hand them to the users that are here. */
+  | {
+      readonly type: "append";
+      readonly items: readonly NewInboxItem[];
+      readonly replyTo?: Ref<Result<readonly Appended[]>> | undefined;
+    }
+  | {
+      readonly type: "read";
+      readonly user: string;
+      readonly replyTo: Ref<{ readonly type: "inbox-read"; readonly inbox: Inbox | undefined }>;
+    }
+  | { readonly type: "settle"; readonly settlements: readonly Settlement[] }
+  /** Answered once everything settled before it is durable. */
+  | { readonly type: "flush"; readonly replyTo: Ref<Result<number>> };

@@ -1,0 +1,93 @@
+/** One member of an audience, with the variables that a template may use. */
+export interface Recipient {
+  readonly member: string;
+  readonly vars?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A frozen list of recipients, partitioned by hash and cut into pages.
+ *
+ * Nobody changes it once it is `ready`; `hash` covers every recipient in page order.
+ */
+export interface Audience {
+  readonly id: string;
+  readonly name: string;
+  readonly state: "importing" | "ready" | "failed";
+  /** Why it failed; empty otherwise. */
+  readonly failure: string;
+  readonly createdAt: number;
+  /** Recipients after duplicates were dropped. */
+  readonly size: number;
+  readonly pages: number;
+  /** Recipients per page, but for the last page of a partition. */
+  readonly pageSize: number;
+  readonly partitions: number;
+  /** Lines read, including those with errors; the header is not counted. */
+  readonly lines: number;
+  readonly duplicates: number;
+  readonly invalid: number;
+  /** SHA-256 in hex; empty until ready. */
+  readonly hash: string;
+}
+
+/** A line that was left out, and why. Line 1 is the first line of the file. */
+export interface LineError {
+  readonly line: number;
+  readonly field: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** Which page: its number within its partition. The id is deterministic: `audience/partition/k`. */
+export interface PageId {
+  readonly partition: number;
+  readonly k: number;
+}
+
+export interface Page extends PageId {
+  readonly recipients: readonly Recipient[];
+}
+
+/** A group of recipients of one partition, in arrival order, before pages are cut. */
+export interface SpillChunk {
+  readonly partition: number;
+  readonly recipients: readonly Recipient[];
+}
+
+/** A slice of a list: at most `limit` rows after the cursor. */
+export interface PageRequest {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  /** Give it as `after` for the next page; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Audiences, their pages, and the heap of recipients from which pages are cut. */
+export interface AudienceStore {
+  /** @throws RuntimeError `store.conflict` when the id is taken. */
+  create(audience: Audience): Promise<void>;
+  read(id: string): Promise<Audience | undefined>;
+  /** Newest first. */
+  list(request: PageRequest): Promise<PageOf<Audience>>;
+  /** Replaces the record (not the pages). @throws RuntimeError `audience.unknown`. */
+  update(audience: Audience): Promise<void>;
+  /** Adds to the heap. Durable when it resolves. */
+  spill(id: string, chunks: readonly SpillChunk[]): Promise<void>;
+  /** Everything spilled for one partition, in arrival order. */
+  readSpill(id: string, partition: number): Promise<readonly Recipient[]>;
+  /**
+   * Writes all pages of a partition and removes its heap, in one step. Repeating it with the
+   * same pages changes nothing.
+   */
+  seal(id: string, partition: number, pages: readonly Page[]): Promise<void>;
+  page(id: string, page: PageId): Promise<Page | undefined>;
+  /** Keeps at most the first 1 000 errors of an audience; more are only counted. */
+  addErrors(id: string, errors: readonly LineError[]): Promise<void>;
+  errors(id: string, request: PageRequest): Promise<PageOf<LineError>>;
+  /** Marks what a dead node left `importing` as `failed`, drops its heap; returns how many. */
+  failInterrupted(why: string): Promise<number>;
+}

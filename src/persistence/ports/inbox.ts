@@ -1,0 +1,73 @@
+import type { Ledger, Outcome } from "../../core/ledger.ts";
+
+/** A message for a user that has been accepted and not yet settled. */
+export interface InboxItem {
+  readonly user: string;
+  /** Position in the user's sequence: 1, 2, 3 ... never used twice. */
+  readonly offset: number;
+  /** Identity chosen by the sender; a second append with it is not a second message. */
+  readonly id: string;
+  /** Whose ledger it counts in: `campaign:<id>:<epoch>` or `push`. */
+  readonly ledger: string;
+  readonly topic: string;
+  /** The payload as JSON text. */
+  readonly payload: string;
+  /** Whether it stays until a device confirms it; otherwise writing it to a device settles it. */
+  readonly ack: boolean;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export type NewInboxItem = Omit<InboxItem, "offset">;
+
+/** What became of one appended item. */
+export interface Appended {
+  readonly offset: number;
+  /** False when an item with this id was there before (also when it has been settled since). */
+  readonly fresh: boolean;
+}
+
+/** One user's inbox as a session needs it. */
+export interface Inbox {
+  readonly user: string;
+  /** The highest offset given out so far; 0 when none was. */
+  readonly head: number;
+  /**
+   * The highest offset of an item that was let go without any device's confirmation: shed, or
+   * settled by a write without `ack`. A device that has seen less may have missed something.
+   */
+  readonly forgotten: number;
+  /** Unsettled and unexpired, by offset. */
+  readonly items: readonly InboxItem[];
+}
+
+export interface Settlement {
+  readonly user: string;
+  readonly offset: number;
+  readonly outcome: Outcome;
+}
+
+/**
+ * What waits for users, bounded and with expiry, and the ledger of it.
+ *
+ * A settled item is kept as a bare id for a while, so that a repeated append is recognised.
+ */
+export interface InboxStore {
+  /**
+   * Gives each item its offset and keeps it; all or none. Counts `accepted`. A user over
+   * `perUserMax` unsettled items loses the oldest, counted as `shed`. Durable when it resolves.
+   */
+  append(items: readonly NewInboxItem[]): Promise<readonly Appended[]>;
+  /** The inboxes of these users, in the same order; an empty one for who has none. */
+  read(users: readonly string[], now: number): Promise<readonly Inbox[]>;
+  /** Settles what is still unsettled; returns how many were. All in one step. */
+  settle(settlements: readonly Settlement[], at: number): Promise<number>;
+  /** Settles at most `limit` items whose time has passed as `expired`; returns how many. */
+  expire(now: number, limit: number): Promise<number>;
+  /** Forgets at most `limit` ids settled before `before`; returns how many. */
+  purge(before: number, limit: number): Promise<number>;
+  /** `pending` is counted from the items themselves, the rest from where they ended. */
+  ledger(name: string): Promise<Ledger>;
+  /** The sum over all ledgers. */
+  ledgerOfAll(): Promise<Ledger>;
+}

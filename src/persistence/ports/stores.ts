@@ -1,0 +1,20 @@
+import type { AudienceStore } from "./audience.ts";
+import type { AuditStore } from "./audit.ts";
+import type { CampaignStore } from "./campaign.ts";
+import type { CredentialStore } from "./credentials.ts";
+import type { InboxStore } from "./inbox.ts";
+import type { RequestStore } from "./requests.ts";
+
+/** Everything a node remembers, one port per domain, opened and closed together. */
+export interface Stores {
+  readonly audiences: AudienceStore;
+  readonly campaigns: CampaignStore;
+  readonly inbox: InboxStore;
+  readonly credentials: CredentialStore;
+  readonly audit: AuditStore;
+  readonly requests: RequestStore;
+  /** How many operations each port has been asked for since the start, by `port.method`. */
+  operations(): Readonly<Record<string, number>>;
+  /** Ends what is under way, then releases the data. */
+  close(): Promise<void>;
+}
