@@ -1,0 +1,141 @@
+import { createReadStream, statSync } from "node:fs";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { ERRORS, type ErrorCode, type Problem, RuntimeError } from "../core/errors.ts";
+
+/** Where a node is and what lets us in. */
+export interface ApiOptions {
+  readonly url: string;
+  /** Undefined when none was found; the node then refuses what needs one. */
+  readonly token: string | undefined;
+}
+
+interface ErrorBody {
+  readonly error?: {
+    readonly code?: string;
+    readonly message?: string;
+    readonly problems?: readonly Problem[];
+    readonly retryAfterMs?: number;
+  };
+}
+
+/** A running node's admin API, as the commands use it. */
+export class ApiClient {
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#json("GET", path);
+  }
+
+  /** Every POST carries a fresh idempotency key. */
+  post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.#json("POST", path, body);
+  }
+
+  /** Streams a file as a request body; `sent` is told of the bytes on their way so far. */
+  async upload<T>(path: string, file: string, sent: (bytes: number) => void): Promise<T> {
+    const size = statSync(file).size;
+    const headers = { "content-type": "text/csv", "content-length": String(size) };
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const call = httpRequest(
+        new URL(path, this.#options.url),
+        { method: "POST", headers: { ...this.#headers(), ...headers } },
+        resolve,
+      );
+      call.on("error", (cause) => reject(this.#unreachable(cause)));
+      let bytes = 0;
+      const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
+      stream.on("data", (chunk) => {
+        bytes += chunk.length;
+        sent(bytes);
+      });
+      stream.on("error", (cause) => call.destroy(cause));
+      stream.pipe(call);
+    });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Uint8Array);
+    return this.#result(answer.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
+  }
+
+  /** The events of a server-sent stream, until the server ends it. */
+  async *events(path: string): AsyncGenerator<{ event: string; data: string }> {
+    const response = await this.#fetch("GET", path, { accept: "text/event-stream" });
+    if (!response.ok || response.body === null) {
+      this.#result(response.status, await response.text());
+      return;
+    }
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body) {
+      rest += decoder.decode(chunk, { stream: true });
+      const blocks = rest.split("\n\n");
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const field = (name: string) =>
+          block
+            .split("\n")
+            .filter((line) => line.startsWith(`${name}:`))
+            .map((line) => line.slice(name.length + 1).trimStart())
+            .join("\n");
+        const data = field("data");
+        if (data !== "") yield { event: field("event") || "message", data };
+      }
+    }
+  }
+
+  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = text === undefined ? {} : { "content-type": "application/json" };
+    const response = await this.#fetch(method, path, headers, text);
+    return this.#result(response.status, await response.text());
+  }
+
+  async #fetch(method: string, path: string, headers: Record<string, string>, body?: string) {
+    try {
+      return await fetch(new URL(path, this.#options.url), {
+        method,
+        headers: { ...this.#headers(), ...headers },
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (cause) {
+      throw this.#unreachable(cause);
+    }
+  }
+
+  #headers(): Record<string, string> {
+    const { token } = this.#options;
+    return {
+      "idempotency-key": crypto.randomUUID(),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+  }
+
+  #result<T>(status: number, text: string): T {
+    if (status >= 200 && status < 300) return (text === "" ? {} : JSON.parse(text)) as T;
+    throw toError(status, text);
+  }
+
+  #unreachable(cause: unknown): RuntimeError {
+    const { url } = this.#options;
+    const message = `no node answers at ${url}; start one with "herald start", or give --url`;
+    return new RuntimeError("gateway.busy", message, { cause });
+  }
+}
+
+function toError(status: number, text: string): RuntimeError {
+  let body: ErrorBody = {};
+  try {
+    body = JSON.parse(text) as ErrorBody;
+  } catch {
+    return new RuntimeError("internal", `the node answered ${status}: ${text.slice(0, 200)}`);
+  }
+  const { code, message, problems, retryAfterMs } = body.error ?? {};
+  const known = code !== undefined && code in ERRORS ? (code as ErrorCode) : "internal";
+  return new RuntimeError(known, message ?? `the node answered ${status}`, {
+    ...(problems === undefined ? {} : { problems }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
