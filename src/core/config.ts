@@ -174,10 +174,10 @@ function assign(input: Record<string, unknown>, leaf: ConfigLeaf, text: string):
   const [section, name] = leaf.path as [string, string];
   const present = input[section];
   const values = typeof present === "object" && present !== null ? present : {};
-  input[section] = { ...values, [name]: valueOf(leaf, text) };
+  input[section] = { ...values, [name]: parseValue(leaf, text) };
 }
 
-function valueOf(leaf: ConfigLeaf, text: string): unknown {
+function parseValue(leaf: ConfigLeaf, text: string): unknown {
   switch (leaf.type) {
     case "number":
       return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);

@@ -34,9 +34,11 @@ export const ERRORS = {
   "http.idempotency-mismatch": e(false, 422, "Use a new Idempotency-Key for a new request."),
   "http.idempotency-running": e(true, 409, "The first request with this key is still running."),
   "http.invalid": e(false, 400, "Correct the named fields; see /docs."),
+  "http.media-type": e(false, 415, "Send the content type that the message names."),
   "http.method-not-allowed": e(false, 405, "Use one of the methods in the Allow header."),
   "http.not-found": e(false, 404, "Check the path against /docs."),
-  "internal": e(true, 500, "Report it with the request id; the log has the cause."),
+  "http.timeout": e(true, 408, "Send the whole request faster, or in smaller parts."),
+  internal: e(true, 500, "Report it with the request id; the log has the cause."),
   "mailbox.full": e(true, 503, "The receiver is behind; wait and send less."),
   "node.draining": e(true, 503, "The node is stopping; connect to another or wait."),
   "protocol.invalid": e(false, 400, "Correct the frame; see docs/protocol.md."),
@@ -47,9 +49,11 @@ export const ERRORS = {
   "push.unknown": e(false, 404, "Check the id; settled pushes are forgotten after a while."),
   "session.unknown": e(false, 404, "The session ended; log in without its resume token."),
   "store.conflict": e(true, 409, "Read again and decide anew."),
+  "store.cursor": e(false, 400, "Give the cursor of the previous page as it came, or none."),
   "store.fenced": e(false, 409, "Somebody else owns it by now; stop working on it."),
   "store.locked": e(false, 500, "Another node uses this data folder; stop it or use another."),
   "store.unavailable": e(true, 503, "Check the disk and the store, then try again."),
+  "token.unknown": e(false, 404, "List the tokens to see which there are."),
 } as const satisfies Record<string, Advice>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -9,7 +9,9 @@ export function problemsOf(error: z.ZodError, input: unknown): Problem[] {
 /** One line per problem, for messages that people read. */
 export function describeProblems(problems: readonly Problem[]): string {
   return problems
-    .map(({ path, expected, got }) => `${path || "(whole input)"}: expected ${expected}, got ${got}`)
+    .map(
+      ({ path, expected, got }) => `${path || "(whole input)"}: expected ${expected}, got ${got}`,
+    )
     .join("; ");
 }
 

@@ -1,0 +1,204 @@
+import { Command } from "commander";
+import type {
+  Campaign,
+  CampaignCommand,
+  CampaignProgress,
+  CommandAnswer,
+} from "../../actors/master/messages.ts";
+import { type Problem, RuntimeError } from "../../core/errors.ts";
+import type { PageOf } from "../../persistence/ports/audience.ts";
+import { watchCampaign } from "../campaign-watch.ts";
+import { display, duration, fields, parseDuration, print, table } from "../output.ts";
+import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+
+type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
+
+/** `herald campaign`: what an audience is to get, and how its sending goes. */
+export function campaignCommand(): Command {
+  const command = new Command("campaign").description("create, run and watch campaigns");
+  command.addCommand(createCommand());
+  for (const name of ["start", "pause", "resume", "stop"] as const) {
+    command.addCommand(changeCommand(name));
+  }
+  return command.addCommand(showCommand()).addCommand(watchCommand()).addCommand(listCommand());
+}
+
+interface CreateOptions {
+  readonly name: string;
+  readonly audience: string;
+  readonly payload: string;
+  readonly provider?: string;
+  readonly topic?: string;
+  readonly rate?: string;
+  readonly workers?: string;
+  readonly window?: string;
+  readonly inFlight?: string;
+  readonly ttl?: string;
+  readonly guarantee?: string;
+  readonly ack: boolean;
+}
+
+function createCommand(): Command {
+  return talksToNode(new Command("create"))
+    .description("create a campaign; it is sent after 'campaign start'")
+    .requiredOption("--name <name>", "its name")
+    .requiredOption("--audience <id>", "the audience it goes to")
+    .requiredOption("--payload <json>", "what to send; text may hold {{variable|fallback}}")
+    .option("--provider <name>", "session (devices over WebSocket) or null (measuring)")
+    .option("--topic <topic>", "topic of the messages")
+    .option("--rate <n>", "messages per second, 0 for no limit")
+    .option("--workers <n>", "workers that push in parallel")
+    .option("--window <n>", "recipients per journal step")
+    .option("--in-flight <n>", "windows in flight per worker")
+    .option("--ttl <duration>", "how long a message waits for its member: 30s, 24h, 7d")
+    .option("--guarantee <name>", "at-most-once, at-least-once or key")
+    .option("--no-ack", "do not ask devices to confirm")
+    .addHelpText(
+      "after",
+      `
+Example:
+  herald campaign create --name hello --audience aud_Zk3... --rate 500 \\
+    --payload '{"title":"Hello {{name|there}}"}'`,
+    )
+    .action(
+      action(async (command) => {
+        const options = command.opts<CreateOptions>();
+        const campaign = await apiOf(globalOptions(command)).post<Campaign>(
+          "/v1/campaigns",
+          specOf(options),
+        );
+        print(globalOptions(command).json === true, campaign, ({ id, name, state }) =>
+          [
+            fields({ id, name, state }),
+            `Start it: herald campaign start ${id}`,
+            `Watch it: herald campaign watch ${id}`,
+          ].join("\n"),
+        );
+      }),
+    );
+}
+
+function changeCommand(name: CampaignCommand): Command {
+  const does = {
+    start: "start it; from an ended state everybody is reached again",
+    pause: "pause it; windows in flight still go",
+    resume: "go on where it was paused",
+    stop: "stop it for good; only start begins again",
+  };
+  return talksToNode(new Command(name))
+    .description(does[name])
+    .argument("<id>", "the campaign's id")
+    .option("--why <reason>", "kept in the campaign's log")
+    .addHelpText("after", `\nExample:\n  herald campaign ${name} cam_9fQ... --why "approved"`)
+    .action(
+      action(async (command, id: string) => {
+        const { why } = command.opts<{ why?: string }>();
+        const answer = await apiOf(globalOptions(command)).post<CommandAnswer>(
+          `/v1/campaigns/${encodeURIComponent(id)}/${name}`,
+          why === undefined ? {} : { why },
+        );
+        print(globalOptions(command).json === true, answer, ({ before, campaign, changed }) =>
+          changed ? `${before} -> ${campaign.state}` : `${campaign.state} already; nothing changed`,
+        );
+      }),
+    );
+}
+
+function showCommand(): Command {
+  return talksToNode(new Command("show"))
+    .description("show a campaign, its progress and its ledger")
+    .argument("<id>", "the campaign's id")
+    .addHelpText("after", "\nExample:\n  herald campaign show cam_9fQ... --json")
+    .action(
+      action(async (command, id: string) => {
+        const path = `/v1/campaigns/${encodeURIComponent(id)}`;
+        const shown = await apiOf(globalOptions(command)).get<Shown>(path);
+        print(globalOptions(command).json === true, shown, describe);
+      }),
+    );
+}
+
+function watchCommand(): Command {
+  return talksToNode(new Command("watch"))
+    .description("follow a campaign until it ends; with --json one object a line")
+    .argument("<id>", "the campaign's id")
+    .addHelpText("after", "\nExample:\n  herald campaign watch cam_9fQ...")
+    .action(
+      action(async (command, id: string) => {
+        const json = globalOptions(command).json === true;
+        const api = apiOf(globalOptions(command));
+        const last = await watchCampaign(api, id, json ? "lines" : "bar");
+        if (!json && last) process.stdout.write(`${last.state}${last.why && `: ${last.why}`}\n`);
+      }),
+    );
+}
+
+function listCommand(): Command {
+  return talksToNode(new Command("list"))
+    .description("list campaigns, newest first")
+    .option("--state <state>", "only those in this state")
+    .addHelpText("after", "\nExample:\n  herald campaign list --state started")
+    .action(
+      action(async (command) => {
+        const { state } = command.opts<{ state?: string }>();
+        const query = state === undefined ? "" : `?state=${encodeURIComponent(state)}`;
+        const path = `/v1/campaigns${query}`;
+        const page = await apiOf(globalOptions(command)).get<PageOf<Campaign>>(path);
+        print(globalOptions(command).json === true, page, ({ items }) =>
+          table(
+            ["id", "name", "state", "provider", "why"],
+            items.map(({ id, name, state: at, provider, why }) => [id, name, at, provider, why]),
+          ),
+        );
+      }),
+    );
+}
+
+/** Turns the texts of the command line into a spec, naming every option that is not one. */
+function specOf(options: CreateOptions): object {
+  const problems: Problem[] = [];
+  const number = (flag: string, text: string | undefined) => {
+    if (text === undefined) return undefined;
+    if (text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
+    problems.push({ path: flag, expected: "a number", got: text });
+    return undefined;
+  };
+  const spec = {
+    name: options.name,
+    audience: options.audience,
+    payload: json(options.payload, problems),
+    provider: options.provider,
+    topic: options.topic,
+    guarantee: options.guarantee,
+    ack: options.ack,
+    rate: number("--rate", options.rate),
+    workers: number("--workers", options.workers),
+    window: number("--window", options.window),
+    inFlight: number("--in-flight", options.inFlight),
+    ttlMs: options.ttl === undefined ? undefined : parseDuration(options.ttl),
+  };
+  if (problems.length === 0) return spec;
+  throw new RuntimeError("config.invalid", "options that cannot be used", { problems });
+}
+
+function json(text: string, problems: Problem[]): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    problems.push({ path: "--payload", expected: `JSON, as '{"title":"Hello"}'`, got: text });
+    return undefined;
+  }
+}
+
+function describe({ campaign, progress }: Shown): string {
+  const { id, name, state, why, epoch, provider, guarantee } = campaign;
+  const { collected, sent, acked, inInbox, rate, etaMs, ledger, ledgerGap } = progress;
+  const sum = ledgerGap === 0 ? "adds up" : `is off by ${display(ledgerGap)}`;
+  return [
+    fields({ id, name, state, why, epoch, provider, guarantee }),
+    "progress",
+    fields({ collected, sent, acked, "in inbox": inInbox, rate, eta: duration(etaMs) }),
+    `ledger (${sum})`,
+    fields({ ...ledger }),
+  ].join("\n");
+}

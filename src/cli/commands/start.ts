@@ -1,0 +1,91 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { type RunningNode, startNode } from "../../main.ts";
+import { type LoadedConfig, loadConfig, type Overrides } from "../config-file.ts";
+import { print } from "../output.ts";
+import { action, globalOptions, TOKEN_FILE } from "../session.ts";
+
+/** `herald start`: a node in the foreground until Ctrl-C or SIGTERM. */
+export function startCommand(): Command {
+  return new Command("start")
+    .description("start a node: HTTP and WebSocket on 127.0.0.1:9010, data under ./data")
+    .option("--config <file>", "configuration file; herald.yaml when it is there")
+    .option("--port <port>", "listen there instead")
+    .option("--data <folder>", "keep the data there instead")
+    .option("--json", "print where things are as JSON")
+    .addHelpText("after", "\nExample:\n  herald start --config herald.yaml --port 9020")
+    .action(
+      action(async (command) => {
+        const options = command.opts<{ config?: string; port?: string; data?: string }>();
+        const overrides: Overrides = {
+          ...(options.port === undefined ? {} : { HERALD_LISTEN_PORT: options.port }),
+          ...(options.data === undefined ? {} : { HERALD_NODE_DATA_DIR: options.data }),
+        };
+        const loaded = loadConfig(options.config, overrides);
+        const node = await startNode(loaded.config);
+        const tokenFile = keepToken(node, loaded);
+        greet(globalOptions(command).json === true, node, loaded, tokenFile);
+        await untilStopped(node);
+      }),
+    );
+}
+
+/** Leaves the first admin token where the CLI finds it; returns the file when it did. */
+function keepToken(node: RunningNode, { config }: LoadedConfig): string | undefined {
+  if (node.firstAdminToken === undefined) return undefined;
+  const file = join(config.node.dataDir, TOKEN_FILE);
+  writeFileSync(file, `${node.firstAdminToken}\n`, { mode: 0o600 });
+  chmodSync(file, 0o600);
+  return file;
+}
+
+function greet(
+  json: boolean,
+  node: RunningNode,
+  { config, file }: LoadedConfig,
+  tokenFile: string | undefined,
+): void {
+  const data = resolve(config.node.dataDir);
+  const places = {
+    http: node.url,
+    websocket: `${node.url.replace("http", "ws")}/v1/connect`,
+    docs: `${node.url}/docs`,
+    data,
+    config: file ?? "defaults",
+    ...(node.firstAdminToken === undefined ? {} : { adminToken: node.firstAdminToken }),
+  };
+  print(json, places, () =>
+    [
+      `Herald is running. Stop it with Ctrl-C.`,
+      `  HTTP API    ${places.http}   (read it at ${places.docs})`,
+      `  WebSocket   ${places.websocket}`,
+      `  Data        ${data}`,
+      `  Config      ${places.config}`,
+      ...(tokenFile === undefined
+        ? []
+        : [
+            `  Admin token ${node.firstAdminToken}`,
+            `              shown once; kept for this machine's CLI in ${tokenFile}`,
+          ]),
+    ].join("\n"),
+  );
+}
+
+/** Resolves when the node has stopped after a signal; a second signal ends it at once. */
+function untilStopped(node: RunningNode): Promise<void> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const stop = () => {
+      if (stopping) process.exit(130);
+      stopping = true;
+      process.stderr.write("Draining; once more to stop at once.\n");
+      void node.stop().then(resolve, (error: unknown) => {
+        process.stderr.write(`The stop was not clean: ${String(error)}\n`);
+        process.exit(1);
+      });
+    };
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+  });
+}

@@ -1,0 +1,56 @@
+import { Command } from "commander";
+import { parseDuration, print } from "../output.ts";
+import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+
+interface CreateOptions {
+  readonly user?: string;
+  readonly device?: string;
+  readonly role?: string;
+  readonly name?: string;
+  readonly ttl?: string;
+}
+
+/** `herald token`: tokens for devices, and for callers of the admin API. */
+export function tokenCommand(): Command {
+  return new Command("token")
+    .description("create tokens for devices and for callers of the API")
+    .addCommand(createCommand());
+}
+
+function createCommand(): Command {
+  return talksToNode(new Command("create"))
+    .description("create a token: a device's JWT (--user) or an API token (--role)")
+    .option("--user <id>", "the user whose devices may log in with it")
+    .option("--device <id>", "only this device of the user")
+    .option("--role <role>", "admin, operator or viewer: a token for the API")
+    .option("--name <name>", "what the API token is for")
+    .option("--ttl <duration>", "how long it is valid: 30s, 5m, 24h, 7d")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  herald token create --user m-00001 --ttl 24h
+  herald token create --role operator --name "campaign desk"`,
+    )
+    .action(
+      action(async (command) => {
+        const options = globalOptions(command) as CreateOptions;
+        if ((options.user === undefined) === (options.role === undefined)) {
+          command.error("error: give either --user (a device's token) or --role (an API token)");
+        }
+        const body = bodyOf(options);
+        const token = await apiOf(globalOptions(command)).post<{ token: string }>(
+          "/v1/tokens",
+          body,
+        );
+        print(globalOptions(command).json === true, token, () => token.token);
+      }),
+    );
+}
+
+function bodyOf({ user, device, role, name, ttl }: CreateOptions): object {
+  const ttlMs = ttl === undefined ? undefined : parseDuration(ttl);
+  return user === undefined
+    ? { kind: "api", role, name: name ?? "from the command line", ttlMs }
+    : { kind: "device", user, device, ttlMs: ttlMs ?? 86_400_000 };
+}

@@ -1,0 +1,37 @@
+import { Command } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { audienceCommand } from "./commands/audience.ts";
+import { benchCommand } from "./commands/bench.ts";
+import { campaignCommand } from "./commands/campaign.ts";
+import { checkConfigCommand } from "./commands/check-config.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { startCommand } from "./commands/start.ts";
+import { tokenCommand } from "./commands/token.ts";
+
+const program = new Command("herald")
+  .description("One server for products that reach people through their devices and phones.")
+  .version(packageJson.version)
+  .showHelpAfterError("(add --help for usage and an example)")
+  .addHelpText(
+    "after",
+    `
+First steps:
+  herald demo                                a campaign to 10 000 members, in under a minute
+  herald start                               a node on 127.0.0.1:9010, data under ./data
+  herald audience import members.csv         who is to be reached
+  herald campaign create --help              what they are to get`,
+  );
+
+for (const command of [
+  startCommand(),
+  demoCommand(),
+  audienceCommand(),
+  campaignCommand(),
+  tokenCommand(),
+  checkConfigCommand(),
+  benchCommand(),
+]) {
+  program.addCommand(command);
+}
+
+await program.parseAsync();
