@@ -35,6 +35,7 @@ export const SAMPLES: Readonly<Record<string, Samples>> = {
       { "src/persistence/open.ts": 'import { a } from "./sqlite/a.ts";' },
       { "src/node.ts": 'import { a } from "./persistence/sqlite/a.ts";' },
       { "src/cli/a.ts": 'import { a } from "../../test/testkit/a.ts";' },
+      { "src/main.ts": 'import { a } from "../bench/a.ts";' },
       {
         "src/gateways/udp/a.ts":
           'new Worker(new URL("../../persistence/sqlite/a.ts", import.meta.url));',
@@ -52,6 +53,7 @@ export const SAMPLES: Readonly<Record<string, Samples>> = {
       { "src/persistence/sqlite/tables/b.ts": 'import { c } from "../c.ts";' },
       { "src/main.ts": 'import { a } from "./persistence/sqlite/a.ts";' },
       { "src/cli/a.ts": 'import { a } from "../persistence/sqlite/a.ts";' },
+      { "src/cli/a.ts": 'import { a } from "../../bench/a.ts";' },
     ],
   },
   "actors and core import nothing that does input or output": {
