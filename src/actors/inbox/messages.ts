@@ -1,11 +1,18 @@
 import type { Result } from "../../core/result.ts";
-import type {
-  Appended,
-  Inbox,
-  NewInboxItem,
-  Settlement,
-} from "../../persistence/ports/inbox.ts";
-import type { Ref } from "../kernel/actor.ts";
+import type { Appended, Inbox, NewInboxItem, Settlement } from "../../persistence/ports/inbox.ts";
+import type { Kind, Ref } from "../kernel/actor.ts";
+
+/** The clerk is found by this kind and the name `CLERK`. */
+export const clerkKind: Kind<InboxMessage> = { name: "inbox" };
+
+export const CLERK = "clerk";
+
+/** The inbox as the store has it. */
+export interface InboxRead {
+  readonly inbox: Inbox;
+  /** Items with this offset or a higher one were never given to any device. */
+  readonly newFrom: number;
+}
 
 /**
  * What anyone may send to the inbox clerk: the one actor through which every inbox goes to the
@@ -21,8 +28,8 @@ export type InboxMessage =
   | {
       readonly type: "read";
       readonly user: string;
-      readonly replyTo: Ref<{ readonly type: "inbox-read"; readonly inbox: Inbox | undefined }>;
+      readonly replyTo: Ref<Result<InboxRead>>;
     }
   | { readonly type: "settle"; readonly settlements: readonly Settlement[] }
-  /** Answered once everything settled before it is durable. */
+  /** Answered, with how many there were, once everything settled before it is durable. */
   | { readonly type: "flush"; readonly replyTo: Ref<Result<number>> };

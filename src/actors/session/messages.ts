@@ -1,4 +1,20 @@
-import type { Ref } from "../kernel/actor.ts";
+import type { Kind, Ref } from "../kernel/actor.ts";
+import type { InboxView } from "../user/messages.ts";
+
+/** Sessions are found by their id, also by the gateway that continues one. */
+export const sessionKind: Kind<SessionMessage> = { name: "session" };
+
+/**
+ * Starts a session and returns its address; `main.ts` gives this to the gateways.
+ *
+ * The session introduces itself to its user. The gateway sends it `attach` next, and `detach`
+ * when the connection ends for any reason; without an `attach` it ends after the grace period.
+ */
+export type OpenSession = (session: {
+  readonly id: string;
+  readonly user: string;
+  readonly device: string;
+}) => Ref<SessionMessage>;
 
 /** Bytes of a push per encoding, made once by the first connection that needs them. */
 export interface WireCache {
@@ -41,18 +57,33 @@ export type CloseReason =
   | "invalid-frame"
   | "too-large";
 
+/**
+ * A push as it goes to a session and from there, the same object, to the connection.
+ *
+ * `redelivered` is false when it is sent to a session: only the session knows.
+ */
+export interface PushMessage {
+  readonly type: "push";
+  readonly push: Push;
+  /** Whether the device may have received it before. */
+  readonly redelivered: boolean;
+}
+
 /** What anyone may send to a session. */
 export type SessionMessage =
+  | PushMessage
   | { readonly type: "ping"; readonly id: number; readonly data?: unknown }
   | { readonly type: "ack"; readonly offsets: readonly number[]; readonly upTo: number }
-  | { readonly type: "push"; readonly push: Push }
+  /** From the user: the inbox has been read, and what comes later follows as `push`. */
+  | { readonly type: "opened"; readonly inbox: InboxView }
+  /** First connection, or the next one; one that is still there is closed as `replaced`. */
   | {
       readonly type: "attach";
       readonly connection: Ref<ConnectionMessage>;
       /** The highest offset up to which the device has handled everything; -1 if it did not say. */
       readonly offset: number;
     }
-  /** The connection's unsent bytes are back below the low-water mark. */
+  /** The connection's unsent bytes are at or below the low-water mark; answers `when-drained`. */
   | { readonly type: "drained" }
   /** The connection is gone; `final` when the device said good-bye. */
   | {
@@ -60,6 +91,7 @@ export type SessionMessage =
       readonly connection: Ref<ConnectionMessage>;
       readonly final: boolean;
     }
+  /** Closes the connection; the session ends, too, unless the reason invites to reconnect. */
   | { readonly type: "close"; readonly reason: CloseReason };
 
 /** What a session sends to the connection it is attached to. */
@@ -73,6 +105,9 @@ export type ConnectionMessage =
       /** The user's highest offset at this moment. */
       readonly head: number;
     }
-  | { readonly type: "push"; readonly push: Push; readonly redelivered: boolean }
+  /** Always taken: a connection that cannot keep up is closed as `slow` by its gateway. */
+  | PushMessage
+  /** Asks for one `drained`: at once, or as soon as the unsent bytes are low enough. */
+  | { readonly type: "when-drained" }
   | { readonly type: "pong"; readonly id: number; readonly data?: unknown }
   | { readonly type: "close"; readonly reason: CloseReason };

@@ -1,18 +1,29 @@
 import type { Outcome } from "../../core/ledger.ts";
-import type { Inbox, InboxItem } from "../../persistence/ports/inbox.ts";
-import type { Ref } from "../kernel/actor.ts";
+import type { InboxItem } from "../../persistence/ports/inbox.ts";
+import type { Kind, Ref } from "../kernel/actor.ts";
 import type { Push, SessionMessage } from "../session/messages.ts";
+
+/** A user is found by its id, and is here only while it has sessions. */
+export const userKind: Kind<UserMessage> = { name: "user" };
 
 /** What a user actor tells a session of its inbox, once it has been read. */
 export interface InboxView {
+  /** The user's highest offset so far. */
   readonly head: number;
+  /** The highest offset that was let go without any device's confirmation. */
   readonly forgotten: number;
+  /** Items with this offset or a higher one were never given to any device. */
+  readonly newFrom: number;
+  /** What is unsettled, by offset. */
   readonly items: readonly Push[];
 }
 
 /** What anyone may send to a user: the owner of the user's sessions and inbox. */
 export type UserMessage =
-  /** A session of this user begins; a session of the same device is replaced. */
+  /**
+   * A session begins, or wants the inbox (again); answered by `opened`, with every later item
+   * following as `push`. Another session of the same device is closed as `replaced`.
+   */
   | {
       readonly type: "open-session";
       readonly session: Ref<SessionMessage>;
@@ -20,7 +31,7 @@ export type UserMessage =
       readonly device: string;
     }
   | { readonly type: "close-session"; readonly sessionId: string }
-  /** Items that the inbox has recorded for this user, by offset. */
+  /** Items that the inbox has recorded for this user, by offset; none means: look again. */
   | { readonly type: "deliver"; readonly items: readonly InboxItem[] }
   /** A device confirmed these, or they were written to it and want no confirmation. */
   | {
@@ -28,7 +39,7 @@ export type UserMessage =
       readonly offsets: readonly number[];
       readonly outcome: Outcome;
     }
-  /** The inbox as the store has it, or undefined when it could not be read. */
-  | { readonly type: "inbox-read"; readonly inbox: Inbox | undefined }
+  /** Goes to the sessions that are connected, and is not kept. */
   | { readonly type: "volatile"; readonly push: Push }
+  /** Ends the sessions of one device, or all of them. */
   | { readonly type: "kick"; readonly device: string | undefined };
