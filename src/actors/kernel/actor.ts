@@ -116,8 +116,11 @@ export interface ActorType<State, Message> {
   /** The first part of the name in logs and metrics, as `user`. */
   readonly label: string;
   readonly behavior: Behavior<State, Message>;
-  /** Registered under this kind and the instance's name, for `find` and `entity`. */
-  readonly kind?: Kind<Message> | undefined;
+  /**
+   * Registered under this kind and the instance's name, for `find` and `entity`. Typed by the
+   * public messages, of which `Message` may be a superset: the private ones are not for finders.
+   */
+  readonly kind?: Kind<never> | undefined;
   /** Handled first after the start and after every restart. */
   readonly onStart?: Message | undefined;
   /** Called when an instance has ended, for effects that must not wait; may not send. */

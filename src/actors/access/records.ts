@@ -1,0 +1,86 @@
+import { ok, type Result } from "../../core/result.ts";
+import type { Ref } from "../kernel/actor.ts";
+import type { AccessMessage } from "./messages.ts";
+import type { AccessState, Ctx, Desk, Message, Write } from "./state.ts";
+
+const ATTEMPTS_MAX = 10;
+const BACKOFF_MIN_MS = 200;
+const BACKOFF_MAX_MS = 60_000;
+
+/** Writes, and tells who asked how the first attempt went. */
+export function write(
+  state: AccessState,
+  what: Write,
+  replyTo: Ref<Result<true>> | undefined,
+  ctx: Ctx,
+): AccessState {
+  ctx.perform(what.run, (outcome) => ({
+    type: "written",
+    write: what,
+    attempt: 1,
+    replyTo,
+    outcome,
+  }));
+  return state;
+}
+
+/** Sees what became of a write; one that may still succeed is repeated in a while. */
+export function settle(
+  state: AccessState,
+  message: Extract<Message, { type: "written" }>,
+  desk: Desk,
+  ctx: Ctx,
+): AccessState {
+  const { write: what, attempt, outcome } = message;
+  if (outcome.ok) {
+    ctx.reply(message, ok(true as const));
+    return state;
+  }
+  ctx.reply(message, outcome);
+  const { error } = outcome;
+  const isHopeless = !error.retryable || attempt >= ATTEMPTS_MAX;
+  if (isHopeless || state.waiting >= desk.limits.writesMax) {
+    desk.logger.error("a record is lost", { record: what.label, code: error.code, attempt });
+    desk.metrics
+      .counter("herald_access_records_lost_total", "Audit lines and request keys not written.")
+      .add();
+    return state;
+  }
+  const again: Message = { type: "write-again", write: what, attempt: attempt + 1 };
+  ctx.setTimer(`write-${state.nextWrite}`, backoffMs(attempt, ctx), again);
+  return { ...state, waiting: state.waiting + 1, nextWrite: state.nextWrite + 1 };
+}
+
+export function repeat(
+  state: AccessState,
+  { write: what, attempt }: Extract<Message, { type: "write-again" }>,
+  ctx: Ctx,
+): AccessState {
+  ctx.perform(what.run, (outcome) => ({
+    type: "written",
+    write: what,
+    attempt,
+    // Whoever asked was answered after the first attempt.
+    replyTo: undefined,
+    outcome,
+  }));
+  return { ...state, waiting: state.waiting - 1 };
+}
+
+export function listAudit(
+  state: AccessState,
+  request: Extract<AccessMessage, { type: "list-audit" }>,
+  desk: Desk,
+  ctx: Ctx,
+): AccessState {
+  ctx.perform(
+    () => desk.audit.list(request.request),
+    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
+  );
+  return state;
+}
+
+function backoffMs(attempt: number, ctx: Ctx): number {
+  const full = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (attempt - 1));
+  return full * (1 - ctx.random() / 2);
+}
