@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { configLeaves, parseConfig } from "../../src/core/config.ts";
+import { RuntimeError } from "../../src/core/errors.ts";
+
+describe("parseConfig", () => {
+  test("an empty file and environment give the defaults", () => {
+    const config = parseConfig(undefined, {});
+    expect(config.listen).toEqual({ host: "127.0.0.1", port: 9010 });
+    expect(config.node.dataDir).toBe("./data");
+  });
+
+  test("a file sets some values and leaves the others at their defaults", () => {
+    const config = parseConfig({ websocket: { heartbeatMs: 30_000 } }, {});
+    expect(config.websocket.heartbeatMs).toBe(30_000);
+    expect(config.websocket.frameBytesMax).toBe(65_536);
+  });
+
+  test("a variable wins over the file", () => {
+    const config = parseConfig({ listen: { port: 1 } }, { HERALD_LISTEN_PORT: "2" });
+    expect(config.listen.port).toBe(2);
+  });
+
+  test("every value can be set by its variable", () => {
+    const samples = { number: "1", boolean: "false", json: "[]", string: "x" };
+    for (const { variable, type, path } of configLeaves()) {
+      const problems = problemsOf({}, { [variable]: samples[type] });
+      const unknown = problems.filter((problem) => problem.path === variable);
+      expect(unknown, `${variable} for ${path.join(".")}`).toEqual([]);
+    }
+  });
+
+  test("all problems are reported at once, each with its path and source", () => {
+    const problems = problemsOf(
+      { listen: { port: "x", hots: 1 }, nothing: {}, log: { level: "loud" } },
+      { HERALD_LISTEN_PORT: "99999", HERALD_LISTEN_PROT: "1" },
+    );
+    expect(problems.map(({ path }) => path).sort()).toEqual([
+      "HERALD_LISTEN_PROT",
+      "listen.hots",
+      "listen.port (HERALD_LISTEN_PORT)",
+      "log.level",
+      "nothing",
+    ]);
+    expect(problems).toContainEqual({
+      path: "listen.port (HERALD_LISTEN_PORT)",
+      expected: "at most 65535",
+      got: "99999",
+    });
+  });
+
+  test("text where a number belongs is a problem, and so is nothing", () => {
+    for (const text of ["", " ", "12a", "1e400"]) {
+      expect(problemsOf({}, { HERALD_LISTEN_PORT: text }), text).toHaveLength(1);
+    }
+  });
+
+  test("a file that is not sections is a problem of the whole input", () => {
+    for (const document of [[], "text", 7]) {
+      expect(problemsOf(document, {})).toContainEqual({
+        path: "",
+        expected: "sections with values",
+        got: JSON.stringify(document),
+      });
+    }
+  });
+
+  test("a bad secret is never shown", () => {
+    const [problem] = problemsOf({ auth: { secret: "hunter2" } }, {});
+    expect(problem?.got).toBe("a value that is not shown");
+  });
+
+  test("variables that say how to reach a node are not configuration", () => {
+    expect(() => parseConfig({}, { HERALD_URL: "http://127.0.0.1:1" })).not.toThrow();
+  });
+});
+
+function problemsOf(document: unknown, env: Record<string, string>) {
+  try {
+    parseConfig(document, env);
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof RuntimeError && thrown.code === "config.invalid") return thrown.problems;
+    throw thrown;
+  }
+}

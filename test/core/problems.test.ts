@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { describeProblems, describeValue, problemsOf } from "../../src/core/problems.ts";
+
+const schema = z.strictObject({
+  name: z.string().min(1).max(5),
+  rate: z.int().min(0),
+  kind: z.enum(["a", "b"]),
+  tags: z.array(z.string()).max(2),
+});
+
+test("each problem names the field, what was expected and what came", () => {
+  const input = { name: "", rate: -1, kind: "c", tags: [1, "x"], more: true };
+  const result = schema.safeParse(input);
+  expect(result.success).toBe(false);
+  const problems = problemsOf(result.error!, input);
+  expect(problems).toContainEqual({ path: "rate", expected: "at least 0", got: "-1" });
+  expect(problems).toContainEqual({ path: "kind", expected: 'one of "a", "b"', got: '"c"' });
+  expect(problems).toContainEqual({ path: "more", expected: "no such field", got: "true" });
+  expect(problems).toContainEqual({ path: "tags.0", expected: "a string", got: "1" });
+  expect(problems).toContainEqual({
+    path: "name",
+    expected: "a length of at least 1",
+    got: '""',
+  });
+});
+
+test("what is missing is said to be nothing", () => {
+  const result = schema.safeParse({});
+  const problems = problemsOf(result.error!, {});
+  expect(problems.find(({ path }) => path === "name")?.got).toBe("nothing");
+});
+
+test("a large value is cut, and one that is not JSON is still described", () => {
+  expect(describeValue("x".repeat(1000))).toHaveLength(80);
+  const circular: Record<string, unknown> = {};
+  circular["self"] = circular;
+  expect(describeValue(circular)).toBe("[object Object]");
+});
+
+test("a problem of the whole input is described as such", () => {
+  expect(describeProblems([{ path: "", expected: "an object", got: "7" }])).toBe(
+    "(whole input): expected an object, got 7",
+  );
+});
