@@ -66,7 +66,11 @@ export interface PageOf<T> {
   readonly next: string | undefined;
 }
 
-/** Audiences, their pages, and the heap of recipients from which pages are cut. */
+/**
+ * Audiences, their pages, and the heap of recipients from which pages are cut.
+ *
+ * Lists: `store.cursor` when `after` is not a cursor that this list has given.
+ */
 export interface AudienceStore {
   /** @throws RuntimeError `store.conflict` when the id is taken. */
   create(audience: Audience): Promise<void>;
@@ -75,18 +79,25 @@ export interface AudienceStore {
   list(request: PageRequest): Promise<PageOf<Audience>>;
   /** Replaces the record (not the pages). @throws RuntimeError `audience.unknown`. */
   update(audience: Audience): Promise<void>;
-  /** Adds to the heap. Durable when it resolves. */
+  /** Adds to the heap. Durable when it resolves. @throws RuntimeError `audience.unknown`. */
   spill(id: string, chunks: readonly SpillChunk[]): Promise<void>;
   /** Everything spilled for one partition, in arrival order. */
   readSpill(id: string, partition: number): Promise<readonly Recipient[]>;
   /**
-   * Writes all pages of a partition and removes its heap, in one step. Repeating it with the
-   * same pages changes nothing.
+   * Writes all pages of a partition and removes its heap, in one step. A sealed partition keeps
+   * its pages: repeating it changes nothing.
+   *
+   * @throws RuntimeError `audience.unknown`.
    */
   seal(id: string, partition: number, pages: readonly Page[]): Promise<void>;
   page(id: string, page: PageId): Promise<Page | undefined>;
-  /** Keeps at most the first 1 000 errors of an audience; more are only counted. */
+  /**
+   * Keeps at most the first 1 000 errors of an audience; counting them is the importer's part.
+   *
+   * @throws RuntimeError `audience.unknown`.
+   */
   addErrors(id: string, errors: readonly LineError[]): Promise<void>;
+  /** In the order in which they were added. */
   errors(id: string, request: PageRequest): Promise<PageOf<LineError>>;
   /** Marks what a dead node left `importing` as `failed`, drops its heap; returns how many. */
   failInterrupted(why: string): Promise<number>;

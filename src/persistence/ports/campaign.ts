@@ -87,7 +87,7 @@ export interface Advance extends PageKey {
   readonly leaseUntil: number;
 }
 
-/** A run in figures, an aggregate of its page states. */
+/** A run in figures: the audience's pages and their states in one epoch, added up. */
 export interface RunTotals {
   readonly pages: number;
   readonly pagesDone: number;
@@ -101,7 +101,11 @@ export interface RunTotals {
 
 /** Campaigns, the log of their transitions, and the journal of their pages. */
 export interface CampaignStore {
-  /** Writes the campaign in state `ready` with its first log line. */
+  /**
+   * Writes the campaign in state `ready` with its first log line.
+   *
+   * @throws RuntimeError `store.conflict` when the id is taken.
+   */
   create(campaign: Campaign, by: string): Promise<void>;
   read(id: string): Promise<Campaign | undefined>;
   /** Newest first. */
@@ -116,29 +120,42 @@ export interface CampaignStore {
     expected: { readonly state: CampaignState; readonly epoch: number },
     change: Omit<Transition, "from">,
   ): Promise<Campaign>;
+  /** Oldest first. */
   log(id: string, request: PageRequest): Promise<PageOf<Transition>>;
-  /** Pages of the campaign's audience not done in this epoch, in page order, after a cursor. */
+  /**
+   * Pages of the campaign's audience not done in this epoch, in page order, after a cursor.
+   *
+   * @throws RuntimeError `campaign.unknown`.
+   */
   openPages(
     campaign: string,
     epoch: number,
     request: PageRequest,
   ): Promise<PageOf<PageId & { readonly size: number }>>;
   /**
-   * Takes the lease: when the page is not done and nobody's lease is alive, fence + 1.
-   * Returns undefined when it cannot be had.
+   * Takes the lease: when the page is not done and nobody's lease is alive, fence + 1. A lease
+   * is alive while `leaseUntil` is greater than `now`, also for its own owner.
+   *
+   * Returns undefined when it cannot be had, also when there is no such page, or the campaign is
+   * in a later epoch.
    */
   claim(
     page: PageKey,
     lease: { readonly owner: string; readonly now: number; readonly leaseUntil: number },
   ): Promise<PageState | undefined>;
   /**
-   * Moves the cursors, adds the counts and renews the lease. Durable when it resolves.
+   * Moves the cursors, adds the counts and renews the lease; `leaseUntil` 0 gives it up, and so
+   * does the page's last step. Durable when it resolves.
    *
    * @throws RuntimeError `store.fenced` when the fence is not the page's any more, or the
    * cursors would go back or beyond the page.
    */
   advance(step: Advance): Promise<void>;
+  /** @throws RuntimeError `campaign.unknown`. */
   totals(campaign: string, epoch: number): Promise<RunTotals>;
-  /** Ends every lease that is not of this owner: a node's start knows that the others are dead. */
+  /**
+   * Ends every lease that is not of this owner, and returns how many: a node's start knows that
+   * the others are dead.
+   */
   releaseOthers(owner: string): Promise<number>;
 }

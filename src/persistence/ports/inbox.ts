@@ -33,8 +33,9 @@ export interface Inbox {
   /** The highest offset given out so far; 0 when none was. */
   readonly head: number;
   /**
-   * The highest offset of an item that was let go without any device's confirmation: shed, or
-   * settled by a write without `ack`. A device that has seen less may have missed something.
+   * The highest offset of an item that was let go without any device's confirmation: shed,
+   * unknown, or delivered by a write without `ack`. A device that has seen less may have missed
+   * something. Items that expired do not count: they are worth nothing to it.
    */
   readonly forgotten: number;
   /** Unsettled and unexpired, by offset. */
@@ -62,7 +63,7 @@ export interface InboxStore {
   read(users: readonly string[], now: number): Promise<readonly Inbox[]>;
   /** Settles what is still unsettled; returns how many were. All in one step. */
   settle(settlements: readonly Settlement[], at: number): Promise<number>;
-  /** Settles at most `limit` items whose time has passed as `expired`; returns how many. */
+  /** Settles at most `limit` items, the oldest first, whose time has passed as `expired`; returns how many. */
   expire(now: number, limit: number): Promise<number>;
   /** Forgets at most `limit` ids settled before `before`; returns how many. */
   purge(before: number, limit: number): Promise<number>;

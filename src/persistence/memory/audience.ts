@@ -1,0 +1,101 @@
+import { RuntimeError } from "../../core/errors.ts";
+import { pageOf, readCursor } from "../cursor.ts";
+import type { Audience, AudienceStore, LineError, Page, Recipient } from "../ports/audience.ts";
+import type { Synchronous } from "../synchronous.ts";
+import { copyOf, newestFirst } from "./rows.ts";
+
+/** Errors kept per audience. */
+const ERRORS_MAX = 1_000;
+
+interface Entry {
+  audience: Audience;
+  readonly heap: Map<number, Recipient[]>;
+  readonly pages: Map<number, readonly Page[]>;
+  readonly errors: LineError[];
+}
+
+/** Audiences, and the sizes of their pages, which the campaign port needs. */
+export interface MemoryAudiences extends Synchronous<AudienceStore> {
+  /** The pages in page order. */
+  pagesOf(audience: string): readonly Page[];
+}
+
+export function memoryAudiences(): MemoryAudiences {
+  const entries = new Map<string, Entry>();
+  const find = (id: string): Entry => {
+    const entry = entries.get(id);
+    if (entry === undefined) {
+      throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
+    }
+    return entry;
+  };
+
+  return {
+    create(audience) {
+      if (entries.has(audience.id)) {
+        throw new RuntimeError("store.conflict", `audience ${audience.id} exists`);
+      }
+      const maps = { heap: new Map(), pages: new Map(), errors: [] };
+      entries.set(audience.id, { audience: { ...audience }, ...maps });
+    },
+    read(id) {
+      const entry = entries.get(id);
+      return entry && { ...entry.audience };
+    },
+    list: (request) =>
+      newestFirst(
+        [...entries.values()].map((entry) => entry.audience),
+        request,
+      ),
+    update(audience) {
+      find(audience.id).audience = { ...audience };
+    },
+    spill(id, chunks) {
+      const { heap } = find(id);
+      for (const { partition, recipients } of chunks) {
+        const kept = heap.get(partition) ?? [];
+        for (const recipient of recipients) kept.push(copyOf(recipient));
+        heap.set(partition, kept);
+      }
+    },
+    readSpill: (id, partition) => copyOf(entries.get(id)?.heap.get(partition) ?? []),
+    seal(id, partition, pages) {
+      const entry = find(id);
+      if (!entry.pages.has(partition) && pages.length > 0) {
+        const sorted = pages.map((page) => copyOf({ ...page, partition }));
+        entry.pages.set(
+          partition,
+          sorted.sort((a, b) => a.k - b.k),
+        );
+      }
+      entry.heap.delete(partition);
+    },
+    page(id, { partition, k }) {
+      const page = entries.get(id)?.pages.get(partition);
+      return copyOf(page?.find((each) => each.k === k));
+    },
+    addErrors(id, errors) {
+      const kept = find(id).errors;
+      for (const error of errors.slice(0, ERRORS_MAX - kept.length)) kept.push({ ...error });
+    },
+    errors(id, request) {
+      const [after] = readCursor(request.after, [0]);
+      const kept = entries.get(id)?.errors ?? [];
+      const rows = kept.map((error, index) => ({ error, n: index + 1 })).slice(after);
+      const { items, next } = pageOf(rows, request, (row) => String(row.n));
+      return { items: items.map((row) => ({ ...row.error })), next };
+    },
+    failInterrupted(why) {
+      const dead = [...entries.values()].filter((each) => each.audience.state === "importing");
+      for (const entry of dead) {
+        entry.audience = { ...entry.audience, state: "failed", failure: why };
+        entry.heap.clear();
+      }
+      return dead.length;
+    },
+    pagesOf(audience) {
+      const pages = [...(entries.get(audience)?.pages ?? [])];
+      return pages.sort(([a], [b]) => a - b).flatMap(([, ofPartition]) => ofPartition);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import type { Stores } from "../ports/stores.ts";
+import type { Synchronous } from "../synchronous.ts";
+import { memoryAudiences } from "./audience.ts";
+import { memoryAudit } from "./audit.ts";
+import { memoryCampaigns } from "./campaign.ts";
+import { memoryCredentials } from "./credentials.ts";
+import { memoryInbox } from "./inbox.ts";
+import { memoryRequests } from "./requests.ts";
+
+export interface MemoryOptions {
+  /** Unsettled items that a user's inbox holds before the oldest are shed. */
+  readonly inboxPerUserMax: number;
+  readonly clock?: Clock;
+}
+
+/** Stores that forget everything when the process ends: for tests. */
+export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOptions): Stores {
+  const counts: Record<string, number> = {};
+  let closed = false;
+
+  const asynchronous = <Name extends Exclude<keyof Stores, "operations" | "close">>(
+    name: Name,
+    methods: Synchronous<Stores[Name]>,
+  ): Stores[Name] => {
+    const entries = Object.entries(methods).map(([method, run]) => {
+      const operation = `${name}.${method}`;
+      const call = async (...args: readonly unknown[]): Promise<unknown> => {
+        counts[operation] = (counts[operation] ?? 0) + 1;
+        if (closed) throw new RuntimeError("store.unavailable", "the store is closed");
+        return (run as (...args: readonly unknown[]) => unknown)(...args);
+      };
+      return [method, call];
+    });
+    return Object.fromEntries(entries) as unknown as Stores[Name];
+  };
+
+  const audiences = memoryAudiences();
+  const { pagesOf: _, ...audiencePort } = audiences;
+  return {
+    audiences: asynchronous("audiences", audiencePort),
+    campaigns: asynchronous("campaigns", memoryCampaigns(audiences)),
+    inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
+    credentials: asynchronous("credentials", memoryCredentials()),
+    audit: asynchronous("audit", memoryAudit()),
+    requests: asynchronous("requests", memoryRequests()),
+    operations: () => ({ ...counts }),
+    close: async () => {
+      closed = true;
+    },
+  };
+}

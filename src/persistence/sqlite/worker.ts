@@ -1,0 +1,67 @@
+/** The storage thread: the only one that touches the database, and that waits for the disk. */
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { audienceOperations } from "./audience.ts";
+import { auditOperations } from "./audit.ts";
+import { campaignOperations } from "./campaign.ts";
+import { credentialOperations } from "./credentials.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { asFailure, commitTogether, type Operations } from "./group-commit.ts";
+import { inboxOperations } from "./inbox.ts";
+import { requestOperations } from "./requests.ts";
+import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
+
+/** Calls in one transaction, about; more wait for the next, so that no answer waits long. */
+const CALLS_PER_COMMIT_MAX = 4_096;
+
+function operationsOf(database: Database, options: StorageOptions): Operations {
+  const ports = {
+    audiences: audienceOperations(database),
+    audit: auditOperations(database),
+    campaigns: campaignOperations(database),
+    credentials: credentialOperations(database),
+    inbox: inboxOperations(database, options.inboxPerUserMax),
+    requests: requestOperations(database),
+  };
+  return new Map(
+    Object.entries(ports).flatMap(([port, operations]) =>
+      Object.entries(operations).map(([name, run]) => [`${port}.${name}`, run] as const),
+    ),
+  );
+}
+
+function start(): void {
+  const port = parentPort;
+  if (port === null) throw new Error("worker.ts runs in a worker thread only");
+  const say = (message: FromStorage): void => port.postMessage(message);
+  const options = workerData as StorageOptions;
+
+  let database: Database;
+  try {
+    database = openDatabase(options);
+  } catch (thrown) {
+    say({ type: "refused", failure: asFailure(thrown) });
+    return;
+  }
+  const operations = operationsOf(database, options);
+
+  const handle = (first: ToStorage): void => {
+    const calls: Call[] = [];
+    let message: ToStorage | undefined = first;
+    while (message?.type === "calls") {
+      for (const call of message.calls) calls.push(call);
+      if (calls.length >= CALLS_PER_COMMIT_MAX) break;
+      message = receiveMessageOnPort(port)?.message as ToStorage | undefined;
+    }
+    if (calls.length > 0) {
+      say({ type: "answers", answers: commitTogether(database, operations, calls) });
+    }
+    if (message?.type !== "close") return;
+    database.close();
+    say({ type: "closed" });
+    port.close();
+  };
+  port.on("message", handle);
+  say({ type: "opened", operations: [...operations.keys()] });
+}
+
+start();
