@@ -1,9 +1,10 @@
 import type { Result } from "../../core/result.ts";
 import type { Appended, Inbox, NewInboxItem, Settlement } from "../../persistence/ports/inbox.ts";
-import type { Kind, Ref } from "../kernel/actor.ts";
+import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
 
 /** The clerk is found by this kind and the name `CLERK`. */
-export const clerkKind: Kind<InboxMessage> = { name: "inbox" };
+export const clerkKind = kind<InboxMessage>("inbox");
 
 export const CLERK = "clerk";
 

@@ -1,8 +1,8 @@
-import type { Kind, Ref } from "../kernel/actor.ts";
-import type { InboxView } from "../user/messages.ts";
+import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
 
 /** Sessions are found by their id, also by the gateway that continues one. */
-export const sessionKind: Kind<SessionMessage> = { name: "session" };
+export const sessionKind = kind<SessionMessage>("session");
 
 /**
  * Starts a session and returns its address; `main.ts` gives this to the gateways.
@@ -41,6 +41,18 @@ export interface Push {
   readonly wire: WireCache;
 }
 
+/** What a user actor tells a session of its inbox, once it has been read. */
+export interface InboxView {
+  /** The user's highest offset so far. */
+  readonly head: number;
+  /** The highest offset that was let go without any device's confirmation. */
+  readonly forgotten: number;
+  /** Items with this offset or a higher one were never given to any device. */
+  readonly newFrom: number;
+  /** What is unsettled, by offset. */
+  readonly items: readonly Push[];
+}
+
 /** Why a server ends a connection; the gateway's table gives each its close code. */
 export type CloseReason =
   | "draining"
@@ -76,6 +88,8 @@ export type SessionMessage =
   | { readonly type: "ack"; readonly offsets: readonly number[]; readonly upTo: number }
   /** From the user: the inbox has been read, and what comes later follows as `push`. */
   | { readonly type: "opened"; readonly inbox: InboxView }
+  /** From the user: it is about to end; introduce yourself to the next of its name. */
+  | { readonly type: "reopen" }
   /** First connection, or the next one; one that is still there is closed as `replaced`. */
   | {
       readonly type: "attach";

@@ -1,22 +1,11 @@
 import type { Outcome } from "../../core/ledger.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
-import type { Kind, Ref } from "../kernel/actor.ts";
+import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
 import type { Push, SessionMessage } from "../session/messages.ts";
 
 /** A user is found by its id, and is here only while it has sessions. */
-export const userKind: Kind<UserMessage> = { name: "user" };
-
-/** What a user actor tells a session of its inbox, once it has been read. */
-export interface InboxView {
-  /** The user's highest offset so far. */
-  readonly head: number;
-  /** The highest offset that was let go without any device's confirmation. */
-  readonly forgotten: number;
-  /** Items with this offset or a higher one were never given to any device. */
-  readonly newFrom: number;
-  /** What is unsettled, by offset. */
-  readonly items: readonly Push[];
-}
+export const userKind = kind<UserMessage>("user");
 
 /** What anyone may send to a user: the owner of the user's sessions and inbox. */
 export type UserMessage =
