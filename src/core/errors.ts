@@ -30,6 +30,7 @@ export const ERRORS = {
   "effect.failed": e(true, 500, "Read the cause; it came from outside Herald's own code."),
   "gateway.busy": e(true, 503, "Wait as long as retryAfterMs says, then try again."),
   "gateway.unsupported": e(false, 500, "Follow the message: this machine lacks something."),
+  "http.aborted": e(true, 400, "The client went away before its request was whole; send it again."),
   "http.body-too-large": e(false, 413, "Send less in one request; the message names the limit."),
   "http.idempotency-mismatch": e(false, 422, "Use a new Idempotency-Key for a new request."),
   "http.idempotency-running": e(true, 409, "The first request with this key is still running."),

@@ -31,25 +31,50 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): Problem[] {
       got: describeValue(valueAt(input, [...issue.path, key])),
     }));
   }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    return problemsOfUnion(issue, input);
+  }
   const got = describeValue(valueAt(input, issue.path));
   return [{ path: at(issue.path), expected: expectation(issue), got }];
+}
+
+/** Of the alternatives, what came tried to be the one that fails furthest inside. */
+function problemsOfUnion(issue: z.core.$ZodIssueInvalidUnion, input: unknown): Problem[] {
+  const depth = (issues: readonly z.core.$ZodIssue[]) =>
+    Math.min(...issues.map(({ path }) => path.length));
+  const nearest = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
+  if (depth(nearest) > 0) {
+    return nearest.flatMap((inner) =>
+      problemsOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, input),
+    );
+  }
+  const expected = [...new Set(issue.errors.flatMap((all) => all.map(expectation)))].join(", or ");
+  const got = describeValue(valueAt(input, issue.path));
+  return [{ path: issue.path.map(String).join("."), expected, got }];
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
+      if (issue.expected === "nonoptional") return "a value";
       return issue.expected === "int" ? "a whole number" : article(issue.expected);
     case "too_small":
       return `${lengthOf(issue.origin)}at least ${issue.minimum}`;
     case "too_big":
       return `${lengthOf(issue.origin)}at most ${issue.maximum}`;
     case "invalid_value":
-      return `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+      return oneOf(issue.values);
+    case "invalid_union":
+      return oneOf("options" in issue && Array.isArray(issue.options) ? issue.options : []);
     case "invalid_format":
       return issue.pattern ? `text matching ${issue.pattern}` : `text in the form ${issue.format}`;
     default:
       return issue.message;
   }
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `one of ${values.map((value) => JSON.stringify(value)).join(", ")}`;
 }
 
 function lengthOf(origin: string): string {
