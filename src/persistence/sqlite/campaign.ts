@@ -111,7 +111,16 @@ function journalOperations(db: Database): Pick<Synchronous<CampaignStore>, Journ
 
     claim(page, { owner, now, leaseUntil }) {
       const { campaign, epoch, partition, k } = page;
-      const row = db.row<PageRow>(CLAIM, campaign, epoch, partition, k, owner, now, leaseUntil);
+      const row = db.runReturning<PageRow>(
+        CLAIM,
+        campaign,
+        epoch,
+        partition,
+        k,
+        owner,
+        now,
+        leaseUntil,
+      );
       return row && pageStateOf(row);
     },
 

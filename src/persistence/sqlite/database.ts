@@ -12,6 +12,8 @@ const LOCK_WAIT_MS = 250;
 
 /** One open SQLite file and its prepared statements. */
 export class Database {
+  /** Rows changed since the opening, but for those that have been undone on purpose. */
+  changes = 0;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -21,16 +23,30 @@ export class Database {
 
   /** Runs a statement; returns how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number {
-    return Number(this.#prepared(sql).run(...params).changes);
+    const changes = Number(this.#prepared(sql).run(...params).changes);
+    this.changes += changes;
+    return changes;
   }
 
-  /** The first row, if any. `Row` is what the statement's columns promise. */
+  /** Runs a statement that changes one row at most, and returns what its RETURNING says. */
+  runReturning<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
+    const row = this.row<Row>(sql, ...params);
+    if (row !== undefined) this.changes += 1;
+    return row;
+  }
+
+  /** The first row, if any. `Row` is what the query's columns promise. */
   row<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
     return this.#prepared(sql).get(...params) as Row | undefined;
   }
 
   rows<Row>(sql: string, ...params: SQLInputValue[]): Row[] {
     return this.#prepared(sql).all(...params) as Row[];
+  }
+
+  /** Runs a statement of transaction control, as BEGIN: one that changes no row. */
+  control(sql: string): void {
+    this.#prepared(sql).run();
   }
 
   /** Runs a script of statements that are not worth keeping prepared. */

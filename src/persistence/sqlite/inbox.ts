@@ -21,7 +21,7 @@ function appendOperation(
   const add = (item: NewInboxItem, ledger: number): Appended => {
     const known = db.row<{ offset: number }>("SELECT offset FROM inbox_ids WHERE id = ?", item.id);
     if (known !== undefined) return { offset: known.offset, fresh: false };
-    const { offset } = db.row<{ offset: number }>(NEXT_OFFSET, item.user)!;
+    const { offset } = db.runReturning<{ offset: number }>(NEXT_OFFSET, item.user)!;
     const { user, id, topic, payload, ack, expiresAt } = item;
     db.run("INSERT INTO inbox_ids (id, offset) VALUES (?, ?)", id, offset);
     db.run(ADD_ITEM, user, offset, id, ledger, topic, payload, ack ? 1 : 0, expiresAt);
@@ -116,7 +116,7 @@ function settling(db: Database, at: number): Settling {
   let settled = 0;
   return {
     settle(user, offset, outcome) {
-      const item = db.row<{ id: string; ledger: number }>(TAKE_ITEM, user, offset);
+      const item = db.runReturning<{ id: string; ledger: number }>(TAKE_ITEM, user, offset);
       if (item === undefined) return;
       db.run("UPDATE inbox_ids SET settled_at = ? WHERE id = ?", at, item.id);
       let byLedger = counts.get(outcome);
