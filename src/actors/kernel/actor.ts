@@ -14,6 +14,7 @@ export type Behavior<State, Message> = (
 ) => State;
 
 declare const accepts: unique symbol;
+declare const offers: unique symbol;
 
 /**
  * The address of an actor. It may outlive its actor and is never taken over by another one.
@@ -36,9 +37,21 @@ export interface Ref<in Message> {
   readonly send: (message: Message) => boolean;
 }
 
-/** A kind of actor that is found by an id: `user`, `campaign`. Carries the message type. */
-export interface Kind<in Message> {
+/**
+ * A kind of actor that is found by an id: `user`, `campaign`. Made by `kind()`.
+ *
+ * Its message type is what an actor of the kind takes from others. The actor's own type may take
+ * more, its private messages.
+ */
+export interface Kind<Message> {
   readonly [accepts]?: (message: Message) => void;
+  readonly [offers]?: () => Message;
+  readonly name: string;
+}
+
+/** What an actor type says of its kind: any whose messages it takes. */
+export interface KindOf<out Message> {
+  readonly [offers]?: () => Message;
   readonly name: string;
 }
 
@@ -83,19 +96,30 @@ export interface Context<Message> {
   clearTimer(name: string): void;
   /**
    * Starts I/O after the turn; its outcome comes back as a message of this actor. The signal is
-   * aborted when the actor ends or restarts, and the outcome is then dropped. Outcomes are not
-   * subject to the mailbox limit: each was asked for.
+   * aborted when the actor ends or restarts, and the outcome is then dropped; an effect that does
+   * not declare the parameter has none of its own. Outcomes are not subject to the mailbox limit:
+   * each was asked for.
    */
   perform<T>(
     effect: (signal: AbortSignal) => Promise<T>,
     toMessage: (outcome: Result<T>) => Message,
   ): void;
-  /** Sends `terminated` to this actor when the other ends (at once if it has). */
+  /**
+   * Sends `terminated` to this actor when the other ends (at once if it has). A restart is no end.
+   * A restart of this actor forgets what it watched, as it does timers, effects and asks. A ref
+   * whose end nobody here can know is told `unknown` at once.
+   */
   watch(ref: Ref<never>, terminated: (reason: EndReason) => Message): void;
   unwatch(ref: Ref<never>): void;
-  /** Ends this actor, or the given child, after the turn; queued messages are dead letters. */
+  /**
+   * Ends this actor, or the given child, after the turn and its other effects; queued messages
+   * are dead letters. A `permanent` actor that ends itself is started again and keeps them.
+   */
   stop(child?: Ref<never>): void;
-  /** Ends this actor, or the given child, once the messages queued so far are handled. */
+  /**
+   * Ends this actor, or the given child, once the messages queued so far are handled; then its
+   * children likewise, before it. What comes meanwhile is refused.
+   */
   drain(child?: Ref<never>): void;
 }
 
@@ -120,10 +144,13 @@ export interface ActorType<State, Message> {
    * Registered under this kind and the instance's name, for `find` and `entity`. Typed by the
    * public messages, of which `Message` may be a superset: the private ones are not for finders.
    */
-  readonly kind?: Kind<never> | undefined;
+  readonly kind?: KindOf<Message> | undefined;
   /** Handled first after the start and after every restart. */
   readonly onStart?: Message | undefined;
-  /** Called when an instance has ended, for effects that must not wait; may not send. */
+  /**
+   * Called when a life has ended, also before a restart, for effects that must not wait; may not
+   * send. `state` is that of the last turn that returned.
+   */
   readonly onEnd?: ((state: State, reason: EndReason) => void) | undefined;
   readonly mailbox?: { readonly max: number; readonly overflow: Overflow } | undefined;
   /** Default `transient`. */
