@@ -42,7 +42,7 @@ export class ApiClient {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const call = httpRequest(
         new URL(path, this.#options.url),
-        { method: "POST", headers: { ...this.#headers(), ...headers } },
+        { method: "POST", headers: { ...this.#headers("POST"), ...headers } },
         resolve,
       );
       call.on("error", (cause) => reject(this.#unreachable(cause)));
@@ -52,7 +52,10 @@ export class ApiClient {
         bytes += chunk.length;
         sent(bytes);
       });
-      stream.on("error", (cause) => call.destroy(cause));
+      stream.on("error", (cause) => {
+        reject(new RuntimeError("cli.invalid", `cannot read ${file}: ${cause.message}`, { cause }));
+        call.destroy();
+      });
       stream.pipe(call);
     });
     const chunks: Uint8Array[] = [];
@@ -69,7 +72,7 @@ export class ApiClient {
     }
     let rest = "";
     const decoder = new TextDecoder();
-    for await (const chunk of response.body) {
+    for await (const chunk of this.#chunks(response.body)) {
       rest += decoder.decode(chunk, { stream: true });
       const blocks = rest.split("\n\n");
       rest = blocks.pop() ?? "";
@@ -86,18 +89,29 @@ export class ApiClient {
     }
   }
 
+  async *#chunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (cause) {
+      throw this.#lost(cause);
+    }
+  }
+
   async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { "content-type": "application/json" };
     const response = await this.#fetch(method, path, headers, text);
-    return this.#result(response.status, await response.text());
+    const answer = await response.text().catch((cause: unknown) => {
+      throw this.#lost(cause);
+    });
+    return this.#result(response.status, answer);
   }
 
   async #fetch(method: string, path: string, headers: Record<string, string>, body?: string) {
     try {
       return await fetch(new URL(path, this.#options.url), {
         method,
-        headers: { ...this.#headers(), ...headers },
+        headers: { ...this.#headers(method), ...headers },
         ...(body === undefined ? {} : { body }),
       });
     } catch (cause) {
@@ -105,10 +119,10 @@ export class ApiClient {
     }
   }
 
-  #headers(): Record<string, string> {
+  #headers(method: string): Record<string, string> {
     const { token } = this.#options;
     return {
-      "idempotency-key": crypto.randomUUID(),
+      ...(method === "POST" ? { "idempotency-key": crypto.randomUUID() } : {}),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     };
   }
@@ -118,10 +132,14 @@ export class ApiClient {
     throw toError(status, text);
   }
 
+  #lost(cause: unknown): RuntimeError {
+    const message = `the connection to ${this.#options.url} was lost`;
+    return new RuntimeError("node.unreachable", message, { cause });
+  }
+
   #unreachable(cause: unknown): RuntimeError {
     const { url } = this.#options;
-    const message = `no node answers at ${url}; start one with "herald start", or give --url`;
-    return new RuntimeError("gateway.busy", message, { cause });
+    return new RuntimeError("node.unreachable", `no node answers at ${url}`, { cause });
   }
 }
 

@@ -33,5 +33,11 @@ for (const command of [
 ]) {
   program.addCommand(command);
 }
+inherit(program);
 
 await program.parseAsync();
+
+/** Gives every command below what is set above it, such as the pointer to --help after errors. */
+function inherit(parent: Command): void {
+  for (const command of parent.commands) inherit(command.copyInheritedSettings(parent));
+}

@@ -1,4 +1,4 @@
-import { ERRORS, RuntimeError, toRuntimeError } from "../core/errors.ts";
+import { ERRORS, type Problem, toRuntimeError } from "../core/errors.ts";
 
 /** Prints a result: the object itself with `--json`, otherwise what `human` makes of it. */
 export function print<T>(json: boolean, value: T, human: (value: T) => string): void {
@@ -58,10 +58,15 @@ export function printError(thrown: unknown, json: boolean): void {
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Reads `500ms`, `30s`, `5m`, `24h`, `7d`. @throws RuntimeError `config.invalid`. */
-export function parseDuration(text: string): number {
+/** Reads `500ms`, `30s`, `5m`, `24h`, `7d` into milliseconds; anything else becomes a problem. */
+export function readDuration(
+  flag: string,
+  text: string | undefined,
+  problems: Problem[],
+): number | undefined {
+  if (text === undefined) return undefined;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   if (match) return Math.round(Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]);
-  const problem = { path: "duration", expected: "a number with ms, s, m, h or d", got: text };
-  throw new RuntimeError("config.invalid", `not a duration: ${text}`, { problems: [problem] });
+  problems.push({ path: flag, expected: "a number with ms, s, m, h or d, as 24h", got: text });
+  return undefined;
 }

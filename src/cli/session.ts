@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { RuntimeError } from "../core/errors.ts";
 import { ApiClient } from "./api.ts";
 import { loadConfig } from "./config-file.ts";
 import { printError } from "./output.ts";
@@ -36,6 +37,7 @@ export function talksToNode(command: Command): Command {
 export function apiOf(options: GlobalOptions): ApiClient {
   const given = options.url ?? process.env["HERALD_URL"];
   const token = options.token ?? process.env["HERALD_TOKEN"];
+  if (given !== undefined) checkUrl(given);
   if (given !== undefined && token !== undefined) return new ApiClient({ url: given, token });
   const { config } = loadConfig(options.config);
   const { host, port } = config.listen;
@@ -44,6 +46,12 @@ export function apiOf(options: GlobalOptions): ApiClient {
     url: given ?? `http://${reachable}:${port}`,
     token: token ?? readToken(config.node.dataDir),
   });
+}
+
+function checkUrl(url: string): void {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
+  const problem = { path: "--url", expected: "an address as http://127.0.0.1:9010", got: url };
+  throw new RuntimeError("cli.invalid", `not an address: ${url}`, { problems: [problem] });
 }
 
 /** Runs a command's action; what it throws is printed with advice, and the exit code is 1. */

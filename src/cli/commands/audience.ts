@@ -83,12 +83,9 @@ function listCommand(): Command {
 }
 
 function sizeOf(file: string): number {
-  try {
-    return statSync(file).size;
-  } catch (cause) {
-    const problems = [{ path: "file", expected: "a file that can be read", got: file }];
-    throw new RuntimeError("audience.invalid", `cannot read ${file}`, { cause, problems });
-  }
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isFile()) return found.size;
+  throw new RuntimeError("cli.invalid", `cannot read ${file}: ${found ? "no file" : "not there"}`);
 }
 
 function describe(audience: Audience, errors: readonly LineError[]): string {

@@ -41,7 +41,7 @@ async function load(name: string): Promise<{ run(): Promise<BenchReport> }> {
   const file = join(FOLDER, `${name}.ts`);
   if (names().includes(name) && existsSync(file)) return import(pathToFileURL(file).href);
   const problems = [{ path: "name", expected: names().join(", "), got: name }];
-  throw new RuntimeError("config.invalid", `there is no bench ${name}`, { problems });
+  throw new RuntimeError("cli.invalid", `there is no bench ${name}`, { problems });
 }
 
 function listed({ benches }: { benches: string[] }): string {

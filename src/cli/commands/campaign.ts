@@ -8,7 +8,7 @@ import type {
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import type { PageOf } from "../../persistence/ports/audience.ts";
 import { watchCampaign } from "../campaign-watch.ts";
-import { display, duration, fields, parseDuration, print, table } from "../output.ts";
+import { display, duration, fields, print, readDuration, table } from "../output.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
@@ -175,10 +175,10 @@ function specOf(options: CreateOptions): object {
     workers: number("--workers", options.workers),
     window: number("--window", options.window),
     inFlight: number("--in-flight", options.inFlight),
-    ttlMs: options.ttl === undefined ? undefined : parseDuration(options.ttl),
+    ttlMs: readDuration("--ttl", options.ttl, problems),
   };
   if (problems.length === 0) return spec;
-  throw new RuntimeError("config.invalid", "options that cannot be used", { problems });
+  throw new RuntimeError("cli.invalid", "options that cannot be used", { problems });
 }
 
 function json(text: string, problems: Problem[]): unknown {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type DemoFigures, runDemo } from "../demo/run.ts";
+import type { DemoFigures } from "../demo/run.ts";
 import { display, fields, print } from "../output.ts";
 import { action, globalOptions } from "../session.ts";
 
@@ -13,6 +13,8 @@ export function demoCommand(): Command {
       action(async (command) => {
         const json = globalOptions(command).json === true;
         const say = json ? () => {} : (line: string) => void process.stdout.write(`${line}\n`);
+        // Loaded here, so that no other command needs what a node needs.
+        const { runDemo } = await import("../demo/run.ts");
         const figures = await runDemo(json, say);
         print(json, figures, describe);
         if (!figures.ok) process.exitCode = 1;

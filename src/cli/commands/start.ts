@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { type RunningNode, startNode } from "../../main.ts";
+import type { RunningNode } from "../../main.ts";
 import { type LoadedConfig, loadConfig, type Overrides } from "../config-file.ts";
 import { print } from "../output.ts";
 import { action, globalOptions, TOKEN_FILE } from "../session.ts";
@@ -23,6 +23,8 @@ export function startCommand(): Command {
           ...(options.data === undefined ? {} : { HERALD_NODE_DATA_DIR: options.data }),
         };
         const loaded = loadConfig(options.config, overrides);
+        // Loaded here, so that no other command needs what a node needs.
+        const { startNode } = await import("../../main.ts");
         const node = await startNode(loaded.config);
         const tokenFile = keepToken(node, loaded);
         greet(globalOptions(command).json === true, node, loaded, tokenFile);

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { parseDuration, print } from "../output.ts";
+import { type Problem, RuntimeError } from "../../core/errors.ts";
+import { print, readDuration } from "../output.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 interface CreateOptions {
@@ -49,7 +50,9 @@ Examples:
 }
 
 function bodyOf({ user, device, role, name, ttl }: CreateOptions): object {
-  const ttlMs = ttl === undefined ? undefined : parseDuration(ttl);
+  const problems: Problem[] = [];
+  const ttlMs = readDuration("--ttl", ttl, problems);
+  if (problems.length > 0) throw new RuntimeError("cli.invalid", "no duration", { problems });
   return user === undefined
     ? { kind: "api", role, name: name ?? "from the command line", ttlMs }
     : { kind: "device", user, device, ttlMs: ttlMs ?? 86_400_000 };
