@@ -210,17 +210,23 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
     return taken;
   }
 
-  batchDone(taken: number, tookMs: number): boolean {
-    this.aged(taken, this.host.tick);
-    if (taken > 0) {
-      const ns = Math.min((tookMs * 1e6) / taken, 2e9);
-      this.#meanNs = (this.#meanNs === 0 ? ns : this.#meanNs + (ns - this.#meanNs) / 8) | 0;
-      // The longest turn is unknown within a batch: its mean is a lower bound, exact for one.
-      const us = Math.min((tookMs * 1e3) / taken, 2e9) | 0;
-      if (us > this.#maxUs) this.#maxUs = us;
+  batchTimed(taken: number, tookMs: number): void {
+    if (taken === 0) return;
+    // Within a batch the longest turn is unknown: its mean is a lower bound, exact for one.
+    const ns = Math.min((tookMs * 1e6) / taken, 2e9);
+    this.#meanNs = (this.#meanNs === 0 ? ns : this.#meanNs + (ns - this.#meanNs) / 8) | 0;
+    const us = (ns / 1e3) | 0;
+    if (us > this.#maxUs) this.#maxUs = us;
+  }
+
+  batchDone(taken: number): boolean {
+    if (this.size === 0) {
+      this.release();
+      this.ready = false;
+    } else {
+      this.aged(taken, this.host.tick);
+      this.ready = this.#mayRun();
     }
-    this.ready = this.#mayRun();
-    if (this.size === 0) this.release();
     return this.ready;
   }
 

@@ -98,9 +98,8 @@ export class Mailbox {
     }
   }
 
-  /** Told after every batch how many were taken, to keep `age` honest for a busy actor. */
+  /** Told after a batch that did not empty it, to keep `age` honest for a busy actor. */
   protected aged(taken: number, tick: number): void {
-    if (this.size === 0) return;
     this.#markLeft -= taken;
     if (this.#markLeft > 0) return;
     this.#since = this.#mark;
