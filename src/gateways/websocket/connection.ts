@@ -1,0 +1,351 @@
+import type { WebSocket } from "uWebSockets.js";
+import type { Ref } from "../../actors/kernel/actor.ts";
+import type {
+  CloseReason,
+  ConnectionMessage,
+  Push,
+  SessionMessage,
+} from "../../actors/session/messages.ts";
+import { type ErrorCode, RuntimeError } from "../../core/errors.ts";
+import { CLOSE_CODES, mayReconnect } from "../protocol/close-codes.ts";
+import type { Codec, Encoded } from "../protocol/codec.ts";
+import type { ClientFrame } from "../protocol/frames.ts";
+import { type Bucket, payFrame, waitMs } from "./frame-rate.ts";
+import type { Guest, Hub } from "./hub.ts";
+import type { Use } from "./use-counts.ts";
+
+/** The socket as uWebSockets.js gives it; `connection` is put there by the upgrade. */
+export type Socket = WebSocket<{ connection: Connection }>;
+
+/** What a connection is before its welcome: `Login`. */
+export interface Reception {
+  /** Whether a hello has been received. */
+  readonly hasBegun: boolean;
+  receive(connection: Connection, frame: ClientFrame): void;
+  welcome(connection: Connection, message: Welcome): void;
+}
+
+type Welcome = Extract<ConnectionMessage, { type: "welcome" }>;
+
+/** Malformed frames in a row after which a client is not worth an answer. */
+const MALFORMED_MAX = 5;
+/** Bytes that uWebSockets.js collects while corked. Beyond, it may have to keep some unsent. */
+const CORK_BYTES = 16_384;
+/** How long a client is asked to wait whose session or log-in has no room, in milliseconds. */
+const BUSY_RETRY_MS = 1000;
+
+/**
+ * One socket, and the ref of it that its session sends to.
+ *
+ * There may be a hundred thousand: what all share is in the hub, what is needed only before the
+ * welcome is in `login`, and frames to be written are kept only until the turn's flush.
+ * The socket must not be touched after its end, so `socket` is undefined from then on.
+ */
+export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
+  readonly hub: Hub;
+  readonly codec: Codec;
+  readonly address: Use;
+  socket: Socket | undefined = undefined;
+  session: Ref<SessionMessage> | undefined = undefined;
+  sessionId = "";
+  /** Whose it is, once the credential is verified. */
+  user: Use | undefined = undefined;
+  /** Until the welcome is sent. */
+  login: Reception | undefined;
+  /** When it ends unless something happens first, in the hub's seconds. */
+  deadline: number;
+  previous: Guest | undefined = undefined;
+  next: Guest | undefined = undefined;
+  credit: number;
+  creditAt: number;
+  #malformed = 0;
+  /** Frames that wait for the flush. */
+  #out: Encoded | Encoded[] | undefined = undefined;
+  #dirty = false;
+  #tellsDrained = false;
+  /** The session has said `close`, or is known to have ended: it needs no `detach`. */
+  #sessionKnows = false;
+
+  constructor(hub: Hub, codec: Codec, address: Use, login: Reception) {
+    this.hub = hub;
+    this.codec = codec;
+    this.address = address;
+    this.login = login;
+    this.deadline = hub.deadlineIn(hub.limits.helloTimeoutMs);
+    this.credit = hub.rate.burst * 1000;
+    this.creditAt = hub.clock.monotonic() | 0;
+  }
+
+  get node(): string {
+    return "";
+  }
+
+  get path(): string {
+    return `/connections/${this.sessionId}`;
+  }
+
+  get incarnation(): number {
+    return 0;
+  }
+
+  get isWelcome(): boolean {
+    return this.login === undefined;
+  }
+
+  /** The upgrade is done: it may be written to. */
+  opened(socket: Socket): void {
+    this.socket = socket;
+    this.hub.waiting.add(this);
+  }
+
+  /** Has found its session, which will welcome it. */
+  joins(sessionId: string, session: Ref<SessionMessage>): void {
+    this.sessionId = sessionId;
+    this.session = session;
+  }
+
+  /** The log-in is complete; the credential is good until then. */
+  welcomed(deadline: number): void {
+    this.hub.waiting.remove(this);
+    this.login = undefined;
+    this.deadline = deadline;
+    this.hub.open.add(this);
+  }
+
+  /** Called by the session's effects. */
+  send(message: ConnectionMessage): boolean {
+    if (this.socket === undefined) {
+      this.hub.counts.dropped += 1;
+      return false;
+    }
+    switch (message.type) {
+      case "pong":
+        this.write(this.codec.encodePong(message.id, message.data));
+        return true;
+      case "push":
+        this.#writePush(message.push, message.redelivered);
+        return true;
+      case "when-drained":
+        this.#tellsDrained = true;
+        this.#markDirty();
+        return true;
+      case "welcome":
+        this.login?.welcome(this, message);
+        return true;
+      case "close":
+        this.#sessionKnows = true;
+        this.close(message.reason);
+        return true;
+    }
+  }
+
+  /** One message of the socket. `bytes` is gone when this returns. */
+  receive(bytes: ArrayBuffer, isBinary: boolean): void {
+    const { hub, codec } = this;
+    if (this.socket === undefined) return;
+    hub.counts.framesIn += 1;
+    hub.counts.bytesIn += bytes.byteLength;
+    if (hub.rate.perSecond > 0 && !this.#isPaid()) return;
+    if (bytes.byteLength > hub.limits.frameBytesMax) return this.close("too-large");
+    if (isBinary !== codec.binary) return this.close("invalid-frame");
+    const frame = codec.decode(bytes);
+    if (!frame.ok) return this.#refuseMalformed(frame.error);
+    this.#malformed = 0;
+    if (this.login === undefined) this.forward(frame.value);
+    else this.login.receive(this, frame.value);
+  }
+
+  /** Passes a frame of a logged-in device to its session. */
+  forward(frame: ClientFrame): void {
+    switch (frame.type) {
+      case "ping":
+        // A ping is the same on the wire and in the session: it is passed on as it is.
+        if (!this.session!.send(frame)) this.#sessionRefused(frame.id);
+        return;
+      case "ack": {
+        const { offsets = NO_OFFSETS, upTo = -1 } = frame;
+        if (!this.session!.send({ type: "ack", offsets, upTo })) this.#sessionRefused(undefined);
+        return;
+      }
+      case "hello":
+        this.#refuseMalformed(new RuntimeError("protocol.order", "hello comes first, and once"));
+    }
+  }
+
+  /** Puts a frame among those of this turn's flush. */
+  write(frame: Encoded): void {
+    const out = this.#out;
+    if (out === undefined) this.#out = frame;
+    else if (Array.isArray(out)) out.push(frame);
+    else this.#out = [out, frame];
+    this.#markDirty();
+  }
+
+  /** Tells the device what went wrong with a request, or with the whole connection. */
+  writeError(error: RuntimeError, id?: number): void {
+    const { code, message, retryAfterMs } = error;
+    this.hub.counts.sentError(code);
+    this.write(
+      this.codec.encode({
+        type: "error",
+        code,
+        message,
+        ...(id === undefined ? {} : { id }),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      }),
+    );
+  }
+
+  /** Writes what waits, in one go; closes the client that does not read what it is sent. */
+  flush(): void {
+    this.#dirty = false;
+    const { socket, hub } = this;
+    const out = this.#out;
+    if (socket === undefined) return;
+    this.#out = undefined;
+    if (out !== undefined) {
+      const bytes = Array.isArray(out) ? this.#sendAll(out) : this.#sendOne(out);
+      hub.counts.bytesOut += bytes;
+      // Corked frames are written after the last `send` has answered: it cannot tell.
+      if (bytes > CORK_BYTES || hub.isBackpressured) {
+        hub.isBackpressured = false;
+        if (this.#isTooSlow()) return this.close("slow");
+      }
+    }
+    if (this.#tellsDrained) this.drained();
+  }
+
+  /** Some unsent bytes have gone out. */
+  drained(): void {
+    if (!this.#tellsDrained || this.socket === undefined) return;
+    if (this.socket.getBufferedAmount() > this.hub.lowWaterBytes) return;
+    this.#tellsDrained = false;
+    this.session?.send(DRAINED);
+  }
+
+  /** Says why (`kick`), writes what waits, and ends the connection. */
+  close(reason: CloseReason, retryAfterMs?: number): void {
+    const { socket, hub } = this;
+    if (socket === undefined) return;
+    const code = CLOSE_CODES[reason];
+    this.write(
+      this.codec.encode({
+        type: "kick",
+        code,
+        reason,
+        reconnect: mayReconnect(code),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      }),
+    );
+    const out = this.#out;
+    this.#out = undefined;
+    // From here on nothing else may be written, and the end of the socket is not reported twice.
+    this.socket = undefined;
+    if (Array.isArray(out)) hub.cork(socket, out, this.codec.binary);
+    else hub.send(socket, out!, this.codec.binary);
+    hub.counts.closed(reason);
+    socket.end(code, reason);
+    this.#left(false);
+  }
+
+  /** The other side has gone, or the network has. */
+  closed(code: number): void {
+    if (this.socket === undefined) return;
+    this.socket = undefined;
+    this.#out = undefined;
+    this.hub.counts.closed(
+      code === 1000 ? "good-bye" : code === 1001 ? "going-away" : code === 1006 ? "lost" : "other",
+    );
+    this.#left(code === 1000);
+  }
+
+  overdue(): void {
+    if (this.login === undefined) {
+      this.writeError(new RuntimeError("auth.expired", "the credential has expired"));
+      this.close("credential-expired");
+    } else if (this.login.hasBegun) this.close("busy", BUSY_RETRY_MS);
+    else this.close("hello-timeout");
+  }
+
+  /** Ends when the session is gone without a word: it crashed, and the device may come again. */
+  check(): boolean {
+    if (this.hub.findSession(this.sessionId) === this.session) return true;
+    this.#sessionKnows = true;
+    this.close("internal");
+    return false;
+  }
+
+  #left(final: boolean): void {
+    this.hub.left(this);
+    const { session } = this;
+    if (session !== undefined && !this.#sessionKnows) {
+      session.send({ type: "detach", connection: this, final });
+    }
+    this.session = undefined;
+  }
+
+  #writePush(push: Push, redelivered: boolean): void {
+    try {
+      this.write(this.codec.encodePush(push, redelivered));
+    } catch (error) {
+      // Its payload is not JSON. The others are fine, and the connection is, too.
+      this.hub.counts.dropped += 1;
+      this.hub.logger.error("a push cannot be encoded", { push: push.id, error: String(error) });
+    }
+  }
+
+  #sendOne(frame: Encoded): number {
+    this.hub.send(this.socket!, frame, this.codec.binary);
+    return frame.length;
+  }
+
+  #sendAll(frames: readonly Encoded[]): number {
+    this.hub.cork(this.socket!, frames, this.codec.binary);
+    let bytes = 0;
+    for (let index = 0; index < frames.length; index += 1) bytes += frames[index]!.length;
+    return bytes;
+  }
+
+  #isTooSlow(): boolean {
+    return this.socket!.getBufferedAmount() > this.hub.limits.unsentBytesMax;
+  }
+
+  #markDirty(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.hub.markDirty(this);
+  }
+
+  #isPaid(): boolean {
+    const { rate, clock } = this.hub;
+    const verdict = payFrame(this, rate, clock.monotonic());
+    if (verdict === "taken") return true;
+    const retryAfterMs = waitMs(this, rate);
+    if (verdict === "hopeless") this.close("too-fast", retryAfterMs);
+    else {
+      const message = `more than ${rate.perSecond} frames per second; this one was not read`;
+      this.writeError(new RuntimeError("protocol.too-fast", message, { retryAfterMs }));
+    }
+    return false;
+  }
+
+  #refuseMalformed(error: RuntimeError): void {
+    this.#malformed += 1;
+    this.writeError(error);
+    if (this.#malformed >= MALFORMED_MAX || this.login !== undefined) this.close("invalid-frame");
+  }
+
+  #sessionRefused(id: number | undefined): void {
+    if (this.check()) this.refuseBusy(id);
+  }
+
+  /** The frame was understood, and there is no room for it. */
+  refuseBusy(id: number | undefined): void {
+    const code: ErrorCode = "mailbox.full";
+    const message = "the session has more waiting than it can take";
+    this.writeError(new RuntimeError(code, message, { retryAfterMs: BUSY_RETRY_MS }), id);
+  }
+}
+
+const DRAINED: SessionMessage = { type: "drained" };
+const NO_OFFSETS: readonly number[] = [];

@@ -1,0 +1,186 @@
+import type { Ref } from "../../actors/kernel/actor.ts";
+import type { CloseReason, SessionMessage } from "../../actors/session/messages.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Encoded } from "../protocol/codec.ts";
+import { Counts } from "./counts.ts";
+import type { Rate } from "./frame-rate.ts";
+import type { WebSocketLimits, WebSocketOptions } from "./options.ts";
+import { type Member, Roster } from "./roster.ts";
+import { type Use, UseCounts } from "./use-counts.ts";
+
+/** What the hub knows of a connection. */
+export interface Guest extends Member<Guest> {
+  readonly address: Use;
+  user: Use | undefined;
+  /** When it ends unless something happens first, in the hub's seconds. */
+  deadline: number;
+  /** Whether the welcome has been sent. */
+  readonly isWelcome: boolean;
+  flush(): void;
+  /** The deadline has passed. */
+  overdue(): void;
+  /** Says why, writes what waits, and ends it. */
+  close(reason: CloseReason, retryAfterMs?: number): void;
+  /** Looks whether what it depends on is still there. */
+  check(): boolean;
+}
+
+/** What can be written to: a socket of uWebSockets.js. */
+export interface Writable {
+  send(message: Encoded, isBinary: boolean, compress: boolean): number;
+  cork(callback: () => void): unknown;
+}
+
+const TICK_MS = 1000;
+/** Every connection is looked at once within this many ticks. */
+const SWEEP_TICKS = 10;
+/** The result of a `send` that left nothing unsent. */
+const SENT = 1;
+/** The result of a `send` that was not taken. */
+const DROPPED = 2;
+
+/**
+ * What all connections of a gateway share: limits, figures, lists, and the turn's flush.
+ *
+ * Frames are collected per connection and written once per turn of the event loop: a write is a
+ * system call and costs more than everything else that happens to a frame.
+ */
+export class Hub {
+  readonly clock: Clock;
+  readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
+  readonly logger: Logger;
+  readonly counts: Counts;
+  readonly limits: WebSocketLimits;
+  readonly rate: Rate;
+  /** A client that has at most this many bytes unsent gets the next part of a replay. */
+  readonly lowWaterBytes: number;
+  readonly addresses: UseCounts;
+  readonly users: UseCounts;
+  /** Before the welcome, oldest deadline first. */
+  readonly waiting = new Roster<Guest>();
+  readonly open = new Roster<Guest>();
+  /** Seconds since the start; deadlines are small integers in it. */
+  seconds = 0;
+  /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
+  isBackpressured = false;
+  readonly #startedAt: number;
+  #dirty: Guest[] = [];
+  #spare: Guest[] = [];
+  #isScheduled = false;
+  #stopTicking: () => void;
+  #corked: readonly Encoded[] = [];
+  #corkedSocket: Writable | undefined = undefined;
+  #corkedBinary = false;
+
+  constructor({ clock, findSession, limits, logger, metrics }: WebSocketOptions) {
+    this.clock = clock;
+    this.findSession = findSession;
+    this.logger = logger;
+    this.limits = limits;
+    this.counts = new Counts(metrics);
+    this.rate = { perSecond: limits.framesPerSecond, burst: limits.framesBurst };
+    this.lowWaterBytes = limits.unsentBytesMax >> 2;
+    this.addresses = new UseCounts(limits.connectionsPerAddress);
+    this.users = new UseCounts(limits.connectionsPerUser);
+    this.#startedAt = clock.monotonic();
+    this.#stopTicking = clock.after(TICK_MS, this.#tick);
+  }
+
+  get connections(): number {
+    return this.waiting.size + this.open.size;
+  }
+
+  /** When something that begins now has taken `ms`, in the hub's seconds, rounded up. */
+  deadlineIn(ms: number): number {
+    const elapsedMs = this.clock.monotonic() - this.#startedAt;
+    return Math.min(Math.ceil((elapsedMs + ms) / 1000), DEADLINE_MAX);
+  }
+
+  /** Gives a connection the time for another step on its way to the welcome. */
+  waitAnew(guest: Guest): void {
+    this.waiting.remove(guest);
+    guest.deadline = this.deadlineIn(this.limits.helloTimeoutMs);
+    this.waiting.add(guest);
+  }
+
+  /** Forgets a connection that has ended. */
+  left(guest: Guest): void {
+    (guest.isWelcome ? this.open : this.waiting).remove(guest);
+    this.addresses.release(guest.address);
+    if (guest.user !== undefined) this.users.release(guest.user);
+  }
+
+  /** Flushes the connection at the end of this turn of the event loop. */
+  markDirty(guest: Guest): void {
+    this.#dirty.push(guest);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  /** Writes one frame. */
+  send(socket: Writable, frame: Encoded, isBinary: boolean): void {
+    this.counts.framesOut += 1;
+    const status = socket.send(frame, isBinary, false);
+    if (status !== SENT) this.#leftUnsent(status);
+  }
+
+  /** Writes several frames as one piece. */
+  cork(socket: Writable, frames: readonly Encoded[], isBinary: boolean): void {
+    this.#corked = frames;
+    this.#corkedSocket = socket;
+    this.#corkedBinary = isBinary;
+    socket.cork(this.#sendCorked);
+    this.#corkedSocket = undefined;
+    this.#corked = NOTHING;
+  }
+
+  stop(): void {
+    this.#stopTicking();
+    this.counts.publish();
+  }
+
+  // One function for all, so that corking makes no closure.
+  readonly #sendCorked = (): void => {
+    const frames = this.#corked;
+    const socket = this.#corkedSocket!;
+    for (let index = 0; index < frames.length; index += 1) {
+      this.send(socket, frames[index]!, this.#corkedBinary);
+    }
+  };
+
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    const dirty = this.#dirty;
+    this.#dirty = this.#spare;
+    for (let index = 0; index < dirty.length; index += 1) dirty[index]!.flush();
+    dirty.length = 0;
+    this.#spare = dirty;
+  };
+
+  readonly #tick = (): void => {
+    this.#stopTicking = this.clock.after(TICK_MS, this.#tick);
+    this.seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
+    this.counts.publish();
+    for (;;) {
+      const { first } = this.waiting;
+      if (first === undefined || first.deadline > this.seconds) break;
+      first.overdue();
+    }
+    this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), (guest) => {
+      if (guest.deadline <= this.seconds) guest.overdue();
+      else guest.check();
+    });
+  };
+
+  #leftUnsent(status: number): void {
+    this.isBackpressured = true;
+    this.counts.backpressure += 1;
+    if (status === DROPPED) this.counts.dropped += 1;
+  }
+}
+
+const NOTHING: readonly Encoded[] = [];
+/** Some 34 years: a small integer. */
+const DEADLINE_MAX = 2 ** 30;

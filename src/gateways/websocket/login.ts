@@ -1,0 +1,138 @@
+import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
+import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
+import type { Result } from "../../core/result.ts";
+import type { DeviceIdentity } from "../auth/device-tokens.ts";
+import type { ClientFrame } from "../protocol/frames.ts";
+import type { Connection, Reception } from "./connection.ts";
+import type { WebSocketOptions } from "./options.ts";
+
+type Hello = Extract<ClientFrame, { type: "hello" }>;
+type Welcome = Extract<ConnectionMessage, { type: "welcome" }>;
+
+/** Frames that may come between the hello and the welcome. */
+const HELD_MAX = 16;
+/** What a client that is refused for lack of room is told to wait, in milliseconds. */
+const BUSY_RETRY_MS = 5000;
+
+/**
+ * One connection's way from the upgrade to the welcome: hello, credential, session, attach.
+ *
+ * It is dropped with the welcome. Should anything on the way take too long, the hub's deadline
+ * ends the connection, whatever it waits for.
+ */
+export class Login implements Reception {
+  readonly #options: WebSocketOptions;
+  #hello: Hello | undefined = undefined;
+  #held: ClientFrame[] | undefined = undefined;
+  /** When the credential expires, in the hub's seconds. */
+  #expiresAt = 0;
+
+  constructor(options: WebSocketOptions) {
+    this.#options = options;
+  }
+
+  get hasBegun(): boolean {
+    return this.#hello !== undefined;
+  }
+
+  receive(connection: Connection, frame: ClientFrame): void {
+    if (this.#hello !== undefined) return this.#hold(connection, frame);
+    if (frame.type !== "hello") {
+      const message = `the first frame must be hello, not ${frame.type}`;
+      connection.writeError(new RuntimeError("protocol.order", message));
+      return connection.close("invalid-frame");
+    }
+    this.#hello = frame;
+    connection.hub.waitAnew(connection);
+    const { deviceTokens, logger } = this.#options;
+    deviceTokens
+      .verify(frame.credential)
+      .then((outcome) => this.#verified(connection, frame, outcome))
+      .catch((thrown: unknown) => {
+        logger.error("a log-in failed", { error: toRuntimeError(thrown).message });
+        connection.close("internal");
+      });
+  }
+
+  /** The session has the device's inbox: the log-in is complete. */
+  welcome(connection: Connection, message: Welcome): void {
+    const { hub, codec, user } = connection;
+    const { limits } = hub;
+    const { session, recovered, gap, head } = message;
+    const owner = { user: user!.key, device: this.#hello!.device };
+    connection.welcomed(this.#expiresAt);
+    connection.write(
+      codec.encode({
+        type: "welcome",
+        session,
+        resume: this.#options.resumeTokens.mint(session, owner),
+        heartbeatMs: limits.heartbeatMs,
+        recovered,
+        ...(gap === undefined ? {} : { gap }),
+        head,
+        limits: { frameBytes: limits.frameBytesMax, framesPerSecond: limits.framesPerSecond },
+      }),
+    );
+    for (const frame of this.#held ?? []) connection.forward(frame);
+  }
+
+  #verified(connection: Connection, hello: Hello, outcome: Result<DeviceIdentity>): void {
+    // It may have left while its credential was being verified.
+    if (connection.socket === undefined) return;
+    if (!outcome.ok) {
+      connection.writeError(outcome.error);
+      const isExpired = outcome.error.code === "auth.expired";
+      return connection.close(isExpired ? "credential-expired" : "unauthorized");
+    }
+    const { user, device, expiresAt } = outcome.value;
+    if (device !== undefined && device !== hello.device) {
+      const message = "the credential is for another device";
+      connection.writeError(new RuntimeError("auth.invalid", message));
+      return connection.close("unauthorized");
+    }
+    const { hub } = connection;
+    connection.user = hub.users.take(user);
+    if (connection.user === undefined) {
+      const message = `the user has ${hub.users.max} connections already`;
+      return this.#refuse(connection, message);
+    }
+    this.#expiresAt = hub.deadlineIn(expiresAt - this.#options.clock.now());
+    this.#attach(connection, hello, { user, device: hello.device });
+  }
+
+  #attach(
+    connection: Connection,
+    hello: Hello,
+    owner: { readonly user: string; readonly device: string },
+  ): void {
+    const { openSession, findSession, newId, resumeTokens } = this.#options;
+    const message: SessionMessage = { type: "attach", connection, offset: hello.offset ?? -1 };
+
+    const resumed = hello.resume && resumeTokens.read(hello.resume, owner);
+    const known = resumed ? findSession(resumed) : undefined;
+    if (known !== undefined) {
+      connection.joins(resumed!, known);
+      if (known.send(message)) return;
+    }
+    const id = newId("s");
+    const session = openSession({ id, ...owner });
+    connection.joins(id, session);
+    if (!session.send(message)) this.#refuse(connection, "the node takes no more sessions");
+  }
+
+  #hold(connection: Connection, frame: ClientFrame): void {
+    if (frame.type === "hello") {
+      connection.writeError(new RuntimeError("protocol.order", "hello was sent already"));
+      return connection.close("invalid-frame");
+    }
+    this.#held ??= [];
+    if (this.#held.length < HELD_MAX) this.#held.push(frame);
+    else connection.refuseBusy(frame.type === "ping" ? frame.id : undefined);
+  }
+
+  #refuse(connection: Connection, message: string): void {
+    const retryAfterMs = BUSY_RETRY_MS;
+    connection.writeError(new RuntimeError("gateway.busy", message, { retryAfterMs }));
+    connection.close("busy", retryAfterMs);
+  }
+}

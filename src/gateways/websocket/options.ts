@@ -1,0 +1,48 @@
+import type { TemplatedApp } from "uWebSockets.js";
+import type { Ref } from "../../actors/kernel/actor.ts";
+import type { OpenSession, SessionMessage } from "../../actors/session/messages.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { NewId, Random } from "../../core/random.ts";
+import type { DeviceTokens } from "../auth/device-tokens.ts";
+import type { ResumeTokens } from "../auth/resume-tokens.ts";
+
+/** What one connection, and all of them together, may ask of the node. */
+export interface WebSocketLimits {
+  /** Largest frame taken from a device, in bytes. Default 65 536. */
+  readonly frameBytesMax: number;
+  /** Frames per second of one connection; 0: no limit. Default 500. */
+  readonly framesPerSecond: number;
+  /** Frames that a connection may send at once after a pause. Default 1000. */
+  readonly framesBurst: number;
+  /** Default 100 000. */
+  readonly connectionsMax: number;
+  /** Default 1000. */
+  readonly connectionsPerAddress: number;
+  /** Default 20. */
+  readonly connectionsPerUser: number;
+  /** Unsent bytes beyond which a client is closed as slow. Default 131 072. */
+  readonly unsentBytesMax: number;
+  /** A connection silent for this long is pinged, then closed. Default 60 000 ms. */
+  readonly heartbeatMs: number;
+  /** Time for the first frame, and then for the log-in. Default 10 000 ms. */
+  readonly helloTimeoutMs: number;
+}
+
+/** What the gateway is given by `main.ts`. */
+export interface WebSocketOptions {
+  /** Shared with HTTP: see `openListener`. */
+  readonly app: TemplatedApp;
+  readonly openSession: OpenSession;
+  /** The living session of that id on this node. */
+  readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
+  readonly deviceTokens: DeviceTokens;
+  readonly resumeTokens: ResumeTokens;
+  readonly limits: WebSocketLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

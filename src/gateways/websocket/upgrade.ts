@@ -1,0 +1,100 @@
+import type { HttpRequest, HttpResponse, us_socket_context_t } from "uWebSockets.js";
+import { Buffer } from "node:buffer";
+import { ERRORS, type ErrorCode } from "../../core/errors.ts";
+import type { Codec } from "../protocol/codec.ts";
+import { jsonCodec } from "../protocol/json.ts";
+import { msgpackCodec } from "../protocol/msgpack.ts";
+import { Connection } from "./connection.ts";
+import type { UpgradeRefusal } from "./counts.ts";
+import type { Hub } from "./hub.ts";
+import { Login } from "./login.ts";
+import type { WebSocketOptions } from "./options.ts";
+
+const CODECS: ReadonlyMap<string, Codec> = new Map(
+  [jsonCodec, msgpackCodec].map((codec) => [codec.subprotocol, codec]),
+);
+const RETRY_SECONDS = 5;
+
+/** Takes a connection or refuses it, before any frame: subprotocol, limits, draining. */
+export class Upgrader {
+  isDraining = false;
+  readonly #hub: Hub;
+  readonly #options: WebSocketOptions;
+
+  constructor(hub: Hub, options: WebSocketOptions) {
+    this.#hub = hub;
+    this.#options = options;
+  }
+
+  upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const hub = this.#hub;
+    if (this.isDraining) return this.#refuse(res, "draining");
+    if (req.getHeader("sec-websocket-version") !== "13") return this.#refuse(res, "version");
+    const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
+    if (codec === undefined) return this.#refuse(res, "subprotocol");
+    if (hub.connections >= hub.limits.connectionsMax) return this.#refuse(res, "full");
+    const address = hub.addresses.take(Buffer.from(res.getRemoteAddressAsText()).toString());
+    if (address === undefined) return this.#refuse(res, "address");
+    const connection = new Connection(hub, codec, address, new Login(this.#options));
+    const key = req.getHeader("sec-websocket-key");
+    // No extension is taken: compression costs memory per connection.
+    res.upgrade({ connection }, key, codec.subprotocol, "", context);
+  }
+
+  #refuse(res: HttpResponse, reason: UpgradeRefusal): void {
+    this.#hub.counts.refusedUpgrade(reason);
+    const { status, code, message } = REFUSALS[reason];
+    const { advice, retryable } = ERRORS[code];
+    const retry = retryable ? { retryAfterMs: RETRY_SECONDS * 1000 } : {};
+    const error = { code, message, advice, retryable, ...retry, problems: [] };
+    res.cork(() => {
+      res.writeStatus(status).writeHeader("Content-Type", "application/json");
+      if (retryable) res.writeHeader("Retry-After", String(RETRY_SECONDS));
+      if (reason === "version") res.writeHeader("Sec-WebSocket-Version", "13");
+      res.end(JSON.stringify({ error }));
+    });
+  }
+}
+
+/** The first of the offered subprotocols that there is; undefined if there is none. */
+function chooseCodec(offered: string): Codec | undefined {
+  for (const name of offered.split(",")) {
+    const codec = CODECS.get(name.trim());
+    if (codec !== undefined) return codec;
+  }
+  return undefined;
+}
+
+interface Refusal {
+  readonly status: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const REFUSALS: Readonly<Record<UpgradeRefusal, Refusal>> = {
+  draining: {
+    status: "503 Service Unavailable",
+    code: "node.draining",
+    message: "the node is stopping",
+  },
+  version: {
+    status: "426 Upgrade Required",
+    code: "protocol.invalid",
+    message: "Sec-WebSocket-Version must be 13",
+  },
+  subprotocol: {
+    status: "400 Bad Request",
+    code: "protocol.invalid",
+    message: `Sec-WebSocket-Protocol must offer one of ${[...CODECS.keys()].join(", ")}`,
+  },
+  address: {
+    status: "503 Service Unavailable",
+    code: "gateway.busy",
+    message: "the address has as many connections as one may have",
+  },
+  full: {
+    status: "503 Service Unavailable",
+    code: "gateway.busy",
+    message: "the node has as many connections as it may have",
+  },
+};
