@@ -1,0 +1,192 @@
+import { Connector } from "./connector.ts";
+import type { Push } from "./delivery.ts";
+import { clientError, HeraldError } from "./errors.ts";
+import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
+import type { ErrorFrame, PongFrame, PushFrame } from "./frames.ts";
+import { type ClientOptions, readOptions, type Settings } from "./options.ts";
+import { PendingPings, type Pong } from "./pings.ts";
+import { type ClientCounters, PushStream } from "./push-stream.ts";
+import { loadState } from "./storage.ts";
+
+/** How long `close` waits for an `onPush` that is running. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** One device of one user, connected to Herald for as long as it lives. */
+export class HeraldClient {
+  readonly #settings: Settings;
+  readonly #listeners: Listeners;
+  readonly #stream: PushStream;
+  readonly #connector: Connector;
+  readonly #pings: PendingPings;
+  #state: ClientState = "connecting";
+  #detail: StateDetail = {};
+  #closing: Promise<void> | undefined;
+
+  /** @throws TypeError when an option is wrong; see `connect`. */
+  constructor(options: ClientOptions) {
+    this.#settings = readOptions(options);
+    this.#listeners = new Listeners(options);
+    const { clock, connectTimeoutMs } = this.#settings;
+    this.#pings = new PendingPings(clock, connectTimeoutMs);
+    this.#stream = new PushStream(this.#settings, {
+      connection: () => this.#connector.writable,
+      overflowed: () => this.#connector.hold("behind"),
+      relieved: () => this.#connector.release(),
+      gap: (gap) => this.#listeners.gap(gap),
+      error: (error) => this.#listeners.error(error),
+    });
+    this.#connector = new Connector(this.#settings, {
+      resumption: (credential) => this.#stream.resumption(credential),
+      state: (state, detail) => this.#enter(state, detail),
+      welcomed: (frame) => {
+        const { recovered, session } = frame;
+        this.#enter("connected", { recovered, session });
+        this.#stream.welcomed(frame);
+      },
+      received: (frame) => this.#received(frame),
+      pinged: (id) => this.#stream.pinged(id),
+      disconnected: () =>
+        this.#pings.rejectAll(clientError("client.disconnected", "the connection ended")),
+      error: (error) => this.#listeners.error(error),
+    });
+    // Not at once, so that no listener is called before `connect` has returned the client.
+    void Promise.resolve().then(() => this.#start());
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** More about the state, as its listeners are told. */
+  get detail(): StateDetail {
+    return this.#detail;
+  }
+
+  /** Sums since the client was made. */
+  get counters(): Readonly<ClientCounters> {
+    return this.#stream.counters;
+  }
+
+  /** Adds a listener for "state", "gap" or "error"; returns what removes it. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void {
+    return this.#listeners.add(name, listener);
+  }
+
+  /**
+   * Resolves when the client is connected, at once if it is.
+   *
+   * @throws HeraldError `client.closed` when it is closed for good.
+   */
+  whenConnected(): Promise<StateDetail> {
+    return new Promise((resolve, reject) => {
+      const look = (): boolean => {
+        if (this.#state === "connected") resolve(this.#detail);
+        else if (this.#state === "closed") reject(closed(this.#detail));
+        else return false;
+        return true;
+      };
+      if (look()) return;
+      const remove = this.on("state", () => {
+        if (look()) remove();
+      });
+    });
+  }
+
+  /**
+   * Asks the server for an answer with the same data; `data` is anything that JSON can hold.
+   *
+   * @throws HeraldError `client.offline`, `client.closed`, `client.busy`, `client.timeout`,
+   * `client.disconnected`, or the server's code.
+   */
+  async ping(data?: unknown): Promise<Pong> {
+    if (this.#state === "closed") throw closed(this.#detail);
+    if (this.#state !== "connected") throw clientError("client.offline", "not connected");
+    const connection = this.#connector.writable;
+    if (connection === undefined || this.#pings.full) {
+      throw clientError("client.busy", "too much is on its way to the server");
+    }
+    return this.#pings.wait(connection.ping(data));
+  }
+
+  /**
+   * The pushes, for a client without `onPush`: `for await (const push of client.pushes())`.
+   *
+   * A push counts as handled when the loop asks for the next; the one on which it is left comes
+   * again after the next connect, unless it was acked. Ends when the client is closed.
+   *
+   * @throws HeraldError `client.busy` when `onPush` or another loop has the pushes.
+   */
+  pushes(): AsyncGenerator<Push, void, undefined> {
+    return this.#stream.pushes();
+  }
+
+  /**
+   * Ends the session: waits up to five seconds for a running `onPush`, acks, says good-bye.
+   *
+   * What is not acked stays with the server for the next login.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #start(): Promise<void> {
+    const { storage } = this.#settings;
+    if (storage !== undefined) {
+      this.#stream.restore(await loadState(storage, (error) => this.#listeners.error(error)));
+    }
+    await this.#connector.connect();
+  }
+
+  /** Without anything to wait for, all of it happens before this returns. */
+  #close(): Promise<void> {
+    const leave = (): Promise<void> => {
+      const finished = this.#stream.finish();
+      if (finished === undefined) return this.#connector.leave();
+      return finished.then(() => this.#connector.leave());
+    };
+    if (this.#state === "closed") return Promise.resolve();
+    this.#connector.stop();
+    this.#enter("closed", { reason: "closed by this side" });
+    this.#pings.rejectAll(clientError("client.closed", "the client was closed"));
+    const busy = this.#stream.stop();
+    if (busy === undefined) return leave();
+    return new Promise<void>((resolve) => {
+      const cancel = this.#settings.clock.after(CLOSE_TIMEOUT_MS, resolve);
+      void busy.then(() => {
+        cancel();
+        resolve();
+      });
+    }).then(leave);
+  }
+
+  #enter(state: ClientState, detail: StateDetail): void {
+    if (this.#state === "closed") return;
+    this.#state = state;
+    this.#detail = detail;
+    this.#listeners.state(state, detail);
+    // Closed by the server: loops over the pushes end here as well.
+    if (state === "closed" && this.#closing === undefined) void this.#stream.stop();
+  }
+
+  #received(frame: PushFrame | PongFrame | ErrorFrame): void {
+    if (frame.type === "push") return this.#stream.pushed(frame);
+    if (frame.type === "pong") {
+      this.#stream.ponged(frame.id);
+      return this.#pings.ponged(frame);
+    }
+    if (this.#pings.refused(frame)) return;
+    const { code, message, retryAfterMs } = frame;
+    if (retryAfterMs !== undefined) this.#stream.refused(retryAfterMs);
+    this.#listeners.error(new HeraldError(code, message, retryAfterMs));
+  }
+}
+
+function closed({ code, reason }: StateDetail): HeraldError {
+  const by = code === undefined ? "" : ` (${code})`;
+  return clientError("client.closed", `the client is closed${by}: ${reason}`);
+}

@@ -1,0 +1,172 @@
+import type { Cancel } from "./clock.ts";
+import { Connection, type ConnectionEnd } from "./connection.ts";
+import { clientError, type HeraldError } from "./errors.ts";
+import type { ClientState, StateDetail } from "./events.ts";
+import type { ClientFrame, ErrorFrame, PongFrame, PushFrame, WelcomeFrame } from "./frames.ts";
+import { watchNetwork } from "./network.ts";
+import type { Settings } from "./options.ts";
+import { type Decision, decide } from "./retry.ts";
+
+/** What the connector asks of and tells its client. */
+export interface ConnectorOwner {
+  /** Where to continue, for the hello of a login with this credential. */
+  resumption(credential: string): { readonly resume?: string; readonly offset?: number };
+  state(state: ClientState, detail: StateDetail): void;
+  welcomed(frame: WelcomeFrame): void;
+  received(frame: PushFrame | PongFrame | ErrorFrame): void;
+  pinged(id: number): void;
+  /** The connection is gone; another may follow. */
+  disconnected(): void;
+  error(error: HeraldError): void;
+}
+
+/** Keeps one connection to the server, or the next attempt at one. */
+export class Connector {
+  readonly #settings: Settings;
+  readonly #owner: ConnectorOwner;
+  readonly #unwatch: () => void;
+  #connection: Connection | undefined;
+  #credential: string | undefined;
+  /** The credential was fetched anew, and no welcome has come since. */
+  #renewed = false;
+  #attempts = 0;
+  /** Rises with every attempt, so that a late credential of an earlier one is not used. */
+  #round = 0;
+  #retry: { readonly cancel: Cancel; readonly asked: boolean } | undefined;
+  /** Not to be connected until `release`; with what to do then. */
+  #held = false;
+  #decision: (Decision & { readonly type: "retry" }) | undefined;
+  #stopped = false;
+
+  constructor(settings: Settings, owner: ConnectorOwner) {
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#unwatch = watchNetwork(settings.network, () => this.#check());
+  }
+
+  /** The connection, if one is welcomed and takes frames. */
+  get writable(): Connection | undefined {
+    return this.#connection?.writable ? this.#connection : undefined;
+  }
+
+  async connect(): Promise<void> {
+    if (this.#stopped) return;
+    this.#round += 1;
+    const round = this.#round;
+    this.#owner.state("connecting", {});
+    try {
+      this.#credential ??= await this.#fetchCredential();
+    } catch (cause) {
+      if (round !== this.#round) return;
+      const error = clientError("client.credential", "the credential function failed", cause);
+      this.#owner.error(error);
+      return this.#ended(withoutConnection(error.message));
+    }
+    if (round === this.#round) this.#open(this.#credential);
+  }
+
+  /** Ends the connection and does not connect again before `release`. */
+  hold(reason: string): void {
+    this.#held = true;
+    this.#connection?.giveUp(reason);
+  }
+
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.#decision !== undefined) this.#schedule(this.#decision);
+  }
+
+  /** Connects no more; an existing connection stays until `leave`. */
+  stop(): void {
+    this.#stopped = true;
+    this.#round += 1;
+    this.#retry?.cancel();
+    this.#unwatch();
+  }
+
+  /** Says good-bye; resolves when the connection is closed. */
+  leave(): Promise<void> {
+    return this.#connection?.leave() ?? Promise.resolve();
+  }
+
+  #fetchCredential(): Promise<string> {
+    const { clock, connectTimeoutMs, credential } = this.#settings;
+    if (typeof credential === "string") return Promise.resolve(credential);
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(new Error(`no credential within ${connectTimeoutMs} ms`));
+      const cancel = clock.after(connectTimeoutMs, late);
+      const asked = new Promise<string>((answer) => answer(credential()));
+      asked.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #open(credential: string): void {
+    const { device } = this.#settings;
+    const resumption = this.#owner.resumption(credential);
+    const hello: ClientFrame = { type: "hello", credential, device, ...resumption };
+    try {
+      this.#connection = new Connection(this.#settings, hello, {
+        welcomed: (frame) => this.#welcomed(frame),
+        received: (frame) => this.#owner.received(frame),
+        pinged: (id) => this.#owner.pinged(id),
+        ended: (end) => this.#ended(end),
+        error: (error) => this.#owner.error(error),
+      });
+    } catch (cause) {
+      this.#ended(withoutConnection(cause instanceof Error ? cause.message : String(cause)));
+    }
+  }
+
+  #welcomed(frame: WelcomeFrame): void {
+    this.#renewed = false;
+    this.#owner.welcomed(frame);
+  }
+
+  #ended(end: ConnectionEnd): void {
+    this.#connection = undefined;
+    this.#owner.disconnected();
+    if (this.#stopped) return;
+    const { backoff, credential, random } = this.#settings;
+    const canRenew = typeof credential === "function" && !this.#renewed;
+    const decision = decide(end, { backoff, random, canRenew, attempts: this.#attempts });
+    const code = end.kick?.code ?? end.code;
+    const why = { reason: end.reason, ...(code === undefined ? {} : { code }) };
+    if (decision.type === "stop") {
+      this.stop();
+      return this.#owner.state("closed", why);
+    }
+    this.#attempts = decision.attempts;
+    if (decision.renew) {
+      this.#renewed = true;
+      this.#credential = undefined;
+    }
+    const { afterMs, attempts } = decision;
+    if (this.#held) this.#decision = decision;
+    else this.#schedule(decision);
+    const when = this.#held ? {} : { retryInMs: afterMs };
+    this.#owner.state("waiting", { ...why, ...when, attempts });
+  }
+
+  #schedule({ afterMs, asked }: { readonly afterMs: number; readonly asked: boolean }): void {
+    this.#decision = undefined;
+    const cancel = this.#settings.clock.after(afterMs, () => {
+      this.#retry = undefined;
+      void this.connect();
+    });
+    this.#retry = { cancel, asked };
+  }
+
+  /** The network may have changed: try again soon, or see whether the server is still there. */
+  #check(): void {
+    const { backoff, connectTimeoutMs, random } = this.#settings;
+    this.#connection?.probe(connectTimeoutMs);
+    if (this.#retry === undefined || this.#retry.asked) return;
+    this.#retry.cancel();
+    this.#schedule({ afterMs: Math.round(random() * backoff.minMs), asked: false });
+  }
+}
+
+function withoutConnection(reason: string): ConnectionEnd {
+  return { code: undefined, reason, kick: undefined, error: undefined, connectedMs: undefined };
+}

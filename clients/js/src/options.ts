@@ -1,0 +1,123 @@
+import { type Backoff, DEFAULT_BACKOFF } from "./backoff.ts";
+import { type ClientClock, realClock } from "./clock.ts";
+import { CODECS, type Codec } from "./codec.ts";
+import type { PushHandler } from "./delivery.ts";
+import type { ErrorListener, GapListener, StateListener } from "./events.ts";
+import type { Encoding } from "./frames.ts";
+import { type NetworkEvents, platformNetwork } from "./network.ts";
+import type { StateStorage } from "./storage.ts";
+import { platformWebSocket, type WebSocketConstructor } from "./web-socket.ts";
+
+/** Returns the device's JWT: asked once, and again when the server says that it has expired. */
+export type CredentialSource = () => string | Promise<string>;
+
+export interface ClientOptions {
+  /** `ws://` or `wss://` (or `http`, `https`); without a path, `/v1/connect` is meant. */
+  readonly url: string;
+  /** The device's JWT, or a function that gets one. */
+  readonly credential: string | CredentialSource;
+  /** Names this device among those of its user; 1 to 128 characters. */
+  readonly device: string;
+  /** How frames are written on the wire. Default "json". */
+  readonly encoding?: Encoding | undefined;
+  /** Receives the pushes, one at a time. Without it, loop over `client.pushes()`. */
+  readonly onPush?: PushHandler | undefined;
+  /** "auto": handled means acked. "manual": call `push.ack()`. Default "auto". */
+  readonly ackMode?: "auto" | "manual" | undefined;
+  /** How long acks are collected before they are sent together. Default 50 ms. */
+  readonly ackDelayMs?: number | undefined;
+  /** Pushes received and not handled before the connection is let go. Default 1 000. */
+  readonly unhandledMax?: number | undefined;
+  readonly onState?: StateListener | undefined;
+  readonly onGap?: GapListener | undefined;
+  /** Default: errors are written to the console as warnings. */
+  readonly onError?: ErrorListener | undefined;
+  /** Keeps the place in the stream between runs. Default: none, it lives in memory. */
+  readonly storage?: StateStorage | undefined;
+  readonly backoff?: Partial<Backoff> | undefined;
+  /** From opening a socket to the welcome, and for a pong. Default 10 000 ms. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Default: the environment's own WebSocket. */
+  readonly webSocket?: WebSocketConstructor | undefined;
+  /** What tells of going online and offline. Default: the browser's window. */
+  readonly network?: NetworkEvents | undefined;
+  readonly clock?: ClientClock | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+/** The options with every default filled in. */
+export interface Settings {
+  readonly url: string;
+  readonly credential: string | CredentialSource;
+  readonly device: string;
+  readonly codec: Codec;
+  readonly manual: boolean;
+  readonly onPush: PushHandler | undefined;
+  readonly ackDelayMs: number;
+  readonly unhandledMax: number;
+  readonly storage: StateStorage | undefined;
+  readonly backoff: Backoff;
+  readonly connectTimeoutMs: number;
+  readonly webSocket: WebSocketConstructor;
+  readonly network: NetworkEvents | undefined;
+  readonly clock: ClientClock;
+  readonly random: () => number;
+}
+
+const DEVICE_MAX = 128;
+const PATH = "/v1/connect";
+
+/** @throws TypeError saying which option is wrong, and what it should be. */
+export function readOptions(options: ClientOptions): Settings {
+  const { credential, device, encoding = "json", ackMode = "auto" } = options;
+  if (typeof credential !== "function" && (typeof credential !== "string" || credential === "")) {
+    throw new TypeError("credential must be a JWT or a function that returns one");
+  }
+  if (typeof device !== "string" || device === "" || device.length > DEVICE_MAX) {
+    throw new TypeError(`device must be a string of 1 to ${DEVICE_MAX} characters`);
+  }
+  if (!Object.hasOwn(CODECS, encoding)) throw new TypeError("encoding must be json or msgpack");
+  if (ackMode !== "auto" && ackMode !== "manual") {
+    throw new TypeError("ackMode must be auto or manual");
+  }
+  const backoff = {
+    minMs: positive("backoff.minMs", options.backoff?.minMs, DEFAULT_BACKOFF.minMs),
+    maxMs: positive("backoff.maxMs", options.backoff?.maxMs, DEFAULT_BACKOFF.maxMs),
+    factor: positive("backoff.factor", options.backoff?.factor, DEFAULT_BACKOFF.factor),
+  };
+  return {
+    url: readUrl(options.url),
+    credential,
+    device,
+    codec: CODECS[encoding],
+    manual: ackMode === "manual",
+    onPush: options.onPush,
+    ackDelayMs: positive("ackDelayMs", options.ackDelayMs, 50),
+    unhandledMax: positive("unhandledMax", options.unhandledMax, 1_000),
+    storage: options.storage,
+    backoff,
+    connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, 10_000),
+    webSocket: options.webSocket ?? platformWebSocket(),
+    network: options.network ?? platformNetwork(),
+    clock: options.clock ?? realClock,
+    random: options.random ?? Math.random,
+  };
+}
+
+function readUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol)) {
+    throw new TypeError("url must be an address that begins with ws:// or wss://");
+  }
+  // Older WebSocket implementations do not take http addresses.
+  url.protocol = url.protocol.replace("http", "ws");
+  url.hash = "";
+  if (url.pathname === "/") url.pathname = PATH;
+  return url.href;
+}
+
+function positive(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new TypeError(`${name} must be a number above 0`);
+}

@@ -1,0 +1,47 @@
+import { type Backoff, backoffMs } from "./backoff.ts";
+import type { ConnectionEnd } from "./connection.ts";
+
+/** Close codes from here to `FINAL_LAST` say: do not come again until something has changed. */
+const FINAL_FIRST = 4_200;
+const FINAL_LAST = 4_299;
+const CREDENTIAL_EXPIRED = 4_203;
+/** A connection that held this long was a good one: the back-off begins anew. */
+const STABLE_MS = 5_000;
+
+/** What to do after a connection has ended. */
+export type Decision =
+  | { readonly type: "stop" }
+  | {
+      readonly type: "retry";
+      readonly afterMs: number;
+      /** Attempts that have failed one after the other, this one included. */
+      readonly attempts: number;
+      /** The server asked for this wait: nothing may shorten it. */
+      readonly asked: boolean;
+      /** The credential has expired: get another one first. */
+      readonly renew: boolean;
+    };
+
+export interface RetryOptions {
+  readonly backoff: Backoff;
+  readonly random: () => number;
+  readonly attempts: number;
+  /** Whether a fresh credential can be had and has not just been refused. */
+  readonly canRenew: boolean;
+}
+
+export function decide(end: ConnectionEnd, options: RetryOptions): Decision {
+  const { backoff, random, canRenew } = options;
+  const code = end.kick?.code ?? end.code;
+  const renew = code === CREDENTIAL_EXPIRED && canRenew;
+  const final = code !== undefined && code >= FINAL_FIRST && code <= FINAL_LAST;
+  if (!renew && (final || end.kick?.reconnect === false)) return { type: "stop" };
+  const stable = (end.connectedMs ?? 0) >= STABLE_MS;
+  const attempts = stable ? 0 : options.attempts;
+  const askedMs = end.kick?.retryAfterMs ?? end.error?.retryAfterMs;
+  const afterMs =
+    askedMs === undefined
+      ? backoffMs(backoff, attempts, random)
+      : askedMs + backoffMs(backoff, 0, random);
+  return { type: "retry", afterMs, attempts: attempts + 1, asked: askedMs !== undefined, renew };
+}
