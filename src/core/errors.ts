@@ -24,6 +24,7 @@ export const ERRORS = {
   "auth.invalid": e(false, 401, "Check the token, its key and its issuer."),
   "auth.missing": e(false, 401, "Send the header Authorization: Bearer <token>."),
   "campaign.conflict": e(true, 409, "Read the campaign again: somebody else changed it."),
+  "campaign.invalid": e(false, 422, "Correct the named fields and create it again."),
   "campaign.refused": e(false, 409, "The message says which state it is in and what that allows."),
   "campaign.unknown": e(false, 404, "List the campaigns to see which there are."),
   "cli.invalid": e(false, 400, "Correct the named options; --help has an example."),

@@ -1,0 +1,69 @@
+import type { PageId } from "../../persistence/ports/audience.ts";
+import type { Context, Ref } from "../kernel/actor.ts";
+import type { Campaign } from "../master/messages.ts";
+
+/** A page as a master hands it out. */
+export interface PageToSend extends PageId {
+  readonly size: number;
+}
+
+/** What a campaign master says to one of its workers. */
+export type WorkerMessage =
+  /** Take the lease of this page and send it; the answer is `page-left`. */
+  | { readonly type: "send-page"; readonly page: PageToSend }
+  /** The answer to `want-permits`: so many messages may go. */
+  | { readonly type: "permits-granted"; readonly count: number }
+  /** Finish the windows in flight, give the page back, and end. */
+  | { readonly type: "stand-down" };
+
+/** Why a worker is through with a page. */
+export type PageOutcome =
+  | "done"
+  /** Somebody else holds the lease; it may be had later. */
+  | "taken"
+  /** Given back before it was done. */
+  | "open"
+  /** The audience does not have it. */
+  | "gone";
+
+/** What a worker says to its master. `worker` is its name. */
+export type WorkerReport =
+  /** It has no page. After a crash it says so again: what it held is lost until its lease ends. */
+  | {
+      readonly type: "worker-ready";
+      readonly worker: string;
+      readonly ref: Ref<WorkerMessage>;
+    }
+  | { readonly type: "want-permits"; readonly worker: string; readonly count: number }
+  /** A window, or what was left of one, came back from the provider. */
+  | {
+      readonly type: "window-sent";
+      readonly worker: string;
+      /** Recipients settled by it. */
+      readonly settled: number;
+      /** Why the provider rejected the window as a whole; empty when it did not. */
+      readonly rejected: string;
+      /** Why a recipient was given up; empty when none was. */
+      readonly refusal: string;
+    }
+  | {
+      readonly type: "page-left";
+      readonly worker: string;
+      readonly page: PageToSend;
+      readonly outcome: PageOutcome;
+    };
+
+/** What a worker needs to know when it begins; plain data but for the ref. */
+export interface WorkerStart {
+  readonly name: string;
+  readonly campaign: Campaign;
+  /** Recipients per window at the campaign's rate. */
+  readonly window: number;
+  readonly master: Ref<WorkerReport>;
+}
+
+/** Creates a worker below the actor whose turn it is. */
+export type SpawnWorker = <Message>(
+  ctx: Context<Message>,
+  start: WorkerStart,
+) => Ref<WorkerMessage>;

@@ -1,0 +1,247 @@
+import { toRuntimeError } from "../../core/errors.ts";
+import type { Result } from "../../core/result.ts";
+import type { PageOutcome } from "./messages.ts";
+import {
+  journalled as afterJournal,
+  inFlight,
+  journalStep,
+  nextFrom,
+  noCounts,
+  type PageRun,
+  planWindow,
+  replaceWindow,
+  type SendWindow,
+  sendable,
+} from "./page-run.ts";
+import { type Attempt, afterAttempt, RETRIES_MAX, retryPause, sendWindow } from "./send-window.ts";
+import {
+  type Ctx,
+  idle,
+  leaseMsOf,
+  type Message,
+  newLease,
+  type Sending,
+  storePause,
+  type WorkerDeps,
+  type WorkerState,
+} from "./state.ts";
+
+/** How long settled windows wait for the permits of the next one. */
+const FLUSH_MS = 50;
+
+type At = WorkerState & { readonly phase: Sending };
+
+/** Does whatever a page under lease allows: plan windows, hand them off, journal, give back. */
+export function proceed(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
+  if (state.phase.type !== "sending") return state;
+  let at = state as At;
+  at = at.standingDown ? withoutUnplanned(at) : plan(at, ctx);
+  at = handOff(at, deps, ctx);
+  if (at.standingDown && mayRelease(at)) return journal(at, { release: true }, deps, ctx);
+  return journalIfDue(at, deps, ctx);
+}
+
+/** Fills the flight with windows, as far as there are permits. */
+function plan(at: At, ctx: Ctx): At {
+  const { campaign, window, master, name } = at.start;
+  let { run } = at.phase;
+  let { permits, asking } = at;
+  while (inFlight(run) < campaign.inFlight && nextFrom(run) < run.page.size) {
+    const count = Math.min(window, run.page.size - nextFrom(run));
+    if (campaign.rate === 0) {
+      run = planWindow(run, count);
+    } else if (permits > 0) {
+      run = planWindow(run, Math.min(permits, count));
+      permits -= Math.min(permits, count);
+    } else {
+      if (!asking) ctx.send(master, { type: "want-permits", worker: name, count });
+      asking = true;
+      break;
+    }
+  }
+  return { ...at, permits, asking, phase: { ...at.phase, run } };
+}
+
+/** Windows that no journal call has named are untouched: another worker will send them. */
+function withoutUnplanned(at: At): At {
+  const { run, writing } = at.phase;
+  const intent = writing?.intent ?? run.intent;
+  const windows = run.windows.filter(({ phase, to }) => phase !== "planned" || to <= intent);
+  return { ...at, phase: { ...at.phase, run: { ...run, windows } } };
+}
+
+/** Sends the windows whose intent is durable, unless the lease may be over. */
+function handOff(at: At, deps: WorkerDeps, ctx: Ctx): At {
+  let { run } = at.phase;
+  const ready = sendable(run);
+  if (ready.length === 0) return at;
+  if (ctx.monotonic >= run.deadline) return { ...at, phase: { ...at.phase, renew: true } };
+  for (const window of ready) {
+    run = replaceWindow(run, { ...window, phase: "sending" });
+    send(at, window, deps, ctx);
+  }
+  return { ...at, phase: { ...at.phase, run } };
+}
+
+function send(at: At, window: SendWindow, deps: WorkerDeps, ctx: Ctx): void {
+  const { campaign } = at.start;
+  const provider = deps.providers.get(campaign.provider);
+  if (provider === undefined) throw new Error(`no provider ${campaign.provider}`);
+  const { run } = at.phase;
+  const { template, serial } = at;
+  const { clock } = deps;
+  ctx.perform(
+    (signal) => sendWindow({ provider, clock, campaign, template, run, window, signal }),
+    (outcome) => ({ type: "attempted", serial, from: window.from, outcome }),
+  );
+}
+
+/** A hand-off came back. */
+export function attempted(
+  state: WorkerState,
+  message: Extract<Message, { type: "attempted" }>,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): WorkerState {
+  const { serial, from, outcome } = message;
+  if (state.phase.type !== "sending" || serial !== state.serial) return state;
+  const { run } = state.phase;
+  const window = run.windows.find((it) => it.from === from);
+  if (window === undefined) return state;
+  const attempt = outcome.ok ? outcome.value : nothingKnown(window, outcome);
+  const { name, campaign, master } = state.start;
+  const next = afterAttempt(window, attempt, campaign.guarantee);
+  const settled = remaining(window) - remaining(next);
+  const { rejected, refusal } = attempt;
+  ctx.send(master, { type: "window-sent", worker: name, settled, rejected, refusal });
+  if (next.phase === "waiting") {
+    const pause = retryPause(next.attempts, attempt.retryAfterMs);
+    ctx.setTimer(`attempt:${from}`, pause, { type: "attempt-again", serial, from });
+  }
+  return proceed({ ...state, phase: { ...state.phase, run: replaceWindow(run, next) } }, deps, ctx);
+}
+
+export function attemptAgain(
+  state: WorkerState,
+  { serial, from }: Extract<Message, { type: "attempt-again" }>,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): WorkerState {
+  if (state.phase.type !== "sending" || serial !== state.serial) return state;
+  const { run } = state.phase;
+  const window = run.windows.find((it) => it.from === from && it.phase === "waiting");
+  if (window === undefined) return state;
+  const next = replaceWindow(run, { ...window, phase: "planned" });
+  return proceed({ ...state, phase: { ...state.phase, run: next } }, deps, ctx);
+}
+
+function journalIfDue(at: At, deps: WorkerDeps, ctx: Ctx): At {
+  const { run, writing, failures, flush, renew } = at.phase;
+  if (writing !== undefined || failures > 0) return at;
+  const step = journalStep(run);
+  const settles = step.done > run.done;
+  const waits = at.asking && !at.standingDown && step.done < run.page.size && flush !== "due";
+  if (step.intent > run.intent || renew || (settles && !waits)) {
+    return journal(at, { release: false }, deps, ctx);
+  }
+  if (!settles || flush !== "no") return at;
+  ctx.setTimer("flush", FLUSH_MS, { type: "flush" });
+  return { ...at, phase: { ...at.phase, flush: "timed" } };
+}
+
+/**
+ * Whether everything that may be in doubt is settled.
+ *
+ * A window that the provider rejects again and again stays in doubt: whoever gets the page next
+ * sends it again.
+ */
+function mayRelease(at: At): boolean {
+  const { run, writing, failures } = at.phase;
+  if (writing !== undefined || failures > 0) return false;
+  return run.windows.every(
+    ({ phase, attempts }) => phase === "settled" || (phase === "waiting" && attempts > RETRIES_MAX),
+  );
+}
+
+/** Writes where the page is; the same call renews the lease, or gives it back. */
+function journal(at: At, { release }: { release: boolean }, deps: WorkerDeps, ctx: Ctx): At {
+  const { run } = at.phase;
+  const { id: campaign, epoch } = at.start.campaign;
+  const { partition, k } = run.page;
+  const { serial } = at;
+  const step = journalStep(run);
+  const { leaseUntil, deadline } = newLease(deps, ctx);
+  const call = {
+    ...step,
+    ...{ campaign, epoch, partition, k, fence: run.fence },
+    leaseUntil: release ? 0 : leaseUntil,
+  };
+  ctx.perform(
+    () => deps.campaigns.advance(call),
+    (outcome) => ({ type: "journalled", serial, step, deadline, release, outcome }),
+  );
+  ctx.clearTimer("flush");
+  ctx.setTimer("renew", leaseMsOf(deps) / 3, { type: "renew" });
+  return { ...at, phase: { ...at.phase, writing: step, flush: "no", renew: false } };
+}
+
+/** A journal call came back. */
+export function journalled(
+  state: WorkerState,
+  message: Extract<Message, { type: "journalled" }>,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): WorkerState {
+  const { serial, step, deadline, release, outcome } = message;
+  if (state.phase.type !== "sending" || serial !== state.serial) return state;
+  const { phase } = state;
+  if (!outcome.ok) return journalFailed({ ...state, phase }, outcome, ctx);
+  const run = afterJournal(phase.run, step, deadline);
+  if (run.done === run.page.size) return leave(state, run, "done", ctx);
+  if (release) return leave(state, run, "open", ctx);
+  return proceed({ ...state, phase: { ...phase, run, writing: undefined } }, deps, ctx);
+}
+
+function journalFailed(at: At, outcome: Result<void> & { ok: false }, ctx: Ctx): WorkerState {
+  // Somebody else has the page by now: not a single message more.
+  if (outcome.error.code === "store.fenced") return leave(at, at.phase.run, "taken", ctx);
+  const failures = at.phase.failures + 1;
+  ctx.setTimer("journal-again", storePause(failures), { type: "journal-again" });
+  return { ...at, phase: { ...at.phase, writing: undefined, failures } };
+}
+
+/** After a pause the journal is tried again, with what has happened since. */
+export function journalAgain(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
+  if (state.phase.type !== "sending" || state.phase.writing !== undefined) return state;
+  const phase: Sending = { ...state.phase, failures: 0, renew: true };
+  return proceed({ ...state, phase }, deps, ctx);
+}
+
+/** The page is somebody else's concern from here on. */
+function leave(state: WorkerState, run: PageRun, outcome: PageOutcome, ctx: Ctx): WorkerState {
+  const { name, master } = state.start;
+  for (const { from, phase } of run.windows) {
+    if (phase === "waiting") ctx.clearTimer(`attempt:${from}`);
+  }
+  for (const timer of ["flush", "renew", "journal-again"]) ctx.clearTimer(timer);
+  ctx.send(master, { type: "page-left", worker: name, page: run.page, outcome });
+  if (state.standingDown) ctx.stop();
+  return { ...state, phase: idle };
+}
+
+function remaining(window: SendWindow): number {
+  return window.left?.length ?? window.to - window.from;
+}
+
+function nothingKnown(window: SendWindow, outcome: Result<Attempt> & { ok: false }): Attempt {
+  const all = Array.from({ length: window.to - window.from }, (_, index) => window.from + index);
+  return {
+    counts: noCounts,
+    retry: [],
+    doubtful: window.left ?? all,
+    rejected: toRuntimeError(outcome.error).message,
+    refusal: "",
+    retryAfterMs: 0,
+    late: false,
+  };
+}
