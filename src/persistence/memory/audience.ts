@@ -20,16 +20,24 @@ export interface MemoryAudiences extends Synchronous<AudienceStore> {
   pagesOf(audience: string): readonly Page[];
 }
 
-export function memoryAudiences(): MemoryAudiences {
-  const entries = new Map<string, Entry>();
-  const find = (id: string): Entry => {
-    const entry = entries.get(id);
-    if (entry === undefined) {
-      throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
-    }
-    return entry;
-  };
+type Entries = Map<string, Entry>;
 
+export function memoryAudiences(): MemoryAudiences {
+  const entries: Entries = new Map();
+  return {
+    ...records(entries),
+    ...contents(entries),
+    ...lineErrors(entries),
+    pagesOf(audience) {
+      const pages = [...(entries.get(audience)?.pages ?? [])];
+      return pages.sort(([a], [b]) => a - b).flatMap(([, ofPartition]) => ofPartition);
+    },
+  };
+}
+
+type RecordOperation = "create" | "read" | "list" | "update" | "failInterrupted";
+
+function records(entries: Entries): Pick<Synchronous<AudienceStore>, RecordOperation> {
   return {
     create(audience) {
       if (entries.has(audience.id)) {
@@ -48,10 +56,25 @@ export function memoryAudiences(): MemoryAudiences {
         request,
       ),
     update(audience) {
-      find(audience.id).audience = { ...audience };
+      find(entries, audience.id).audience = { ...audience };
     },
+    failInterrupted(why) {
+      const dead = [...entries.values()].filter((each) => each.audience.state === "importing");
+      for (const entry of dead) {
+        entry.audience = { ...entry.audience, state: "failed", failure: why };
+        entry.heap.clear();
+      }
+      return dead.length;
+    },
+  };
+}
+
+type ContentOperation = "spill" | "readSpill" | "seal" | "page";
+
+function contents(entries: Entries): Pick<Synchronous<AudienceStore>, ContentOperation> {
+  return {
     spill(id, chunks) {
-      const { heap } = find(id);
+      const { heap } = find(entries, id);
       for (const { partition, recipients } of chunks) {
         const kept = heap.get(partition) ?? [];
         for (const recipient of recipients) kept.push(copyOf(recipient));
@@ -60,7 +83,7 @@ export function memoryAudiences(): MemoryAudiences {
     },
     readSpill: (id, partition) => copyOf(entries.get(id)?.heap.get(partition) ?? []),
     seal(id, partition, pages) {
-      const entry = find(id);
+      const entry = find(entries, id);
       if (!entry.pages.has(partition) && pages.length > 0) {
         const sorted = pages.map((page) => copyOf({ ...page, partition }));
         entry.pages.set(
@@ -74,8 +97,13 @@ export function memoryAudiences(): MemoryAudiences {
       const page = entries.get(id)?.pages.get(partition);
       return copyOf(page?.find((each) => each.k === k));
     },
+  };
+}
+
+function lineErrors(entries: Entries): Pick<Synchronous<AudienceStore>, "addErrors" | "errors"> {
+  return {
     addErrors(id, errors) {
-      const kept = find(id).errors;
+      const kept = find(entries, id).errors;
       for (const error of errors.slice(0, ERRORS_MAX - kept.length)) kept.push({ ...error });
     },
     errors(id, request) {
@@ -85,17 +113,13 @@ export function memoryAudiences(): MemoryAudiences {
       const { items, next } = pageOf(rows, request, (row) => String(row.n));
       return { items: items.map((row) => ({ ...row.error })), next };
     },
-    failInterrupted(why) {
-      const dead = [...entries.values()].filter((each) => each.audience.state === "importing");
-      for (const entry of dead) {
-        entry.audience = { ...entry.audience, state: "failed", failure: why };
-        entry.heap.clear();
-      }
-      return dead.length;
-    },
-    pagesOf(audience) {
-      const pages = [...(entries.get(audience)?.pages ?? [])];
-      return pages.sort(([a], [b]) => a - b).flatMap(([, ofPartition]) => ofPartition);
-    },
   };
+}
+
+function find(entries: Entries, id: string): Entry {
+  const entry = entries.get(id);
+  if (entry === undefined) {
+    throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
+  }
+  return entry;
 }

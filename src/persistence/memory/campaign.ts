@@ -24,7 +24,7 @@ type Entries = Map<string, Entry>;
 
 export function memoryCampaigns(audiences: MemoryAudiences): Synchronous<CampaignStore> {
   const entries: Entries = new Map();
-  return { ...records(entries), ...journal(entries, audiences) };
+  return { ...records(entries), ...leases(entries, audiences), ...runs(entries, audiences) };
 }
 
 type RecordOperation = "create" | "read" | "list" | "transition" | "log";
@@ -70,25 +70,13 @@ function records(entries: Entries): Pick<Synchronous<CampaignStore>, RecordOpera
   };
 }
 
-type JournalOperation = "openPages" | "claim" | "advance" | "totals" | "releaseOthers";
+type LeaseOperation = "claim" | "advance" | "releaseOthers";
 
-function journal(
+function leases(
   entries: Entries,
   audiences: MemoryAudiences,
-): Pick<Synchronous<CampaignStore>, JournalOperation> {
+): Pick<Synchronous<CampaignStore>, LeaseOperation> {
   return {
-    openPages(id, epoch, request) {
-      const { campaign, pages } = find(entries, id);
-      const [partition, k] = readCursor(request.after, [-1, -1]);
-      const open = audiences
-        .pagesOf(campaign.audience)
-        .map((page) => ({ partition: page.partition, k: page.k, size: page.recipients.length }))
-        .filter(
-          (page) => page.partition > partition || (page.partition === partition && page.k > k),
-        )
-        .filter((page) => (pages.get(keyOf({ ...page, epoch }))?.done ?? 0) < page.size);
-      return pageOf(open, request, (page) => `${page.partition}/${page.k}`);
-    },
     claim(page, { owner, now, leaseUntil }) {
       const entry = entries.get(page.campaign);
       if (entry === undefined || entry.campaign.epoch > page.epoch) return undefined;
@@ -129,6 +117,37 @@ function journal(
         counts: addCounts(page.counts, step.counts),
       });
     },
+    releaseOthers(owner) {
+      let released = 0;
+      for (const { pages } of entries.values()) {
+        for (const [key, page] of pages) {
+          if (page.owner === "" || page.owner === owner) continue;
+          pages.set(key, { ...page, owner: "", leaseUntil: 0 });
+          released += 1;
+        }
+      }
+      return released;
+    },
+  };
+}
+
+function runs(
+  entries: Entries,
+  audiences: MemoryAudiences,
+): Pick<Synchronous<CampaignStore>, "openPages" | "totals"> {
+  return {
+    openPages(id, epoch, request) {
+      const { campaign, pages } = find(entries, id);
+      const [partition, k] = readCursor(request.after, [-1, -1]);
+      const open = audiences
+        .pagesOf(campaign.audience)
+        .map((page) => ({ partition: page.partition, k: page.k, size: page.recipients.length }))
+        .filter(
+          (page) => page.partition > partition || (page.partition === partition && page.k > k),
+        )
+        .filter((page) => (pages.get(keyOf({ ...page, epoch }))?.done ?? 0) < page.size);
+      return pageOf(open, request, (page) => `${page.partition}/${page.k}`);
+    },
     totals(id, epoch) {
       const { campaign, pages } = find(entries, id);
       const none = { pages: 0, pagesDone: 0, recipients: 0, settled: 0, inDoubt: 0 };
@@ -145,17 +164,6 @@ function journal(
         totals.counts = addCounts(totals.counts, state.counts);
       }
       return totals;
-    },
-    releaseOthers(owner) {
-      let released = 0;
-      for (const { pages } of entries.values()) {
-        for (const [key, page] of pages) {
-          if (page.owner === "" || page.owner === owner) continue;
-          pages.set(key, { ...page, owner: "", leaseUntil: 0 });
-          released += 1;
-        }
-      }
-      return released;
     },
   };
 }

@@ -17,101 +17,128 @@ interface KnownId {
 
 type Counts = Record<Exclude<keyof Ledger, "pending">, number>;
 
+interface Memory {
+  readonly users: Map<string, User>;
+  readonly ids: Map<string, KnownId>;
+  readonly ledgers: Map<string, Counts>;
+}
+
 export function memoryInbox(perUserMax: number, clock: Clock): Synchronous<InboxStore> {
-  const users = new Map<string, User>();
-  const ids = new Map<string, KnownId>();
-  const ledgers = new Map<string, Counts>();
-
-  const countsOf = (name: string): Counts => {
-    let counts = ledgers.get(name);
-    if (counts === undefined) {
-      const { pending: _, ...zero } = emptyLedger;
-      counts = { ...zero };
-      ledgers.set(name, counts);
-    }
-    return counts;
-  };
-
-  const add = (item: NewInboxItem): Appended => {
-    const known = ids.get(item.id);
-    if (known !== undefined) return { offset: known.offset, fresh: false };
-    const user = users.get(item.user) ?? { head: 0, forgotten: 0, items: new Map() };
-    users.set(item.user, user);
-    user.head += 1;
-    user.items.set(user.head, { ...item, offset: user.head });
-    ids.set(item.id, { offset: user.head, settledAt: undefined });
-    countsOf(item.ledger).accepted += 1;
-    return { offset: user.head, fresh: true };
-  };
-
-  const settle = (name: string, offset: number, end: { outcome: Outcome; at: number }): number => {
-    const user = users.get(name);
-    const item = user?.items.get(offset);
-    if (user === undefined || item === undefined) return 0;
-    user.items.delete(offset);
-    ids.get(item.id)!.settledAt = end.at;
-    countsOf(item.ledger)[end.outcome] += 1;
-    // A confirmed item was seen, and an expired one is not worth telling of.
-    if (end.outcome !== "acked" && end.outcome !== "expired") {
-      user.forgotten = Math.max(user.forgotten, offset);
-    }
-    return 1;
-  };
-
-  const shedOverflow = (name: string, at: number): void => {
-    const items = users.get(name)!.items;
-    for (const offset of items.keys()) {
-      if (items.size <= perUserMax) return;
-      settle(name, offset, { outcome: "shed", at });
-    }
-  };
-
-  const allItems = (): InboxItem[] =>
-    [...users.values()].flatMap((user) => [...user.items.values()]);
-
+  const memory: Memory = { users: new Map(), ids: new Map(), ledgers: new Map() };
   return {
     append(items) {
-      const appended = items.map(add);
+      const appended = items.map((item) => add(memory, item));
       for (const name of new Set(items.map((item) => item.user))) {
-        if (users.has(name)) shedOverflow(name, clock.now());
+        shedOverflow(memory, name, { perUserMax, at: clock.now() });
       }
       return appended;
     },
     read: (names, now) =>
       names.map((user) => {
-        const { head, forgotten, items } = users.get(user) ?? { head: 0, forgotten: 0, items: [] };
+        const { head, forgotten, items } = memory.users.get(user) ?? nobody;
         const alive = [...items.values()].filter((item) => item.expiresAt > now);
         return { user, head, forgotten, items: alive.map((item) => ({ ...item })) };
       }),
-    settle: (settlements, at) =>
-      settlements.reduce(
-        (count, { user, offset, outcome }) => count + settle(user, offset, { outcome, at }),
-        0,
-      ),
+    ...endings(memory),
+    ...ledgersOf(memory),
+  };
+}
+
+function endings(memory: Memory): Pick<Synchronous<InboxStore>, "settle" | "expire" | "purge"> {
+  return {
+    settle(settlements, at) {
+      let count = 0;
+      for (const { user, offset, outcome } of settlements) {
+        if (settle(memory, { user, offset }, { outcome, at })) count += 1;
+      }
+      return count;
+    },
     expire(now, limit) {
-      const due = allItems().filter((item) => item.expiresAt <= now);
+      const due = allItems(memory).filter((item) => item.expiresAt <= now);
       const chosen = due.sort((a, b) => a.expiresAt - b.expiresAt).slice(0, limit);
-      for (const { user, offset } of chosen) settle(user, offset, { outcome: "expired", at: now });
+      for (const item of chosen) settle(memory, item, { outcome: "expired", at: now });
       return chosen.length;
     },
     purge(before, limit) {
-      const old = [...ids].filter(([, { settledAt }]) => (settledAt ?? before) < before);
+      const old = [...memory.ids].filter(([, { settledAt }]) => (settledAt ?? before) < before);
       const chosen = old.sort(([, a], [, b]) => a.settledAt! - b.settledAt!).slice(0, limit);
-      for (const [id] of chosen) ids.delete(id);
+      for (const [id] of chosen) memory.ids.delete(id);
       return chosen.length;
     },
+  };
+}
+
+function ledgersOf(memory: Memory): Pick<Synchronous<InboxStore>, "ledger" | "ledgerOfAll"> {
+  return {
     ledger(name) {
-      const counts = ledgers.get(name);
+      const counts = memory.ledgers.get(name);
       if (counts === undefined) return emptyLedger;
-      const pending = allItems().filter((item) => item.ledger === name).length;
-      return { ...counts, pending };
+      return { ...counts, pending: allItems(memory).filter((it) => it.ledger === name).length };
     },
     ledgerOfAll() {
-      const sum = { ...emptyLedger, pending: allItems().length };
-      for (const counts of ledgers.values()) {
+      const sum = { ...emptyLedger, pending: allItems(memory).length };
+      for (const counts of memory.ledgers.values()) {
         for (const [name, count] of Object.entries(counts)) sum[name as keyof Counts] += count;
       }
       return sum;
     },
   };
+}
+
+const nobody: User = { head: 0, forgotten: 0, items: new Map() };
+
+function allItems(memory: Memory): InboxItem[] {
+  return [...memory.users.values()].flatMap((user) => [...user.items.values()]);
+}
+
+function countsOf(memory: Memory, ledger: string): Counts {
+  let counts = memory.ledgers.get(ledger);
+  if (counts === undefined) {
+    const { pending: _, ...zero } = emptyLedger;
+    counts = { ...zero };
+    memory.ledgers.set(ledger, counts);
+  }
+  return counts;
+}
+
+function add(memory: Memory, item: NewInboxItem): Appended {
+  const known = memory.ids.get(item.id);
+  if (known !== undefined) return { offset: known.offset, fresh: false };
+  const user = memory.users.get(item.user) ?? { head: 0, forgotten: 0, items: new Map() };
+  memory.users.set(item.user, user);
+  user.head += 1;
+  user.items.set(user.head, { ...item, offset: user.head });
+  memory.ids.set(item.id, { offset: user.head, settledAt: undefined });
+  countsOf(memory, item.ledger).accepted += 1;
+  return { offset: user.head, fresh: true };
+}
+
+function settle(
+  memory: Memory,
+  place: { readonly user: string; readonly offset: number },
+  end: { readonly outcome: Outcome; readonly at: number },
+): boolean {
+  const user = memory.users.get(place.user);
+  const item = user?.items.get(place.offset);
+  if (user === undefined || item === undefined) return false;
+  user.items.delete(place.offset);
+  memory.ids.get(item.id)!.settledAt = end.at;
+  countsOf(memory, item.ledger)[end.outcome] += 1;
+  // A confirmed item was seen, and an expired one is not worth telling of.
+  if (end.outcome !== "acked" && end.outcome !== "expired") {
+    user.forgotten = Math.max(user.forgotten, place.offset);
+  }
+  return true;
+}
+
+function shedOverflow(
+  memory: Memory,
+  user: string,
+  { perUserMax, at }: { readonly perUserMax: number; readonly at: number },
+): void {
+  const { items } = memory.users.get(user) ?? nobody;
+  for (const offset of items.keys()) {
+    if (items.size <= perUserMax) return;
+    settle(memory, { user, offset }, { outcome: "shed", at });
+  }
 }

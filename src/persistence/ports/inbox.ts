@@ -63,7 +63,10 @@ export interface InboxStore {
   read(users: readonly string[], now: number): Promise<readonly Inbox[]>;
   /** Settles what is still unsettled; returns how many were. All in one step. */
   settle(settlements: readonly Settlement[], at: number): Promise<number>;
-  /** Settles at most `limit` items, the oldest first, whose time has passed as `expired`; returns how many. */
+  /**
+   * Settles at most `limit` items whose time has passed as `expired`, the longest expired
+   * first; returns how many.
+   */
   expire(now: number, limit: number): Promise<number>;
   /** Forgets at most `limit` ids settled before `before`; returns how many. */
   purge(before: number, limit: number): Promise<number>;

@@ -10,10 +10,12 @@ const ERRORS_MAX = 1_000;
 
 /** The audience port's SQL. Recipients are JSON text and stay so on this side. */
 export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
-  const mustExist = (id: string): void => {
-    if (db.row("SELECT 1 FROM audiences WHERE id = ?", id) === undefined) throw unknown(id);
-  };
+  return { ...recordOperations(db), ...contentOperations(db), ...errorOperations(db) };
+}
 
+type RecordOperation = "create" | "read" | "list" | "update" | "failInterrupted";
+
+function recordOperations(db: Database): Pick<Synchronous<AudienceTexts>, RecordOperation> {
   return {
     create(audience) {
       const sql =
@@ -42,8 +44,26 @@ export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
       if (changed === 0) throw unknown(audience.id);
     },
 
+    failInterrupted(why) {
+      const heap = `DELETE FROM audience_spill WHERE audience IN
+        (SELECT id FROM audiences WHERE state = 'importing')`;
+      db.run(heap);
+      return db.run(
+        `UPDATE audiences SET state = 'failed',
+          record = json_set(record, '$.state', 'failed', '$.failure', ?)
+        WHERE state = 'importing'`,
+        why,
+      );
+    },
+  };
+}
+
+type ContentOperation = "spill" | "readSpill" | "seal" | "page";
+
+function contentOperations(db: Database): Pick<Synchronous<AudienceTexts>, ContentOperation> {
+  return {
     spill(id, chunks) {
-      mustExist(id);
+      mustExist(db, id);
       const sql = "INSERT INTO audience_spill (audience, partition, recipients) VALUES (?, ?, ?)";
       for (const { partition, recipients } of chunks) db.run(sql, id, partition, recipients);
     },
@@ -55,7 +75,7 @@ export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
     },
 
     seal(id, partition, pages) {
-      mustExist(id);
+      mustExist(db, id);
       const sealed = db.row(
         "SELECT 1 FROM audience_pages WHERE audience = ? AND partition = ? LIMIT 1",
         id,
@@ -74,9 +94,13 @@ export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
         WHERE audience = ? AND partition = ? AND k = ?`;
       return db.row<{ recipients: string }>(sql, id, partition, k)?.recipients;
     },
+  };
+}
 
+function errorOperations(db: Database): Pick<Synchronous<AudienceTexts>, "addErrors" | "errors"> {
+  return {
     addErrors(id, errors) {
-      mustExist(id);
+      mustExist(db, id);
       const count = "SELECT count(*) AS n FROM audience_errors WHERE audience = ?";
       const kept = db.row<{ n: number }>(count, id)!.n;
       const sql = `INSERT INTO audience_errors (audience, n, line, field, expected, got)
@@ -94,19 +118,11 @@ export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
       const { items, next } = pageOf(rows, request, (row) => String(row.n));
       return { items: items.map(({ n: _, ...error }) => error), next };
     },
-
-    failInterrupted(why) {
-      const heap = `DELETE FROM audience_spill WHERE audience IN
-        (SELECT id FROM audiences WHERE state = 'importing')`;
-      db.run(heap);
-      return db.run(
-        `UPDATE audiences SET state = 'failed',
-          record = json_set(record, '$.state', 'failed', '$.failure', ?)
-        WHERE state = 'importing'`,
-        why,
-      );
-    },
   };
+}
+
+function mustExist(db: Database, id: string): void {
+  if (db.row("SELECT 1 FROM audiences WHERE id = ?", id) === undefined) throw unknown(id);
 }
 
 function unknown(id: string): RuntimeError {

@@ -4,9 +4,10 @@ import { audienceOperations } from "./audience.ts";
 import { auditOperations } from "./audit.ts";
 import { campaignOperations } from "./campaign.ts";
 import { credentialOperations } from "./credentials.ts";
-import { type Database, openDatabase } from "./database.ts";
+import type { Database } from "./database.ts";
 import { asFailure, commitTogether, type Operations } from "./group-commit.ts";
 import { inboxOperations } from "./inbox.ts";
+import { openDatabase } from "./open-database.ts";
 import { requestOperations } from "./requests.ts";
 import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
 
