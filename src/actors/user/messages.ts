@@ -1,4 +1,3 @@
-import type { Outcome } from "../../core/ledger.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
@@ -22,12 +21,6 @@ export type UserMessage =
   | { readonly type: "close-session"; readonly sessionId: string }
   /** Items that the inbox has recorded for this user, by offset; none means: look again. */
   | { readonly type: "deliver"; readonly items: readonly InboxItem[] }
-  /** A device confirmed these, or they were written to it and want no confirmation. */
-  | {
-      readonly type: "settled";
-      readonly offsets: readonly number[];
-      readonly outcome: Outcome;
-    }
   /** Goes to the sessions that are connected, and is not kept. */
   | { readonly type: "volatile"; readonly push: Push }
   /** Ends the sessions of one device, or all of them. */

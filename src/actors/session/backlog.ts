@@ -1,0 +1,57 @@
+import type { Push } from "./messages.ts";
+import type { SessionState } from "./state.ts";
+
+/** Adds the push with the highest offset so far. */
+export function retain(state: SessionState, push: Push): void {
+  if (state.backlog === undefined) state.backlog = [push];
+  else state.backlog.push(push);
+}
+
+/**
+ * Takes out what a device confirmed: everything up to `upTo`, and these offsets.
+ *
+ * Offsets that are not in the backlog, or were never given to a device, are ignored: a
+ * confirmation may come twice, and nobody can confirm what nobody has seen.
+ *
+ * @returns the offsets taken out, or undefined when there are none.
+ */
+export function confirm(
+  state: SessionState,
+  upTo: number,
+  offsets: readonly number[],
+): number[] | undefined {
+  const { backlog } = state;
+  if (backlog === undefined) return undefined;
+  const confirmed: number[] = [];
+  const end = indexAfter(backlog, Math.min(upTo, state.given));
+  if (end > 0) {
+    for (const { offset } of backlog.splice(0, end)) confirmed.push(offset!);
+    state.cursor = Math.max(0, state.cursor - end);
+  }
+  for (const offset of offsets) {
+    const at = indexAfter(backlog, offset) - 1;
+    if (at < 0 || backlog[at]!.offset !== offset || offset > state.given) continue;
+    backlog.splice(at, 1);
+    if (at < state.cursor) state.cursor--;
+    confirmed.push(offset);
+  }
+  release(state);
+  return confirmed.length === 0 ? undefined : confirmed;
+}
+
+/** Gives an empty backlog's memory back. */
+export function release(state: SessionState): void {
+  if (state.backlog?.length === 0) state.backlog = undefined;
+}
+
+/** Index of the first push with an offset above this one. */
+function indexAfter(backlog: readonly Push[], offset: number): number {
+  let low = 0;
+  let high = backlog.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (backlog[middle]!.offset! <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

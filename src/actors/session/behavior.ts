@@ -1,0 +1,248 @@
+import type { ActorType, EndReason, Ref } from "../kernel/actor.ts";
+import { confirm, retain } from "./backlog.ts";
+import {
+  type CloseReason,
+  type ConnectionMessage,
+  type InboxView,
+  type PushMessage,
+  sessionKind,
+} from "./messages.ts";
+import { noteGiven, welcome, writeOn } from "./replay.ts";
+import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
+import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
+
+/** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
+const MAILBOX_MAX = 2_000;
+
+/** After these a device must not come back by itself, so nothing waits for it. */
+const FINAL: ReadonlySet<CloseReason> = new Set([
+  "replaced",
+  "kicked",
+  "unauthorized",
+  "credential-expired",
+  "invalid-frame",
+  "too-large",
+]);
+
+/** What a session does; make one per node. Its instances are named by the session's id. */
+export function sessionType(deps: SessionDeps): ActorType<SessionState, Message> {
+  return {
+    label: "session",
+    kind: sessionKind,
+    onStart: { type: "start" },
+    onEnd: (state, reason) => ended(state, reason, deps),
+    mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
+    restart: "temporary",
+    behavior(state, message, ctx) {
+      switch (message.type) {
+        case "ping":
+          return ping(state, message, ctx);
+        case "push":
+          return push(state, message, deps, ctx);
+        case "ack":
+          return ack(state, message, deps, ctx);
+        case "drained":
+          return drained(state, deps, ctx);
+        case "start":
+          return start(state, deps, ctx);
+        case "introduce":
+          return introduced(state, ctx);
+        case "opened":
+          return opened(state, message.inbox, deps, ctx);
+        case "reopen":
+          return reopen(state, ctx);
+        case "attach":
+          return attach(state, message, deps, ctx);
+        case "detach":
+          return detach(state, message, deps, ctx);
+        case "close":
+          return close(state, message.reason, deps, ctx);
+        case "grace-over":
+          return end(state, ctx);
+      }
+    },
+  };
+}
+
+function start(state: SessionState, { limits }: SessionDeps, ctx: Ctx): SessionState {
+  ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
+  introduce(state, ctx);
+  return state;
+}
+
+function introduced(state: SessionState, ctx: Ctx): SessionState {
+  introduce(state, ctx);
+  return state;
+}
+
+function reopen(state: SessionState, ctx: Ctx): SessionState {
+  introduceLater(state, ctx);
+  return state;
+}
+
+function ping(
+  state: SessionState,
+  { id, data }: { readonly id: number; readonly data?: unknown },
+  ctx: Ctx,
+): SessionState {
+  if (state.connection !== undefined) ctx.send(state.connection, { type: "pong", id, data });
+  return state;
+}
+
+function push(state: SessionState, message: PushMessage, deps: SessionDeps, ctx: Ctx) {
+  const { offset } = message.push;
+  if (offset === undefined) return volatilePush(state, message, deps, ctx);
+  if (!state.opened || offset <= state.taken) return state;
+  if (offset > state.head) state.head = offset;
+  const full = (state.backlog?.length ?? 0) >= deps.limits.retainedMax;
+  // A hole means that pushes were refused: like those without room, they are in the store.
+  if (full || offset !== state.taken + 1) catchUp(state, deps, ctx);
+  else take(state, message, deps, ctx);
+  return state;
+}
+
+/** Takes the next push: writes it at once when nothing else has to be written before it. */
+function take(state: SessionState, message: PushMessage, deps: SessionDeps, ctx: Ctx): void {
+  const { push } = message;
+  const offset = push.offset!;
+  state.taken = offset;
+  const { connection, backlog } = state;
+  if (connection === undefined || state.cursor < (backlog?.length ?? 0)) {
+    return retain(state, push);
+  }
+  if (push.expiresAt <= ctx.now) return settle(state, ctx, [offset], "expired");
+  ctx.send<ConnectionMessage>(connection, message);
+  deps.tally.written++;
+  noteGiven(state, push);
+  if (!push.ack) return settle(state, ctx, [offset], "delivered");
+  retain(state, push);
+  state.cursor++;
+}
+
+/** The measured path of a broadcast: the message goes on as it came, nothing is allocated. */
+function volatilePush(
+  state: SessionState,
+  message: PushMessage,
+  { tally }: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  if (state.connection === undefined || !state.opened) tally.settle("shed");
+  else if (message.push.expiresAt <= ctx.now) tally.settle("expired");
+  else {
+    ctx.send<ConnectionMessage>(state.connection, message);
+    tally.written++;
+    tally.settle("delivered");
+  }
+  return state;
+}
+
+function ack(
+  state: SessionState,
+  { offsets, upTo }: { readonly offsets: readonly number[]; readonly upTo: number },
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  const confirmed = confirm(state, upTo, offsets);
+  if (confirmed === undefined) return state;
+  settle(state, ctx, confirmed, "acked");
+  catchUp(state, deps, ctx);
+  return state;
+}
+
+function drained(state: SessionState, deps: SessionDeps, ctx: Ctx): SessionState {
+  if (state.paused) writeOn(state, deps, ctx);
+  return state;
+}
+
+/** Takes from the inbox what it does not have, as far as there is room. */
+function opened(state: SessionState, inbox: InboxView, deps: SessionDeps, ctx: Ctx) {
+  const first = !state.opened;
+  state.opened = true;
+  state.asked = false;
+  if (first) state.given = Math.min(inbox.newFrom - 1, inbox.head);
+  const missed = inbox.forgotten > state.taken;
+  if (missed) state.forgotten = inbox.forgotten;
+  takeAll(state, inbox, deps.limits.retainedMax);
+  if (state.connection === undefined) return state;
+  if (first) welcome(state, deps, ctx);
+  // Only a welcome can tell of a gap, so the device has to come again.
+  else if (missed) drop(state, "slow", deps, ctx);
+  else if (!state.paused) writeOn(state, deps, ctx);
+  return state;
+}
+
+function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: number): void {
+  let room = retainedMax - (state.backlog?.length ?? 0);
+  if (head > state.head) state.head = head;
+  for (const item of items) {
+    if (item.offset! <= state.taken) continue;
+    if (room-- <= 0) return;
+    retain(state, item);
+    state.taken = item.offset!;
+  }
+  if (head > state.taken) state.taken = head;
+}
+
+function attach(
+  state: SessionState,
+  { connection, offset }: { readonly connection: Ref<ConnectionMessage>; readonly offset: number },
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  if (state.connection === undefined) deps.tally.attached++;
+  else ctx.send(state.connection, { type: "close", reason: "replaced" });
+  ctx.clearTimer("grace");
+  state.connection = connection;
+  state.claimed = offset;
+  if (state.opened) welcome(state, deps, ctx);
+  return state;
+}
+
+function detach(
+  state: SessionState,
+  { connection, final }: { readonly connection: Ref<ConnectionMessage>; readonly final: boolean },
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  // The end of a connection that was replaced says nothing about the present one.
+  if (state.connection !== connection) return state;
+  detached(state, deps, ctx);
+  return final ? end(state, ctx) : state;
+}
+
+function close(state: SessionState, reason: CloseReason, deps: SessionDeps, ctx: Ctx) {
+  drop(state, reason, deps, ctx);
+  return FINAL.has(reason) ? end(state, ctx) : state;
+}
+
+function drop(state: SessionState, reason: CloseReason, deps: SessionDeps, ctx: Ctx): void {
+  if (state.connection === undefined) return;
+  ctx.send(state.connection, { type: "close", reason });
+  detached(state, deps, ctx);
+}
+
+function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx): void {
+  state.connection = undefined;
+  state.paused = false;
+  state.cursor = 0;
+  tally.attached--;
+  ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
+}
+
+/** What is not settled stays in the store. */
+function end(state: SessionState, ctx: Ctx): SessionState {
+  if (state.owner !== undefined) {
+    ctx.send(state.owner, { type: "close-session", sessionId: state.id });
+    state.owner = undefined;
+  }
+  ctx.stop();
+  return state;
+}
+
+/** Does what a session that did not end by itself could not do: nobody else knows of it. */
+function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): void {
+  state.owner?.send({ type: "close-session", sessionId: state.id });
+  if (state.connection === undefined) return;
+  tally.attached--;
+  state.connection.send({ type: "close", reason: reason === "crashed" ? "internal" : "draining" });
+}
