@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { audienceStoreConformance } from "./audience-store.ts";
+import { auditStoreConformance } from "./audit-store.ts";
+import { campaignStoreConformance } from "./campaign-store.ts";
+import { credentialStoreConformance } from "./credential-store.ts";
+import { inboxStoreConformance } from "./inbox-store.ts";
+import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
+import { pageJournalConformance } from "./page-journal.ts";
+import { requestStoreConformance } from "./request-store.ts";
+
+/** What every adapter must do: the suites of all ports, and what holds for all of them. */
+export function storesConformance(name: string, open: OpenStores): void {
+  audienceStoreConformance(name, open);
+  campaignStoreConformance(name, open);
+  pageJournalConformance(name, open);
+  inboxStoreConformance(name, open);
+  credentialStoreConformance(name, open);
+  auditStoreConformance(name, open);
+  requestStoreConformance(name, open);
+
+  describe(`${name} is one set of stores`, () => {
+    test("operations are counted by port and method, also those that fail", async () => {
+      const stores = await openFor(open);
+      expect(stores.operations()).toEqual({});
+      await stores.audiences.create(audience("a1"));
+      await expectError(stores.audiences.create(audience("a1")), "store.conflict");
+      await stores.campaigns.read("c1");
+      const counts = { "audiences.create": 2, "campaigns.read": 1 };
+      expect(stores.operations()).toEqual(counts);
+    });
+
+    test("calls see what calls before them have done, without waiting for them", async () => {
+      const { audiences } = await openFor(open);
+      const [, read, , list] = await Promise.all([
+        audiences.create(audience("a1")),
+        audiences.read("a1"),
+        audiences.update(audience("a1", { state: "ready" })),
+        audiences.list({ limit: 1 }),
+      ]);
+      expect(read).toEqual(audience("a1"));
+      expect(list.items[0]?.state).toBe("ready");
+    });
+
+    test("closing ends what is under way, and later calls are refused", async () => {
+      const stores = await openFor(open);
+      const last = stores.audiences.create(audience("a1"));
+      await stores.close();
+      await last;
+      await expectError(stores.audiences.read("a1"), "store.unavailable");
+      await stores.close();
+    });
+  });
+}
