@@ -131,7 +131,8 @@ export class Connector {
     const canRenew = typeof credential === "function" && !this.#renewed;
     const decision = decide(end, { backoff, random, canRenew, attempts: this.#attempts });
     const code = end.kick?.code ?? end.code;
-    const why = { reason: end.reason, ...(code === undefined ? {} : { code }) };
+    const reason = end.error === undefined ? end.reason : `${end.reason}: ${end.error.message}`;
+    const why = { reason, ...(code === undefined ? {} : { code }) };
     if (decision.type === "stop") {
       this.stop();
       return this.#owner.state("closed", why);

@@ -1,7 +1,7 @@
 import { type Backoff, backoffMs } from "./backoff.ts";
 import type { ConnectionEnd } from "./connection.ts";
 
-/** Close codes from here to `FINAL_LAST` say: do not come again until something has changed. */
+/** Close codes from the first to the last of these say: not again until something has changed. */
 const FINAL_FIRST = 4_200;
 const FINAL_LAST = 4_299;
 const CREDENTIAL_EXPIRED = 4_203;
