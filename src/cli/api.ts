@@ -35,6 +35,10 @@ export class ApiClient {
     return this.#json("POST", path, body);
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.#json("DELETE", path);
+  }
+
   /** Streams a file as a request body; `sent` is told of the bytes on their way so far. */
   async upload<T>(path: string, file: string, sent: (bytes: number) => void): Promise<T> {
     const size = statSync(file).size;

@@ -31,6 +31,11 @@ export function display(value: string | number | boolean): string {
   return typeof value === "number" ? value.toLocaleString("en-US") : String(value);
 }
 
+/** An instant in UTC, to the second; `never` for 0. */
+export function instant(at: number): string {
+  return at === 0 ? "never" : `${new Date(at).toISOString().slice(0, 19)}Z`;
+}
+
 /** `1h 2m`, `3m 4s`, `5.6 s`; `?` when it cannot be said. */
 export function duration(ms: number): string {
   if (ms < 0) return "?";

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { TokenView } from "../../src/actors/access/messages.ts";
 import type { Audience, LineError, PageOf } from "../../src/actors/collect/messages.ts";
 import type {
   Campaign,
@@ -92,8 +93,8 @@ test("what a node refuses is told with its code and what to do, as text and as J
   await node.end("SIGINT");
 });
 
-test("an API token can do what its role may, and no more", async () => {
-  const { run, node } = await commandsOn();
+test("an API token can do what its role may, until it is revoked", async () => {
+  const { run, json, node } = await commandsOn();
   const made = await run("token", "create", "--role", "viewer", "--name", "wall", "--ttl", "1h");
   const token = made.stdout.trim();
   expect(token).toMatch(/^hat_/);
@@ -102,6 +103,12 @@ test("an API token can do what its role may, and no more", async () => {
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain("auth.forbidden");
   expect(refused.stderr).toContain("admin");
+
+  const { items } = await json<PageOf<TokenView>>("token", "list");
+  expect(items.map(({ name }) => name)).toEqual(["made at the first start", "wall"]);
+  expect((await run("token", "revoke", items[1]!.id)).stdout).toBe("wall: revoked\n");
+  const revoked = await run("audience", "list", "--token", token);
+  expect(revoked.stderr).toContain("auth.invalid");
   await node.end("SIGINT");
 });
 

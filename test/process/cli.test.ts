@@ -31,6 +31,8 @@ describe("help", () => {
       "demo",
       "start",
       "token create",
+      "token list",
+      "token revoke",
     ]);
     for (const { words, help } of leaves) {
       expect(help, words.join(" ")).toMatch(

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -35,8 +35,12 @@ describe("a node", () => {
 
   test("keeps what it knows from everybody else on the machine", async () => {
     const cwd = temporaryFolder();
+    const data = join(cwd, "data");
+    mkdirSync(data, { mode: 0o755 });
     const node = await startNode([], { cwd });
-    expect(statSync(join(cwd, "data")).mode & 0o077).toBe(0);
+    const files = readdirSync(data);
+    expect(files.length).toBeGreaterThan(1);
+    for (const file of files) expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
     await node.end("SIGINT");
   });
 

@@ -23,6 +23,8 @@ export function startCommand(): Command {
           ...(options.data === undefined ? {} : { HERALD_NODE_DATA_DIR: options.data }),
         };
         const loaded = loadConfig(options.config, overrides);
+        // The data folder holds secrets: what is created in it is for this user only.
+        process.umask(0o077);
         // Loaded here, so that no other command needs what a node needs.
         const { startNode } = await import("../../main.ts");
         const node = await startNode(loaded.config);

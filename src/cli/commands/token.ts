@@ -1,6 +1,7 @@
 import { Command } from "commander";
+import type { PageOf, TokenView } from "../../actors/access/messages.ts";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
-import { print, readDuration } from "../output.ts";
+import { instant, print, readDuration, table } from "../output.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 interface CreateOptions {
@@ -14,8 +15,10 @@ interface CreateOptions {
 /** `herald token`: tokens for devices, and for callers of the admin API. */
 export function tokenCommand(): Command {
   return new Command("token")
-    .description("create tokens for devices and for callers of the API")
-    .addCommand(createCommand());
+    .description("create tokens for devices and for callers of the API; list and revoke the latter")
+    .addCommand(createCommand())
+    .addCommand(listCommand())
+    .addCommand(revokeCommand());
 }
 
 function createCommand(): Command {
@@ -45,6 +48,38 @@ Examples:
           body,
         );
         print(globalOptions(command).json === true, token, () => token.token);
+      }),
+    );
+}
+
+function listCommand(): Command {
+  return talksToNode(new Command("list"))
+    .description("list API tokens, oldest first; the tokens themselves are not kept")
+    .addHelpText("after", "\nExample:\n  herald token list")
+    .action(
+      action(async (command) => {
+        const page = await apiOf(globalOptions(command)).get<PageOf<TokenView>>("/v1/tokens");
+        print(globalOptions(command).json === true, page, ({ items }) =>
+          table(["id", "name", "role", "created", "expires", "revoked"], items.map(row)),
+        );
+      }),
+    );
+}
+
+function row({ id, name, role, createdAt, expiresAt, revokedAt }: TokenView): string[] {
+  return [id, name, role, instant(createdAt), instant(expiresAt), instant(revokedAt)];
+}
+
+function revokeCommand(): Command {
+  return talksToNode(new Command("revoke"))
+    .description("revoke an API token; it is refused from then on")
+    .argument("<id>", "the token's id, as 'token list' shows it")
+    .addHelpText("after", "\nExample:\n  herald token revoke tok_Lk2...")
+    .action(
+      action(async (command, id: string) => {
+        const path = `/v1/tokens/${encodeURIComponent(id)}`;
+        const token = await apiOf(globalOptions(command)).delete<TokenView>(path);
+        print(globalOptions(command).json === true, token, ({ name }) => `${name}: revoked`);
       }),
     );
 }
