@@ -45,6 +45,7 @@ export const ERRORS = {
   "mailbox.full": e(true, 503, "The receiver is behind; wait and send less."),
   "node.draining": e(true, 503, "The node is stopping; connect to another or wait."),
   "node.unreachable": e(true, 503, "Start one with herald start, or say where it is by --url."),
+  "node.not-ready": e(true, 503, "Wait until what is listed is gone, or look into it."),
   "protocol.invalid": e(false, 400, "Correct the frame; see docs/protocol.md."),
   "protocol.order": e(false, 400, "Send hello first, and once."),
   "protocol.too-fast": e(true, 429, "Send fewer frames per second."),

@@ -1,0 +1,143 @@
+import type { AccessMessage, Caller } from "../../actors/access/messages.ts";
+import type { AudienceMessage } from "../../actors/collect/messages.ts";
+import type { InboxMessage } from "../../actors/inbox/messages.ts";
+import type { Ref } from "../../actors/kernel/actor.ts";
+import type { ActorSystem } from "../../actors/kernel/system.ts";
+import type { CampaignMessage } from "../../actors/master/messages.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Problem } from "../../core/errors.ts";
+import type { Ledger } from "../../core/ledger.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Metrics } from "../../core/metrics.ts";
+import type { NewId } from "../../core/random.ts";
+import type { Result } from "../../core/result.ts";
+
+/** The actors that the admin API talks to: every change is a message to one of them. */
+export interface Actors {
+  readonly access: Ref<AccessMessage>;
+  readonly audiences: Ref<AudienceMessage>;
+  readonly campaigns: Ref<CampaignMessage>;
+  readonly inbox: Ref<InboxMessage>;
+}
+
+/** What the gateway needs of the actor system. */
+export type System = Pick<ActorSystem, "node" | "ask" | "inspect">;
+
+/** A credential for a device's WebSocket login. */
+export interface MintRequest {
+  readonly user: string;
+  readonly device?: string;
+  readonly ttlMs: number;
+}
+
+/** What the gateway is given by `main.ts`. */
+export interface HttpPorts {
+  readonly system: System;
+  readonly actors: Actors;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly newId: NewId;
+  readonly mint: (request: MintRequest) => Promise<string>;
+  /** Where messages of one ledger ended, or of all when no name is given. */
+  readonly readLedger: (name: string | undefined) => Promise<Ledger>;
+  /** Every figure of the node in Prometheus' text format. */
+  readonly renderMetrics: () => Promise<string>;
+  /** Why this node cannot take work, beside what the gateway sees itself. None: it can. */
+  readonly notReady?: () => readonly Problem[];
+}
+
+/** Limits of the HTTP gateway. */
+export interface HttpLimits {
+  /** Largest JSON body, in bytes. Default 1 MiB. */
+  readonly bodyBytesMax: number;
+  /** Largest JSON body of an audience given as a list, in bytes. Default 32 MiB. */
+  readonly listBytesMax: number;
+  /** Largest CSV upload, in bytes. Default 10 GiB. */
+  readonly csvBytesMax: number;
+  /** Requests in work at once; more are refused with `gateway.busy`. Default 256. */
+  readonly requestsMax: number;
+  /** Event streams open at once. Default 256. */
+  readonly streamsMax: number;
+  /** How long an actor may take to answer. Default 5 000 ms. */
+  readonly askMs: number;
+  /** How long the body of a request may take, but for uploads. Default 30 000 ms. */
+  readonly bodyMs: number;
+  /** How long an uploaded audience may take to become ready. Default 600 000 ms. */
+  readonly importMs: number;
+  /** How often a quiet event stream shows that it lives. Default 15 000 ms. */
+  readonly heartbeatMs: number;
+  /** Whether `/metrics` needs no token. Default true. */
+  readonly metricsPublic: boolean;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  bodyBytesMax: 1_048_576,
+  listBytesMax: 33_554_432,
+  csvBytesMax: 10_737_418_240,
+  requestsMax: 256,
+  streamsMax: 256,
+  askMs: 5_000,
+  bodyMs: 30_000,
+  importMs: 600_000,
+  heartbeatMs: 15_000,
+  metricsPublic: true,
+};
+
+/** Documents made from the route table. */
+export interface Documents {
+  readonly openApi: string;
+  readonly docs: string;
+  readonly landing: string;
+}
+
+/** What the handler of a route works with. */
+export interface Api extends HttpPorts {
+  readonly limits: HttpLimits;
+  /** What the gateway says of itself, made once from the route table. */
+  documents(): Documents;
+  /** Why this node cannot take work at this moment; none means that it can. */
+  reasonsNotReady(): Promise<readonly Problem[]>;
+  /**
+   * Asks an actor and returns the value it answers. The answer's address is added here.
+   *
+   * @throws RuntimeError the one it answers, or `ask.timeout`, `actor.stopped`, `mailbox.full`.
+   */
+  ask<Message extends Tagged, Type extends Message["type"]>(
+    to: Ref<Message>,
+    request: { readonly type: Type } & RequestOf<Message, Type>,
+    deadlineMs?: number,
+  ): Promise<AnswerOf<Message, Type>>;
+}
+
+interface Tagged {
+  readonly type: string;
+}
+
+type Of<Message, Type> = Extract<Message, { readonly type: Type }>;
+type RequestOf<Message, Type> = Omit<Of<Message, Type>, "replyTo">;
+type AnswerOf<Message, Type> =
+  Of<Message, Type> extends { readonly replyTo?: Ref<Result<infer Answer>> | undefined }
+    ? Answer
+    : never;
+
+/** Asks an actor and unwraps its answer; see `Api.ask`. */
+export function askOf(system: System, limits: HttpLimits): Api["ask"] {
+  return async <Message extends Tagged, Type extends Message["type"]>(
+    to: Ref<Message>,
+    request: { readonly type: Type } & RequestOf<Message, Type>,
+    deadlineMs = limits.askMs,
+  ) => {
+    type Answer = Result<AnswerOf<Message, Type>>;
+    const result = await system.ask<Message, Answer>(
+      to,
+      (replyTo) => ({ ...request, replyTo }) as unknown as Message,
+      { deadlineMs },
+    );
+    if (result.ok) return result.value;
+    throw result.error;
+  };
+}
+
+/** Who calls: behind routes that need no token, nobody. */
+export const NOBODY: Caller = { id: "anonymous", name: "anonymous", role: "viewer" };

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import type { Caller, Role } from "../../actors/access/messages.ts";
+import type { Api } from "./api.ts";
+import type { AnswerStream } from "./exchange.ts";
+
+export type Schema = z.ZodType;
+
+const nothing = z.strictObject({});
+type Nothing = typeof nothing;
+
+/** One request that has been checked: what a handler is called with. */
+export interface Call<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly api: Api;
+}
+
+/** A body that is handled while it comes in. */
+export interface Upload {
+  /** The announced length in bytes; 0 if it is not announced. */
+  readonly bytes: number;
+  /** The next piece, or undefined at the end. @throws RuntimeError when it is not to be had. */
+  read(): Promise<Uint8Array | undefined>;
+}
+
+/** An open event stream, as a handler sees it. */
+export interface EventSink extends AnswerStream {
+  onClosed(call: () => void): void;
+}
+
+/** What every route says of itself. From it come routing, checks, documents and audit. */
+interface Facts<Params extends Schema, Query extends Schema> {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Parameters in braces: `/v1/campaigns/{id}`. */
+  readonly path: `/${string}`;
+  readonly tag: "Audiences" | "Campaigns" | "Messages" | "Tokens" | "Insight" | "Node";
+  /** What a token must at least be; `none` needs no token. */
+  readonly role: Role | "none";
+  /** The setting under which no token is needed after all. */
+  readonly isPublicIf?: "metricsPublic";
+  readonly summary: string;
+  readonly details?: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  /** For probes and people who look for the cause: served also when busy or stopping. */
+  readonly isAlwaysServed?: boolean;
+  /** The change in the audit record, as `campaign.start`. Absent: changes nothing. */
+  readonly action?: string;
+}
+
+type Deep<T> = T extends object ? { readonly [Key in keyof T]: Deep<T[Key]> } : T;
+
+/** Answers with one JSON value. */
+export interface JsonFacts<
+  Params extends Schema,
+  Query extends Schema,
+  Body extends Schema,
+  Answer extends Schema,
+> extends Facts<Params, Query> {
+  readonly status?: 200 | 201;
+  readonly body?: Body;
+  /** Where the limit of the body is not `bodyBytesMax`. */
+  readonly bodyLimit?: "listBytesMax";
+  readonly answer: Answer;
+  handle(
+    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ): Promise<Deep<z.output<Answer>>>;
+  /** What a repeated request is answered, where the answer holds a secret. */
+  replay?(answer: Deep<z.output<Answer>>): Deep<z.output<Answer>>;
+  /** The same route with a body that is not JSON. */
+  readonly upload?: {
+    readonly mediaType: "text/csv";
+    readonly details: string;
+    handle(
+      call: Call<z.output<Params>, z.output<Query>, undefined>,
+      upload: Upload,
+    ): Promise<Deep<z.output<Answer>>>;
+  };
+}
+
+/** Answers with server-sent events. */
+export interface EventFacts<Params extends Schema, Query extends Schema>
+  extends Facts<Params, Query> {
+  /** The data of each event, by its name. */
+  readonly events: Readonly<Record<string, Schema>>;
+  /** Prepares the stream; only what it then returns may write to it. */
+  open(
+    call: Call<z.output<Params>, z.output<Query>, undefined>,
+  ): Promise<(sink: EventSink) => void>;
+}
+
+/** Answers with text of some media type. */
+export interface TextFacts extends Facts<Nothing, Nothing> {
+  readonly mediaType: string;
+  render(call: Call<object, object, undefined>): Promise<string>;
+}
+
+export type JsonRoute = JsonFacts<Schema, Schema, Schema, Schema> & { readonly kind: "json" };
+export type EventRoute = EventFacts<Schema, Schema> & { readonly kind: "events" };
+export type TextRoute = TextFacts & { readonly kind: "text" };
+export type Route = JsonRoute | EventRoute | TextRoute;
+
+export function jsonRoute<
+  Params extends Schema = Nothing,
+  Query extends Schema = Nothing,
+  Body extends Schema = Nothing,
+  Answer extends Schema = Nothing,
+>(facts: JsonFacts<Params, Query, Body, Answer>): JsonRoute {
+  // The handler is only called with what its own schemas returned.
+  return { ...facts, kind: "json" } as unknown as JsonRoute;
+}
+
+export function eventRoute<Params extends Schema = Nothing, Query extends Schema = Nothing>(
+  facts: EventFacts<Params, Query>,
+): EventRoute {
+  return { ...facts, kind: "events" } as unknown as EventRoute;
+}
+
+export function textRoute(facts: TextFacts): TextRoute {
+  return { ...facts, kind: "text" };
+}
+
+export function paramsOf({ params }: Route): Schema {
+  return params ?? nothing;
+}
+
+export function queryOf({ query }: Route): Schema {
+  return query ?? nothing;
+}

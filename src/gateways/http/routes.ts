@@ -1,0 +1,17 @@
+import type { Route } from "./route.ts";
+import { audienceRoutes } from "./routes/audiences.ts";
+import { campaignRoutes } from "./routes/campaigns.ts";
+import { insightRoutes } from "./routes/insight.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { nodeRoutes } from "./routes/node.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+
+/** Everything that the admin API can do, in the order of its documents. */
+export const ROUTES: readonly Route[] = [
+  ...audienceRoutes,
+  ...campaignRoutes,
+  ...messageRoutes,
+  ...tokenRoutes,
+  ...insightRoutes,
+  ...nodeRoutes,
+];

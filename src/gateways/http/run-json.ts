@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import type { StoredResponse } from "../../actors/access/messages.ts";
+import { checkInput, type Input, mediaTypeOf, parseJson, requireJson } from "./check.ts";
+import { type Answer, readBody, tooLarge } from "./exchange.ts";
+import { claimKeyOf, type Finished, fingerprintOf, type Job } from "./job.ts";
+import { answerOf, mismatch, once } from "./once.ts";
+import type { Call, JsonRoute, Upload } from "./route.ts";
+
+/** Does the work of a route that answers with JSON. The caller has been authorized. */
+export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
+  const { exchange } = job;
+  const { upload } = route;
+  const type = mediaTypeOf(exchange);
+  if (upload !== undefined && type === upload.mediaType) return runUpload(job, route);
+  const bytes = await bodyOf(job, route);
+  if (route.body !== undefined) requireJson(type, bytes.byteLength, upload?.mediaType);
+  const key = claimKeyOf(job);
+  const raw = { params: job.params, query: exchange.query };
+  const input = checkInput(
+    route,
+    route.body === undefined ? raw : { ...raw, body: parseJson(bytes) },
+  );
+  job.target = targetOf(input) ?? job.target;
+  const run = async (): Promise<Finished> =>
+    finish(job, route, await route.handle(callOf(job, input) as Call<unknown, unknown, unknown>));
+  if (key === undefined) return answerOf(await run());
+  const fingerprint = fingerprintOf(exchange.query, bytes);
+  return once(job, { key, fingerprint }, { keepsErrors: true, replay: async (it) => it, run });
+}
+
+async function bodyOf(job: Job, route: JsonRoute): Promise<Uint8Array> {
+  // What else is sent is no business of the route; the connection drops it.
+  if (route.body === undefined) return new Uint8Array();
+  const { clock, limits } = job.api;
+  return readBody(job.exchange, {
+    bytesMax: limits[route.bodyLimit ?? "bodyBytesMax"],
+    timeLimit: (expired) => clock.after(limits.bodyMs, expired),
+  });
+}
+
+/**
+ * Handles a body while it comes in. Its hash is known only at the end, so it is kept with the
+ * answer, and a repeated request is read to its end before it gets that answer again.
+ */
+async function runUpload(job: Job, route: JsonRoute): Promise<Answer> {
+  const { exchange } = job;
+  const key = claimKeyOf(job);
+  const input = checkInput(route, { params: job.params, query: exchange.query });
+  job.target = targetOf(input) ?? job.target;
+  const body = new HashedUpload(job);
+  const run = async (): Promise<Finished> => {
+    const call = callOf(job, input) as Call<unknown, unknown, undefined>;
+    const finished = finish(job, route, await route.upload!.handle(call, body));
+    return { ...finished, stored: `${body.digest()}\n${finished.stored}` };
+  };
+  if (key === undefined) return answerOf(await run());
+  const fingerprint = fingerprintOf("upload", exchange.query);
+  const replay = (stored: StoredResponse): Promise<StoredResponse> => compare(body, stored);
+  return once(job, { key, fingerprint }, { keepsErrors: false, replay, run });
+}
+
+async function compare(upload: HashedUpload, stored: StoredResponse): Promise<StoredResponse> {
+  while ((await upload.read()) !== undefined);
+  const [hash = "", ...body] = stored.body.split("\n");
+  if (hash !== upload.digest()) throw mismatch();
+  return { status: stored.status, body: body.join("\n") };
+}
+
+/** A body that is counted and hashed as it passes. */
+class HashedUpload implements Upload {
+  readonly bytes: number;
+  readonly #job: Job;
+  readonly #hash = createHash("sha256");
+  #received = 0;
+
+  /** @throws RuntimeError `http.body-too-large` when it says so itself. */
+  constructor(job: Job) {
+    this.#job = job;
+    this.bytes = job.exchange.length ?? 0;
+    this.#limit(this.bytes);
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    const piece = await this.#job.exchange.read();
+    if (piece === undefined) return undefined;
+    this.#received += piece.byteLength;
+    this.#limit(this.#received);
+    this.#hash.update(piece);
+    return piece;
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest("hex");
+  }
+
+  #limit(bytes: number): void {
+    const { csvBytesMax } = this.#job.api.limits;
+    if (bytes > csvBytesMax) throw tooLarge(bytes, csvBytesMax);
+  }
+}
+
+export function callOf(job: Job, input: Input): Call<unknown, unknown, unknown> {
+  const { caller, requestId, api } = job;
+  return { ...input, caller, requestId, api };
+}
+
+function finish(job: Job, route: JsonRoute, value: unknown): Finished {
+  job.target = idOf(value) ?? job.target;
+  const body = JSON.stringify(value);
+  const stored = route.replay === undefined ? body : JSON.stringify(route.replay(value));
+  return { status: route.status ?? 200, body, stored };
+}
+
+function idOf(value: unknown): string | undefined {
+  const id = typeof value === "object" && value !== null && "id" in value ? value.id : undefined;
+  return typeof id === "string" ? id : undefined;
+}
+
+/** What a change is about, as far as the request says: its id, its user or its name. */
+function targetOf({ params, query, body }: Input): string | undefined {
+  const said = { ...(query as object), ...(body as object), ...(params as object) };
+  const { id, user, name } = said as Record<string, unknown>;
+  return [id, user, name].find((it) => typeof it === "string") as string | undefined;
+}
