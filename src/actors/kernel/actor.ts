@@ -148,8 +148,9 @@ export interface ActorType<State, Message> {
   /** Handled first after the start and after every restart. */
   readonly onStart?: Message | undefined;
   /**
-   * Called when a life has ended, also before a restart, for effects that must not wait; may not
-   * send. `state` is that of the last turn that returned.
+   * Called when a life has ended, also before a restart, for effects that must not wait. There is
+   * no `ctx`; what it sends with `Ref.send` goes out at once. `state` is that of the last turn
+   * that returned.
    */
   readonly onEnd?: ((state: State, reason: EndReason) => void) | undefined;
   readonly mailbox?: { readonly max: number; readonly overflow: Overflow } | undefined;
