@@ -21,7 +21,7 @@ export function audienceStoreConformance(name: string, open: OpenStores): void {
   const start = async () => (await openFor(open)).audiences;
 
   describe(`${name} keeps audiences`, () => {
-    test("an audience is read back as it was created, and an unknown one is undefined", async () => {
+    test("an audience is read back as created, and an unknown one is undefined", async () => {
       const store = await start();
       const made = audience("a1", { name: "Zürich 東京 🎉\u0000", size: Number.MAX_SAFE_INTEGER });
       await store.create(made);
@@ -45,7 +45,7 @@ export function audienceStoreConformance(name: string, open: OpenStores): void {
       await expectError(store.update(audience("a2")), "audience.unknown");
     });
 
-    test("the list is newest first, and its pages fit together while others are added", async () => {
+    test("the list is newest first, and its pages fit while others are added", async () => {
       const store = await start();
       for (const n of [1, 2, 3, 4, 5]) await store.create(audience(`a${n}`, { createdAt: n }));
       const ids = async (after: string | undefined, limit: number) => {

@@ -79,7 +79,25 @@ export class StorageLink {
     const calls = this.#calls;
     if (calls.length === 0) return;
     this.#calls = [];
-    this.#say({ type: "calls", calls });
+    try {
+      this.#say({ type: "calls", calls });
+    } catch {
+      this.#sendOneByOne(calls);
+    }
+  }
+
+  /** Among the calls is one with something that cannot cross, as a function: refuses only that. */
+  #sendOneByOne(calls: readonly Call[]): void {
+    const unsent = this.#waiting.splice(this.#waiting.length - calls.length);
+    for (const [index, call] of calls.entries()) {
+      try {
+        this.#say({ type: "calls", calls: [call] });
+        this.#waiting.push(unsent[index]!);
+      } catch (cause) {
+        const message = `cannot store what was given to ${call[0]}: ${String(cause)}`;
+        unsent[index]!.reject(new RuntimeError("internal", message, { cause }));
+      }
+    }
   }
 
   #say(message: ToStorage): void {

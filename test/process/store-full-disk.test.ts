@@ -1,0 +1,37 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { openSqliteStores } from "../../src/persistence/sqlite/open-stores.ts";
+import { clockAt } from "../conformance/open-stores.ts";
+import { dataFile } from "../persistence/data-folder.ts";
+
+const WRITER = fileURLToPath(new URL("./store-on-full-disk.ts", import.meta.url));
+/** Runs its arguments with a limit on the size of every file that it writes: here 500 KB. */
+const LIMITED = 'ulimit -S -f 1000; exec "$@"';
+
+test("when the log cannot grow commits fail, and work again when it can", async () => {
+  const file = dataFile();
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", WRITER, file];
+  const stdio = ["ignore", "pipe", "inherit"] as const;
+  const child = spawn("sh", ["-c", LIMITED, "sh", ...node], { stdio: [...stdio] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout!)) {
+    lines.push(line);
+    if (line.startsWith("full")) {
+      execFileSync("prlimit", ["--fsize=unlimited", "--pid", String(child.pid)]);
+    }
+  }
+  if (child.exitCode === null) await once(child, "exit");
+  expect(child.exitCode).toBe(0);
+  expect(lines).toEqual(["full store.unavailable", expect.stringMatching(/^room \d+$/)]);
+
+  const options = { inboxPerUserMax: 10, clock: clockAt(0) };
+  const stores = await openSqliteStores({ file, synchronous: "normal", ...options });
+  onTestFinished(() => stores.close());
+  const { items } = await stores.audit.list({ limit: 1_000_000 });
+  const written = Number(lines[1]!.slice("room ".length));
+  expect(items.map(({ at }) => at)).toEqual([...Array(written).keys()].reverse());
+});
