@@ -48,7 +48,7 @@ export interface TestSystem {
    * time or for the test. With `effects: "all"` it waits for every effect, which is what real
    * I/O needs. Fires what is due without moving the clock.
    *
-   * @throws the first crash or escalation, unless `crashesAllowed`.
+   * @throws the first crash or escalation, unless `crashesAllowed`; a fault of the kernel always.
    */
   settle(options?: { readonly effects?: "all" | "quiet" }): Promise<void>;
   /** Moves time forward, settling before the first and after each timer that fires. */
@@ -80,8 +80,9 @@ export function testSystem(options: TestSystemOptions = {}): TestSystem {
   });
 
   const complain = (): void => {
-    const [first] = [...crashes, ...escalations];
-    if (crashesAllowed || first === undefined) return;
+    const faults = escalations.filter(({ path }) => path === "/");
+    const [first] = crashesAllowed ? faults : [...faults, ...crashes, ...escalations];
+    if (first === undefined) return;
     throw new Error(`${first.path} crashed: ${String(first.error)}`, { cause: first.error });
   };
 

@@ -47,7 +47,7 @@ abstract class Asking extends Pending implements Ref<unknown> {
     this.#host.wheel.set(this.#deadline, deadlineMs);
     if (!sendSafely(to, request)) return this.settle(fail(refusal(to)));
     if (this.#over || !isWatchable(to)) return;
-    this.#watcher = new TargetWatcher(this, to.path);
+    this.#watcher = new TargetWatcher(this, to);
     link(this.#watcher, to);
   }
 
@@ -173,16 +173,16 @@ class Deadline extends WheelEntry {
 
 class TargetWatcher extends Watcher {
   readonly #asking: Asking;
-  readonly #path: string;
+  readonly #to: { readonly path: string };
 
-  constructor(asking: Asking, path: string) {
+  constructor(asking: Asking, to: { readonly path: string }) {
     super();
     this.#asking = asking;
-    this.#path = path;
+    this.#to = to;
   }
 
   ended(reason: EndReason): void {
-    const text = `${this.#path} ended (${reason}) before it answered`;
+    const text = `${this.#to.path} ended (${reason}) before it answered`;
     this.#asking.settle(fail(new RuntimeError("actor.stopped", text)));
   }
 }

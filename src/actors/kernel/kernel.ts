@@ -15,7 +15,17 @@ import { type Blueprint, Cell, Status } from "./cell.ts";
 import { type ContextHost, TurnContext } from "./context.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Figures } from "./figures.ts";
-import { begin, blueprintOf, conceive, drain, end, mailboxDrained, undo } from "./lifecycle.ts";
+import {
+  begin,
+  blueprintOf,
+  conceive,
+  drain,
+  end,
+  mailboxDrained,
+  mayHaveChildren,
+  stillborn,
+  undo,
+} from "./lifecycle.ts";
 import { Registry } from "./registry.ts";
 import { Scheduler, type SchedulerHost } from "./scheduler.ts";
 import { type SupervisionHost, supervise } from "./supervision.ts";
@@ -31,7 +41,8 @@ export interface SystemPorts {
   readonly metrics: Metrics;
   /**
    * A top-level supervisor gave up, or a top-level actor crashed more often than the root
-   * allows: what it was for is no longer there. A server should stop.
+   * allows: what it was for is no longer there. A server should stop. With the path `/` the kernel
+   * itself has a fault.
    */
   readonly onEscalated: (path: string, error: RuntimeError) => void;
   /** A turn or callback of an actor threw; it was logged already. */
@@ -139,6 +150,8 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
 
   conceiveEntity(kind: string, id: string): Cell {
     const { under, type, state } = this.registry.factory(kind);
+    // While a node stops, senders should find a closed door, not crash.
+    if (!mayHaveChildren(under)) return stillborn(this, under, blueprintOf(type), id);
     return this.conceive(under, type, { name: id, state: state(id) });
   }
 
@@ -209,6 +222,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
 
   fault(error: unknown): void {
     this.#ports.logger.error("the actor kernel has a fault", { error });
+    this.#guard(() => this.#ports.onEscalated("/", toRuntimeError(error)));
   }
 
   #makeRoot(): Cell {
@@ -233,7 +247,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     try {
       call();
     } catch (error) {
-      this.fault(error);
+      this.#ports.logger.error("a port of the actor system threw", { error });
     }
   }
 }

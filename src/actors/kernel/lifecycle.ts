@@ -50,7 +50,7 @@ export function conceive(
   { name, state }: SpawnOptions<unknown>,
 ): Cell {
   if (typeof name !== "string" || name === "") throw new Error("an actor needs a name");
-  if (parent.status >= Status.stopping || isDrained(parent)) {
+  if (!mayHaveChildren(parent)) {
     throw new RuntimeError("actor.stopped", `${parent.path} has ended and can have no ${name}`);
   }
   const group = parent.family?.group ?? parent.group.open(parent.name);
@@ -66,6 +66,25 @@ export function conceive(
   return cell;
 }
 
+/** Whether an actor may still get children: not when it has ended or waits for those it has. */
+export function mayHaveChildren(parent: Cell): boolean {
+  if (parent.status === Status.draining) return parent.rare!.drainLeft > 0;
+  return parent.status < Status.stopping;
+}
+
+/** An actor that has ended before it began: what is sent to it is a dead letter. */
+export function stillborn(
+  host: LifecycleHost,
+  parent: Cell,
+  blueprint: Blueprint,
+  name: string,
+): Cell {
+  const place = { name, parent, incarnation: host.nextIncarnation(), group: parent.group };
+  const cell = new Cell(host, blueprint, place, undefined);
+  cell.status = Status.ended;
+  return cell;
+}
+
 /** Makes an actor run that was conceived or waits for its restart. */
 export function begin(cell: Cell): void {
   if (cell.status !== Status.embryo && cell.status !== Status.restarting) return;
@@ -76,6 +95,7 @@ export function begin(cell: Cell): void {
 
 /** Removes a conceived actor whose turn of birth failed, as if it had never been. */
 export function undo(host: LifecycleHost, cell: Cell): void {
+  if (cell.status !== Status.embryo) return;
   cell.status = Status.ended;
   cell.empty("no-actor");
   remove(host, cell);

@@ -128,7 +128,8 @@ function suspend(host: SupervisionHost, cell: Cell, reason: EndReason): boolean 
 function restartAfter(host: SupervisionHost, family: Family, group: Cell[], pauseMs: number): void {
   const pause = new Pause(host, family, group);
   for (const cell of group) family.pauses.set(cell, pause);
-  if (pauseMs > 0) host.wheel.set(pause, pauseMs);
+  // Several start in order only if none of them is still in the batch in which it crashed.
+  if (pauseMs > 0 || group.length > 1) host.wheel.set(pause, pauseMs);
   else pause.fire();
 }
 

@@ -61,13 +61,16 @@ export interface ActorSystem {
   ): Ref<M>;
   /** The living actor of that kind and id on this node. O(1). */
   find<M>(kind: Kind<M>, id: string): Ref<M> | undefined;
-  /** The same, created by the registered factory when there is none. */
+  /**
+   * The same, created by the registered factory when there is none. When the supervisor of that
+   * kind is ending, the ref has ended, too, and what is sent to it is a dead letter.
+   */
   entity<M>(kind: Kind<M>, id: string): Ref<M>;
   /** Says how `entity` makes actors of a kind; the type must have that kind. Once per kind. */
-  registerEntity<K, S, M extends K>(kind: Kind<K>, options: EntityOptions<S, M>): void;
+  registerEntity<K extends M, S, M>(kind: Kind<K>, options: EntityOptions<S, M>): void;
   /** How many actors of that kind live on this node. */
   count<M>(kind: Kind<M>): number;
-  /** Calls `fn` for each, in the order of their start; `fn` may send, start and end actors. */
+  /** Calls `fn` for each, in the order of their start; `fn` may end them, and send. */
   each<M>(kind: Kind<M>, fn: (ref: Ref<M>, id: string) => void): void;
   /**
    * Sends a request and resolves with its one answer.
@@ -159,7 +162,7 @@ class System implements ActorSystem {
     return cell as Ref<M>;
   }
 
-  registerEntity<K, S, M extends K>(kind: Kind<K>, options: EntityOptions<S, M>): void {
+  registerEntity<K extends M, S, M>(kind: Kind<K>, options: EntityOptions<S, M>): void {
     const type = options.type as unknown as ActorType<unknown, unknown>;
     if (type.kind?.name !== kind.name) {
       throw new Error(`actor type ${type.label} has kind ${type.kind?.name}, not ${kind.name}`);
