@@ -51,7 +51,7 @@ export function sessionNode(options: SessionNodeOptions = {}) {
     clerkType({
       store,
       logger: silentLogger,
-      figures: clerkFigures(noMetrics),
+      figures: clerkFigures(options.metrics ?? noMetrics),
       limits: { ...CLERK_LIMITS, ...options.clerk },
     }),
     { name: CLERK, state: newClerk(), under: system.supervisor("inbox") },
