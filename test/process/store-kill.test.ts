@@ -39,8 +39,8 @@ function expectWhole({ user, head, items }: Inbox, acknowledged: boolean): void 
   expect(head, user).toBe(2);
   const [a, b] = [`${user}-a`, `${user}-b`];
   expect(items.map(({ id, payload }) => [id, payload])).toEqual([
-    [a, JSON.stringify(a.repeat(10))],
-    [b, JSON.stringify(b.repeat(10))],
+    [a, JSON.stringify(a.repeat(1_000))],
+    [b, JSON.stringify(b.repeat(1_000))],
   ]);
 }
 

@@ -24,8 +24,8 @@ async function write(first: number): Promise<void> {
     const base = { user: `${run}-${n}`, ledger: run!, topic: "t", ack: true, expiresAt: 2 ** 50 };
     const [a, b] = [`${run}-${n}-a`, `${run}-${n}-b`];
     await stores.inbox.append([
-      { ...base, id: a, payload: JSON.stringify(a.repeat(10)) },
-      { ...base, id: b, payload: JSON.stringify(b.repeat(10)) },
+      { ...base, id: a, payload: JSON.stringify(a.repeat(1_000)) },
+      { ...base, id: b, payload: JSON.stringify(b.repeat(1_000)) },
     ]);
     process.stdout.write(`${n}\n`);
   }

@@ -107,13 +107,12 @@ function leases(
         const message = `page ${step.campaign}/${keyOf(step)} is at ${where}`;
         throw new RuntimeError("store.fenced", `${message}: no step to ${done}/${intent}`);
       }
-      const finished = done === page.size;
       pages.set(keyOf(step), {
         ...page,
         done,
         intent,
-        owner: finished || step.leaseUntil === 0 ? "" : page.owner,
-        leaseUntil: finished ? 0 : step.leaseUntil,
+        owner: done === page.size || step.leaseUntil === 0 ? "" : page.owner,
+        leaseUntil: step.leaseUntil,
         counts: addCounts(page.counts, step.counts),
       });
     },

@@ -187,8 +187,7 @@ const CLAIM = `
 /** A page that is done, or whose lease is given up, is nobody's. */
 const ADVANCE = `
   UPDATE page_states SET done = ?6, intent = ?7,
-    owner = CASE WHEN ?6 = size OR ?8 = 0 THEN '' ELSE owner END,
-    lease_until = CASE WHEN ?6 = size THEN 0 ELSE ?8 END,
+    owner = CASE WHEN ?6 = size OR ?8 = 0 THEN '' ELSE owner END, lease_until = ?8,
     delivered = delivered + ?9, handed = handed + ?10, shed = shed + ?11, unknown = unknown + ?12
   WHERE campaign = ?1 AND epoch = ?2 AND partition = ?3 AND k = ?4 AND fence = ?5
     AND done <= ?6 AND intent <= ?7 AND ?6 <= ?7 AND ?7 <= size`;

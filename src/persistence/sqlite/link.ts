@@ -117,9 +117,6 @@ export class StorageLink {
         return;
       case "answers":
         return this.#settle(message.answers);
-      case "closed":
-        this.#closed?.resolve();
-        return;
     }
   }
 

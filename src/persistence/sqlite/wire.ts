@@ -23,8 +23,7 @@ export type ToStorage =
 export type FromStorage =
   | { readonly type: "opened"; readonly operations: readonly string[] }
   | { readonly type: "refused"; readonly failure: Failure }
-  | { readonly type: "answers"; readonly answers: readonly Answer[] }
-  | { readonly type: "closed" };
+  | { readonly type: "answers"; readonly answers: readonly Answer[] };
 
 /** What the storage thread needs to open its database. */
 export interface StorageOptions {

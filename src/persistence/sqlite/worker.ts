@@ -58,7 +58,7 @@ function start(): void {
     }
     if (message?.type !== "close") return;
     database.close();
-    say({ type: "closed" });
+    // Nothing is left to wait for, so the thread ends.
     port.close();
   };
   port.on("message", handle);
