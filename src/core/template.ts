@@ -59,14 +59,18 @@ function render(
       text += part;
       continue;
     }
-    const value = valueOf(part, member, variables);
+    const value = valueFor(part, member, variables);
     if (value === undefined) return { ok: false, missing: part.name };
     text += escapeInString(value);
   }
   return { ok: true, text };
 }
 
-function valueOf(slot: Slot, member: string, variables: Variables | undefined): string | undefined {
+function valueFor(
+  slot: Slot,
+  member: string,
+  variables: Variables | undefined,
+): string | undefined {
   if (slot.name === "member") return member;
   if (variables !== undefined && Object.hasOwn(variables, slot.name)) return variables[slot.name];
   return slot.fallback;

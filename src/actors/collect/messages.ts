@@ -7,6 +7,7 @@ import type {
   Recipient,
 } from "../../persistence/ports/audience.ts";
 import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
 
 export type {
   Audience,
@@ -53,6 +54,9 @@ export type AudienceMessage =
       readonly request: PageRequest;
       readonly replyTo: Ref<Result<PageOf<LineError>>>;
     };
+
+/** The audience desk; there is one, named `desk`. */
+export const audienceDeskKind = kind<AudienceMessage>("audiences");
 
 /** Lines and recipients of an import so far. */
 export interface ImportProgress {

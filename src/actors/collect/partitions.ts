@@ -27,33 +27,14 @@ export function partitionOf(member: string, partitions: number): number {
   return hash32(member) & (partitions - 1);
 }
 
-/** Recipients on their way to the heap, grouped by partition, in order of arrival. */
-export class SpillBuffer {
-  readonly #partitions: number;
-  #groups = new Map<number, Recipient[]>();
-  #rows = 0;
-
-  constructor(partitions: number) {
-    this.#partitions = partitions;
-  }
-
-  get rows(): number {
-    return this.#rows;
-  }
-
-  add(recipient: Recipient): void {
-    const partition = partitionOf(recipient.member, this.#partitions);
-    const group = this.#groups.get(partition);
-    if (group === undefined) this.#groups.set(partition, [recipient]);
+/** Groups recipients by partition, each group in the order of arrival. */
+export function groupRows(rows: readonly Recipient[], partitions: number): SpillChunk[] {
+  const groups = new Map<number, Recipient[]>();
+  for (const recipient of rows) {
+    const partition = partitionOf(recipient.member, partitions);
+    const group = groups.get(partition);
+    if (group === undefined) groups.set(partition, [recipient]);
     else group.push(recipient);
-    this.#rows += 1;
   }
-
-  /** Everything added since the last call. */
-  take(): SpillChunk[] {
-    const chunks = [...this.#groups].map(([partition, recipients]) => ({ partition, recipients }));
-    this.#groups = new Map();
-    this.#rows = 0;
-    return chunks;
-  }
+  return [...groups].map(([partition, recipients]) => ({ partition, recipients }));
 }

@@ -8,6 +8,8 @@ import type {
   Transition,
 } from "../../persistence/ports/campaign.ts";
 import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
+import type { WorkerReport } from "../worker/messages.ts";
 
 export type {
   Campaign,
@@ -95,4 +97,27 @@ export type CampaignMessage =
       readonly type: "unsubscribe";
       readonly id: string;
       readonly subscriber: Ref<CampaignProgress>;
-    };
+    }
+  /** Gives every campaign that is `started` its master; answers how many. For a node's start. */
+  | { readonly type: "recover"; readonly replyTo: Ref<Result<number>> };
+
+/** The campaign desk; there is one, named `desk`. */
+export const campaignDeskKind = kind<CampaignMessage>("campaigns");
+
+/** What the desk and the workers say to the master of one campaign. */
+export type MasterMessage =
+  | Extract<
+      CampaignMessage,
+      { readonly type: "read-campaign" | "command" | "subscribe" | "unsubscribe" }
+    >
+  /** Go on with what the store says. */
+  | { readonly type: "wake" }
+  | WorkerReport;
+
+/** The master of a campaign, by the campaign's id. */
+export const campaignKind = kind<MasterMessage>("campaign");
+
+/** The ledger that the items of a campaign's present run count in. */
+export function ledgerName(campaign: Pick<Campaign, "id" | "epoch">): string {
+  return `campaign:${campaign.id}:${campaign.epoch}`;
+}

@@ -3,6 +3,7 @@ import type { Template } from "../../core/template.ts";
 import type { Recipient } from "../../persistence/ports/audience.ts";
 import type { Campaign, SendCounts } from "../../persistence/ports/campaign.ts";
 import type { ItemResult, Provider, ProviderItem } from "../../providers/provider.ts";
+import { ledgerName } from "../master/messages.ts";
 import type { PageRun, SendWindow } from "./page-run.ts";
 import { addCounts, noCounts } from "./page-run.ts";
 
@@ -32,11 +33,6 @@ export interface HandOff {
   readonly run: PageRun;
   readonly window: SendWindow;
   readonly signal: AbortSignal;
-}
-
-/** The ledger that a run's items count in. */
-export function ledgerName(campaign: Pick<Campaign, "id" | "epoch">): string {
-  return `campaign:${campaign.id}:${campaign.epoch}`;
 }
 
 /**

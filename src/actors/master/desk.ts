@@ -1,0 +1,161 @@
+import { RuntimeError } from "../../core/errors.ts";
+import type { NewId } from "../../core/random.ts";
+import { fail, type Result } from "../../core/result.ts";
+import type { AudienceStore } from "../../persistence/ports/audience.ts";
+import type { CampaignStore } from "../../persistence/ports/campaign.ts";
+import type { Provider } from "../../providers/provider.ts";
+import type { ActorType, Behavior, Context, Ref } from "../kernel/actor.ts";
+import { type Campaign, type CampaignMessage, campaignDeskKind, campaignKind } from "./messages.ts";
+import { checkSpec } from "./spec.ts";
+
+export interface CampaignDeskDeps {
+  readonly campaigns: CampaignStore;
+  readonly audiences: AudienceStore;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly newId: NewId;
+}
+
+type Message =
+  | CampaignMessage
+  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
+  | {
+      readonly type: "recovered";
+      readonly request: Request<"recover">;
+      readonly outcome: Result<readonly string[]>;
+    };
+
+type Ctx = Context<Message>;
+type Request<Type extends CampaignMessage["type"]> = Extract<CampaignMessage, { type: Type }>;
+
+/** The shape of ids that this desk gives out; anything else names no campaign. */
+const ID = /^[\w-]{1,64}$/;
+const RECOVER_PAGE = 1_000;
+
+/** The desk that knows every campaign: creates, lists, and sends the rest to its master. */
+export function campaignDesk(deps: CampaignDeskDeps): ActorType<null, Message> {
+  return {
+    label: "campaigns",
+    kind: campaignDeskKind,
+    behavior: deskBehavior(deps),
+    restart: "permanent",
+  };
+}
+
+function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
+  return (state, message, ctx) => {
+    switch (message.type) {
+      case "create-campaign":
+        create(message, deps, ctx);
+        break;
+      case "list-campaigns":
+        perform(ctx, message, () => deps.campaigns.list(message.request));
+        break;
+      case "read-log":
+        perform(ctx, message, () => readLog(message, deps));
+        break;
+      case "read-campaign":
+      case "command":
+      case "subscribe":
+      case "unsubscribe":
+        toMaster(message, ctx);
+        break;
+      case "recover":
+        recover(message, deps, ctx);
+        break;
+      case "recovered":
+        recovered(message, ctx);
+        break;
+      case "forward":
+        message.reply(ctx);
+        break;
+    }
+    return state;
+  };
+}
+
+function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx: Ctx): void {
+  const at = ctx.now;
+  perform(ctx, request, async () => {
+    const { spec, by } = request;
+    checkSpec(spec, deps.providers);
+    const audience = await deps.audiences.read(spec.audience);
+    if (audience === undefined) {
+      throw new RuntimeError("audience.unknown", `there is no audience ${spec.audience}`);
+    }
+    if (audience.state !== "ready") {
+      const message = `audience ${audience.id} is ${audience.state}, not ready`;
+      throw new RuntimeError("audience.not-ready", message);
+    }
+    const campaign: Campaign = {
+      ...spec,
+      id: deps.newId("cmp"),
+      state: "ready",
+      why: "created",
+      epoch: 0,
+      createdAt: at,
+      changedAt: at,
+    };
+    await deps.campaigns.create(campaign, by);
+    return campaign;
+  });
+}
+
+async function readLog({ id, request }: Request<"read-log">, deps: CampaignDeskDeps) {
+  if ((await deps.campaigns.read(id)) === undefined) throw unknownCampaign(id);
+  return deps.campaigns.log(id, request);
+}
+
+function toMaster(
+  request: Request<"read-campaign" | "command" | "subscribe" | "unsubscribe">,
+  ctx: Ctx,
+): void {
+  if (request.type === "unsubscribe") {
+    const master = ctx.find(campaignKind, request.id);
+    if (master !== undefined) ctx.send(master, request);
+    return;
+  }
+  if (ID.test(request.id)) ctx.send(ctx.entity(campaignKind, request.id), request);
+  else ctx.reply<Result<never>>(request, fail(unknownCampaign(request.id)));
+}
+
+/** Finds what was running when the node stopped. */
+function recover(request: Request<"recover">, deps: CampaignDeskDeps, ctx: Ctx): void {
+  ctx.perform(
+    async () => {
+      const ids: string[] = [];
+      for (let after: string | undefined; ; ) {
+        const page = await deps.campaigns.list({ state: "started", after, limit: RECOVER_PAGE });
+        for (const { id } of page.items) ids.push(id);
+        after = page.next;
+        if (after === undefined) return ids;
+      }
+    },
+    (outcome) => ({ type: "recovered", request, outcome }),
+  );
+}
+
+function recovered(message: Extract<Message, { type: "recovered" }>, ctx: Ctx): void {
+  const { request, outcome } = message;
+  if (!outcome.ok) {
+    ctx.reply(request, outcome);
+    return;
+  }
+  for (const id of outcome.value) ctx.send(ctx.entity(campaignKind, id), { type: "wake" });
+  ctx.reply(request, { ok: true, value: outcome.value.length });
+}
+
+/** Starts I/O and answers the request with its outcome. */
+function perform<Answer>(
+  ctx: Ctx,
+  request: { readonly replyTo: Ref<Result<Answer>> },
+  effect: () => Promise<Answer>,
+): void {
+  ctx.perform(effect, (outcome) => ({
+    type: "forward",
+    reply: (later) => later.reply(request, outcome),
+  }));
+}
+
+function unknownCampaign(id: string): RuntimeError {
+  return new RuntimeError("campaign.unknown", `there is no campaign ${id.slice(0, 64)}`);
+}

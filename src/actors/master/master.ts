@@ -1,0 +1,182 @@
+import { RuntimeError } from "../../core/errors.ts";
+import { fail, type Result } from "../../core/result.ts";
+import type { ActorType, Behavior } from "../kernel/actor.ts";
+import { adopt, changed, checkRun, command, load, readAgain } from "./commands.ts";
+import { campaignKind } from "./messages.ts";
+import {
+  grantPermits,
+  listAgain,
+  pageLeft,
+  pagesListed,
+  supplyMore,
+  wantPermits,
+  windowSent,
+  workerEnded,
+  workerReady,
+} from "./run.ts";
+import {
+  type Ctx,
+  type MasterDeps,
+  type MasterState,
+  type Message,
+  type Request,
+  storePause,
+} from "./state.ts";
+import { ask, figuresDue, figuresRead, subscribe, unsubscribe } from "./watching.ts";
+
+export type { MasterDeps, MasterState } from "./state.ts";
+export { newMaster } from "./state.ts";
+
+const STASH_MAX = 1_000;
+/** How long a master without work stays, in milliseconds. */
+const IDLE_MS = 60_000;
+
+/**
+ * The master of one campaign: guards its state, hands its pages to workers, and holds its rate.
+ *
+ * An entity, named after the campaign. What must last is in the store: a master that crashes or
+ * moves begins again from there.
+ */
+export function campaignMaster(deps: MasterDeps): ActorType<MasterState, Message> {
+  const behavior = masterBehavior(deps);
+  return {
+    label: "campaign",
+    kind: campaignKind,
+    behavior: (state, message, ctx) => checkRun(behavior(state, message, ctx), deps, ctx),
+    onStart: { type: "load" },
+    restart: "transient",
+    supervision: {
+      // Workers that crash again and again fail their campaign, not the node.
+      intensity: { max: 10_000, withinMs: 10_000 },
+      backoff: { minMs: 100, maxMs: 5_000 },
+    },
+  };
+}
+
+function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
+  return (state, message, ctx) => {
+    switch (message.type) {
+      case "load":
+        return beginLoad(state, deps, ctx);
+      case "loaded":
+        return loaded(state, message, deps, ctx);
+      case "wake":
+        return state;
+      case "command":
+      case "read-campaign":
+      case "subscribe":
+      case "unsubscribe":
+        return request(state, message, deps, ctx);
+      case "changed":
+        return unstash(changed(state, message, deps, ctx), deps, ctx);
+      case "read-again":
+        return unstash(readAgain(state, message, deps, ctx), deps, ctx);
+      case "worker-ready":
+        return workerReady(state, message, deps, ctx);
+      case "want-permits":
+        return wantPermits(state, message, ctx);
+      case "window-sent":
+        return windowSent(state, message, ctx);
+      case "page-left":
+        return pageLeft(state, message, deps, ctx);
+      case "worker-ended":
+        return workerEnded(state, message.worker, deps, ctx);
+      case "pages-listed":
+        return pagesListed(state, message, deps, ctx);
+      case "list-pages":
+        return listAgain(state, deps, ctx);
+      case "pages-due":
+        return supplyMore(state, deps, ctx);
+      case "permits-due":
+        return grantPermits(state, ctx);
+      case "check-run":
+        return state;
+      case "figures-read":
+        return figuresRead(state, message, deps, ctx);
+      case "figures-due":
+        return figuresDue(state, deps, ctx);
+      case "subscriber-ended":
+        return unsubscribe(state, message.subscriber, ctx);
+      case "idle":
+        return idle(state, ctx);
+    }
+  };
+}
+
+function beginLoad(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
+  ctx.perform(
+    () => load(state.id, deps),
+    (outcome) => ({ type: "loaded", outcome }),
+  );
+  return state;
+}
+
+function loaded(
+  state: MasterState,
+  { outcome }: Extract<Message, { type: "loaded" }>,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  if (!outcome.ok) {
+    const loadFailures = state.loadFailures + 1;
+    ctx.setTimer("load", storePause(loadFailures), { type: "load" });
+    return refuseAll({ ...state, loadFailures }, outcome.error, ctx);
+  }
+  if (outcome.value === undefined) {
+    const error = new RuntimeError("campaign.unknown", `there is no campaign ${state.id}`);
+    ctx.stop();
+    return refuseAll(state, error, ctx);
+  }
+  return unstash(adopt(state, outcome.value, deps, ctx), deps, ctx);
+}
+
+/** Commands are dealt with one after the other; the rest at any time once it is loaded. */
+function request(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx): MasterState {
+  const waits = message.type === "command" && state.changing;
+  if (state.campaign !== undefined && !waits) return serve(state, message, deps, ctx);
+  if (state.stash.length < STASH_MAX) return { ...state, stash: [...state.stash, message] };
+  refuse(message, new RuntimeError("mailbox.full", `${STASH_MAX} requests wait already`), ctx);
+  return state;
+}
+
+function serve(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx): MasterState {
+  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
+  switch (message.type) {
+    case "command":
+      return command(state, message, deps, ctx);
+    case "read-campaign":
+      return ask(state, message, deps, ctx);
+    case "subscribe":
+      return subscribe(state, message, deps, ctx);
+    case "unsubscribe":
+      return unsubscribe(state, message.subscriber, ctx);
+  }
+}
+
+function unstash(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  let next: MasterState = { ...state, stash: [] };
+  for (const message of state.stash) next = request(next, message, deps, ctx);
+  return next;
+}
+
+function refuseAll(state: MasterState, error: RuntimeError, ctx: Ctx): MasterState {
+  for (const message of state.stash) refuse(message, error, ctx);
+  return { ...state, stash: [] };
+}
+
+function refuse(message: Request, error: RuntimeError, ctx: Ctx): void {
+  if (message.type !== "unsubscribe") ctx.reply<Result<never>>(message, fail(error));
+}
+
+/** Nobody has needed it for a while: whoever does next makes a new one. */
+function idle(state: MasterState, ctx: Ctx): MasterState {
+  const { run, changing, leaving, watching, stash } = state;
+  const busy = run !== undefined || changing || leaving > 0 || watching.reading;
+  if (busy || stash.length > 0 || watching.subscribers.length > 0) {
+    ctx.setTimer("idle", IDLE_MS, { type: "idle" });
+    return state;
+  }
+  ctx.drain();
+  return state;
+}

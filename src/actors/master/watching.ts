@@ -1,0 +1,150 @@
+import { emptyLedger } from "../../core/ledger.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import type { Ref } from "../kernel/actor.ts";
+import { type CampaignProgress, ledgerName } from "./messages.ts";
+import { isSettled, progressOf } from "./progress.ts";
+import type { Ctx, MasterDeps, MasterState, Message, Report, Watching } from "./state.ts";
+
+/** Figures are read at most this often, in milliseconds; changes of state apart. */
+const READ_EVERY_MS = 500;
+const SUBSCRIBERS_MAX = 100;
+
+/** Answers with figures of the last half second, or reads them. */
+export function ask(
+  state: MasterState,
+  request: Report<"read-campaign" | "subscribe">,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { watching } = state;
+  const { figures, dirty, readAt } = watching;
+  if (figures !== undefined && !dirty && ctx.monotonic - readAt < READ_EVERY_MS) {
+    const progress = answer(state, request, ctx);
+    if (request.type === "read-campaign" || progress === undefined) return state;
+    ctx.send(request.subscriber, progress);
+    return schedule(state, ctx);
+  }
+  const askers = [...watching.askers, request];
+  return read(withWatching(state, { askers }), deps, ctx);
+}
+
+/** Adds a subscriber; it gets progress at once, and then while it changes. */
+export function subscribe(
+  state: MasterState,
+  request: Report<"subscribe">,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { subscriber } = request;
+  const others = state.watching.subscribers.filter((it) => it !== subscriber);
+  ctx.watch(subscriber, () => ({ type: "subscriber-ended", subscriber }));
+  // The oldest makes room: it can subscribe again, and a forgotten one cannot block the rest.
+  const subscribers = [...others, subscriber].slice(-SUBSCRIBERS_MAX);
+  return ask(withWatching(state, { subscribers, lastSent: "" }), request, deps, ctx);
+}
+
+export function unsubscribe(
+  state: MasterState,
+  subscriber: Ref<CampaignProgress>,
+  ctx: Ctx,
+): MasterState {
+  ctx.unwatch(subscriber);
+  const subscribers = state.watching.subscribers.filter((it) => it !== subscriber);
+  return withWatching(state, { subscribers });
+}
+
+/** The campaign's state has changed: what is known is old, and subscribers hear of it. */
+export function afterChange(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  const dirty = withWatching(state, { dirty: true });
+  return dirty.watching.subscribers.length > 0 ? read(dirty, deps, ctx) : dirty;
+}
+
+/** The time between two readings is over. */
+export function figuresDue(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  return state.watching.subscribers.length > 0 ? read(state, deps, ctx) : state;
+}
+
+function read(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  const { campaign, watching } = state;
+  if (watching.reading || campaign === undefined) return state;
+  const provider = deps.providers.get(campaign.provider);
+  ctx.perform(
+    async () => {
+      // In this order, see runLedger: what has left by now is at least known to the journal.
+      const totals = await deps.campaigns.totals(campaign.id, campaign.epoch);
+      const ledger = (await provider?.ledger?.(ledgerName(campaign))) ?? emptyLedger;
+      return { totals, provider: ledger };
+    },
+    (outcome) => ({ type: "figures-read", outcome }),
+  );
+  return withWatching(state, { reading: true, dirty: false });
+}
+
+export function figuresRead(
+  state: MasterState,
+  { outcome }: Extract<Message, { type: "figures-read" }>,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { askers } = state.watching;
+  if (!outcome.ok) {
+    for (const asker of askers) ctx.reply<Result<never>>(asker, fail(outcome.error));
+    return schedule(withWatching(state, { reading: false, askers: [] }), ctx);
+  }
+  // The state changed while these were read: they may be of another run.
+  if (state.watching.dirty) return read(withWatching(state, { reading: false }), deps, ctx);
+
+  const figures = { ...outcome.value, accepted: state.accepted };
+  const readAt = ctx.monotonic;
+  const fresh = withWatching(state, { figures, readAt, reading: false, askers: [] });
+  for (const asker of askers) answer(fresh, asker, ctx);
+  return schedule(publish(fresh, ctx), ctx);
+}
+
+function answer(
+  state: MasterState,
+  request: Report<"read-campaign" | "subscribe">,
+  ctx: Ctx,
+): CampaignProgress | undefined {
+  const progress = currentProgress(state, ctx);
+  const { campaign } = state;
+  if (progress === undefined || campaign === undefined) return undefined;
+  if (request.type === "read-campaign") ctx.reply(request, ok({ campaign, progress }));
+  else ctx.reply(request, ok(progress));
+  return progress;
+}
+
+/** Tells the subscribers, unless they know already. */
+function publish(state: MasterState, ctx: Ctx): MasterState {
+  const progress = currentProgress(state, ctx);
+  if (progress === undefined) return state;
+  const text = JSON.stringify({ ...progress, at: 0 });
+  if (text === state.watching.lastSent) return state;
+  for (const subscriber of state.watching.subscribers) ctx.send(subscriber, progress);
+  return withWatching(state, { lastSent: text });
+}
+
+/** Reads again in a while, as long as somebody watches and something can change. */
+function schedule(state: MasterState, ctx: Ctx): MasterState {
+  const { campaign, watching } = state;
+  const { figures, subscribers } = watching;
+  const settled = campaign !== undefined && figures !== undefined && isSettled(campaign, figures);
+  if (subscribers.length > 0 && !(settled && state.leaving === 0)) {
+    ctx.setTimer("figures", READ_EVERY_MS, { type: "figures-due" });
+  }
+  return state;
+}
+
+function currentProgress(state: MasterState, ctx: Ctx): CampaignProgress | undefined {
+  const { campaign, watching, rate, run, leaving } = state;
+  if (campaign === undefined || watching.figures === undefined) return undefined;
+  return progressOf(campaign, watching.figures, {
+    rate: rate?.perSecond(ctx.monotonic) ?? 0,
+    workers: (run?.slots.size ?? 0) + leaving,
+    at: ctx.now,
+  });
+}
+
+function withWatching(state: MasterState, change: Partial<Watching>): MasterState {
+  return { ...state, watching: { ...state.watching, ...change } };
+}
