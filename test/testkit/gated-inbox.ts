@@ -12,12 +12,14 @@ export interface InboxCall {
 /**
  * An inbox store that can be slow or unavailable when a test says so; else it is the one inside.
  *
- * A call that fails changes nothing, as the port promises.
+ * A call that fails changes nothing, as the port promises, unless its answer was to be lost.
  */
 export class GatedInbox implements InboxStore {
   readonly calls: InboxCall[] = [];
   /** These fail with `store.unavailable`; `all` for every method. */
   readonly down = new Set<Method | "all">();
+  /** These are done, and yet answered with `store.unavailable`: the answer got lost. */
+  readonly answersLost = new Set<Method>();
   readonly #inner: InboxStore;
   #gate: Promise<void> | undefined = undefined;
   #open: (() => void) | undefined = undefined;
@@ -63,6 +65,10 @@ export class GatedInbox implements InboxStore {
     if (this.down.has("all") || this.down.has(method)) {
       throw new RuntimeError("store.unavailable", `${method} fails on request`);
     }
-    return run();
+    const answer = await run();
+    if (this.answersLost.has(method)) {
+      throw new RuntimeError("store.unavailable", `the answer of ${method} is lost on request`);
+    }
+    return answer;
   }
 }
