@@ -71,7 +71,7 @@ export function testSystem(options: TestSystemOptions = {}): TestSystem {
     onDeadLetter: (letter) => deadLetters.push(letter),
     onCrash: (path, error) => {
       crashes.push({ path, error });
-      ports.onCrash?.(path, error);
+      return ports.onCrash?.(path, error);
     },
     onEscalated: (path, error) => {
       escalations.push({ path, error });

@@ -243,11 +243,15 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
   }
 
   /** Calls a port; were it to throw, the batch of some other actor would be lost. */
-  #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
+  #guard(call: () => unknown): void {
+    const failed = (error: unknown): void => {
       this.#ports.logger.error("a port of the actor system threw", { error });
+    };
+    try {
+      const result = call();
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 }

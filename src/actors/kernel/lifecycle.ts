@@ -130,8 +130,12 @@ export function endLife(host: LifecycleHost, cell: Cell, reason: EndReason): voi
   clearTimers(cell, host.wheel);
   cancelAll(cell);
   unwatchAll(cell);
+  const { onEnd } = cell.type;
+  if (onEnd === undefined) return;
   try {
-    cell.type.onEnd?.(cell.state, reason);
+    const result: unknown = onEnd(cell.state, reason);
+    // The compiler lets an asynchronous one pass; its rejection must have a handler.
+    if (result instanceof Promise) result.catch((error) => host.callbackThrew(cell, error));
   } catch (error) {
     host.callbackThrew(cell, error);
   }
