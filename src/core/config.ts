@@ -82,7 +82,6 @@ export const configSchema = z.strictObject({
   campaign: z
     .strictObject({
       leaseMs: int(500, 600_000, 5000, "Lease of a worker on a page."),
-      pageSize: int(10, 10_000, 1000, "Recipients in a page."),
     })
     .prefault({}),
   http: z

@@ -23,7 +23,7 @@ const PURGE_EVERY_MS = 3_600_000;
 
 /**
  * The desk through which everything about access goes: tokens, the record of changes, and the
- * requests that were made with an idempotency key. One per node, named `desk`.
+ * requests that were made with an idempotency key. One per node.
  */
 export function accessDesk(deps: AccessDeps): ActorType<AccessState, Message> {
   return {

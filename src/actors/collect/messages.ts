@@ -55,7 +55,7 @@ export type AudienceMessage =
       readonly replyTo: Ref<Result<PageOf<LineError>>>;
     };
 
-/** The audience desk; there is one, named `desk`. */
+/** The audience desk; there is one. */
 export const audienceDeskKind = kind<AudienceMessage>("audiences");
 
 /** Lines and recipients of an import so far. */

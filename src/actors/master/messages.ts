@@ -101,7 +101,7 @@ export type CampaignMessage =
   /** Gives every campaign that is `started` its master; answers how many. For a node's start. */
   | { readonly type: "recover"; readonly replyTo: Ref<Result<number>> };
 
-/** The campaign desk; there is one, named `desk`. */
+/** The campaign desk; there is one. */
 export const campaignDeskKind = kind<CampaignMessage>("campaigns");
 
 /** What the desk and the workers say to the master of one campaign. */
