@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decide } from "../../clients/js/src/retry.ts";
 import { CLOSE_CODES, mayReconnect } from "../../src/gateways/protocol/close-codes.ts";
-import { reached, type StubConnection, StubServer } from "./stub-server.ts";
+import { reached, StubServer, synced } from "./stub-server.ts";
 
 let server: StubServer;
 beforeEach(async () => {
@@ -17,7 +17,7 @@ describe("after a connection has broken", () => {
     first.push(3);
     first.push(4);
     await client.whenConnected();
-    await pingPong(client, first);
+    await synced(client, first);
     first.drop();
     await reached(client, "waiting");
     clock.advance(500);
@@ -208,18 +208,3 @@ test("a credential function that fails or never answers is tried again later", a
     "client.credential: the credential function failed: no credential within 10000 ms",
   ]);
 });
-
-/** Everything sent before has been received and handled when this resolves. */
-async function pingPong(
-  client: { ping(): Promise<unknown> },
-  connection: StubConnection,
-): Promise<void> {
-  const pong = client.ping();
-  for (;;) {
-    const frame = await connection.frame();
-    if (frame.type !== "ping") continue;
-    connection.send({ type: "pong", id: frame.id });
-    await pong;
-    return;
-  }
-}

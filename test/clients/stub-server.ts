@@ -189,3 +189,13 @@ export function collector<Thing>(count: number): {
   };
   return { things, full: promise, add };
 }
+
+/** What was sent before has been received, on both sides, when this resolves; acks are skipped. */
+export async function synced(client: HeraldClient, connection: StubConnection): Promise<void> {
+  await client.whenConnected();
+  const pong = client.ping();
+  let frame = await connection.frame();
+  while (frame.type !== "ping") frame = await connection.frame();
+  connection.send({ type: "pong", id: frame.id });
+  await pong;
+}
