@@ -21,7 +21,7 @@ test("when the log cannot grow commits fail, and work again when it can", async 
   for await (const line of createInterface(child.stdout!)) {
     lines.push(line);
     if (line.startsWith("full")) {
-      execFileSync("prlimit", ["--fsize=unlimited", "--pid", String(child.pid)]);
+      execFileSync("sh", ["-c", `prlimit --fsize=unlimited --pid ${child.pid}`]);
     }
   }
   if (child.exitCode === null) await once(child, "exit");
