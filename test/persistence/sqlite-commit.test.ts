@@ -119,3 +119,11 @@ test("closing is not a failure", async () => {
   await stores.close();
   expect(failures).toEqual([]);
 });
+
+test("calls beyond the limit are refused, and those that wait are answered", async () => {
+  const { requests } = await open();
+  const calls = Array.from({ length: 100_001 }, () => requests.abandon("k"));
+  await expectError(calls.pop()!, "store.unavailable");
+  await Promise.all(calls);
+  await requests.abandon("k");
+});
