@@ -73,14 +73,13 @@ class World {
     else if (chance < 0.45) device.connect(this.#node);
     else if (chance < 0.52) device.drop();
     else if (chance < 0.75) device.read(1 + Math.floor(this.#random() * 6));
-    else if (chance < 0.88) device.confirm(false);
+    else if (chance < 0.88) await this.#confirm(device);
     else if (chance < 0.94) await this.#node.advance(this.#random() * 2_000);
     else if (chance < 0.97) this.#breakOrMend();
     else if (chance < 0.99) this.#holdOrRelease();
     else await this.#restart();
-    // Without this several things happen at once, also within one round of the clerk.
-    if (this.#random() < 0.6) await this.#node.settle();
-    else if (device.connected) await this.#node.settle();
+    // Otherwise several things happen at once, also within one round of the clerk.
+    if (this.#random() < 0.4) await this.#node.settle();
   }
 
   /** Brings everything to rest: all devices connect, read and confirm all; then checks. */
@@ -142,7 +141,6 @@ class World {
       seed: Math.floor(this.#random() * 1e9),
       store: new GatedInbox(this.#inner),
       session: { graceMs: 5_000, retainedMax: 8, chunkPushes: 3, chunkBytes: 32_768 },
-      user: { bufferMax: 3 },
       clerk: { batchMax: 7, expireMax: 5, untouchedMax: 2 },
     });
   }
@@ -155,6 +153,12 @@ class World {
     for (const device of this.#devices) device.drop();
     await this.#node.system.stop({ deadlineMs: 0 });
     this.#node = this.#start();
+  }
+
+  /** The device counts what it confirmed as confirmed, so the session has to know, too. */
+  async #confirm(device: SimulatedDevice): Promise<void> {
+    device.confirm(false);
+    await this.#node.settle();
   }
 
   #breakOrMend(): void {

@@ -26,6 +26,7 @@ export type InboxMessage =
       readonly items: readonly NewInboxItem[];
       readonly replyTo?: Ref<Result<readonly Appended[]>> | undefined;
     }
+  /** Answered before anything is delivered that was recorded after the reading. */
   | {
       readonly type: "read";
       readonly user: string;

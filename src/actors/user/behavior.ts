@@ -2,7 +2,7 @@ import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
 import { type UserMessage, userKind } from "./messages.ts";
-import { keep, read, readAgain, readDone, toPush } from "./reading.ts";
+import { read, readAgain, readDone, toPush } from "./reading.ts";
 import type { Ctx, Message, UserLimits, UserState } from "./state.ts";
 
 type Opening = Extract<UserMessage, { type: "open-session" }>;
@@ -58,7 +58,6 @@ function openSession(state: UserState, opening: Opening, { limits }: UserDeps, c
       ctx.send(older.ref, { type: "close", reason: "replaced" });
       state.sessions = state.sessions.filter((session) => session !== older);
     }
-    if (state.head >= 0 && state.buffer !== undefined) state.joined = true;
     state.sessions.push({ id, device, ref, waiting: true });
   }
   read(state, limits, ctx);
@@ -74,7 +73,11 @@ function closeSession(state: UserState, sessionId: string, ctx: Ctx): UserState 
   return state;
 }
 
-/** Passes on what the inbox has recorded: each offset once, in order, without holes. */
+/**
+ * Passes on what the inbox has recorded: each offset once, in order, without holes.
+ *
+ * Behind a hole something got lost on its way here; the store has it.
+ */
 function deliver(
   state: UserState,
   items: readonly InboxItem[],
@@ -82,16 +85,13 @@ function deliver(
   ctx: Ctx,
 ): UserState {
   if (state.ending) return state;
+  if (items.length === 0) read(state, limits, ctx);
   for (const item of items) {
     if (item.offset <= state.head) continue;
-    const push = toPush(item);
-    // A hole: something got lost on its way here. The store has it.
-    const next = state.head >= 0 && item.offset === state.head + 1;
-    if (!next) read(state, limits, ctx);
-    if (state.reading) keep(state, push, limits);
-    if (next) passOn(state, push, ctx);
+    if (item.offset > state.latest) state.latest = item.offset;
+    if (state.head >= 0 && item.offset === state.head + 1) passOn(state, toPush(item), ctx);
+    else read(state, limits, ctx);
   }
-  if (items.length === 0) read(state, limits, ctx);
   return state;
 }
 

@@ -21,22 +21,12 @@ export function readAgain(state: UserState, limits: UserLimits, ctx: Ctx): UserS
   return state;
 }
 
-/** Keeps a push for those who wait for the read, up to the limit. */
-export function keep(state: UserState, push: Push, { bufferMax }: UserLimits): void {
-  if (state.overflowed) return;
-  if (state.buffer === undefined) state.buffer = [push];
-  else if (state.buffer.length < bufferMax) state.buffer.push(push);
-  else {
-    state.buffer = undefined;
-    state.overflowed = true;
-  }
-}
-
 /**
- * Gives every session what was read together with what came in the meantime.
+ * Gives every session what was read.
  *
- * Sessions that are open already take what they lack of it, which is nothing unless a push got
- * lost on its way. When something is missing between the two, the inbox is read once more.
+ * Nothing is missing between it and the pushes that follow: the clerk answers before it delivers
+ * what was recorded later. Sessions that are open already take what they lack of it, which is
+ * nothing unless a push got lost on its way.
  */
 export function readDone(
   state: UserState,
@@ -45,39 +35,22 @@ export function readDone(
   ctx: Ctx,
 ): UserState {
   const found = outcome.ok ? outcome.value : outcome;
-  if (!found.ok) {
+  if (!found.ok || found.value.inbox.head < state.latest) {
     pause(state, limits, ctx);
     return state;
   }
+  const { inbox, newFrom } = found.value;
   state.failures = 0;
-  const view = state.overflowed ? undefined : merge(state, found.value);
-  state.overflowed = false;
-  if (view === undefined) return readAgain(state, limits, ctx);
   state.reading = false;
-  state.joined = false;
-  state.buffer = undefined;
-  state.head = view.head;
+  state.head = inbox.head;
+  const { head, forgotten } = inbox;
+  const view: InboxView = { head, forgotten, newFrom, items: inbox.items.map(toPush) };
+  const lookAgain = { type: "deliver", items: [] } as const;
   for (const session of state.sessions) {
     session.waiting = false;
-    ctx.trySend(session.ref, { type: "opened", inbox: view }, () => ({
-      type: "deliver",
-      items: [],
-    }));
+    ctx.trySend(session.ref, { type: "opened", inbox: view }, () => lookAgain);
   }
   return state;
-}
-
-/** Returns undefined when something is missing between what was read and what came later. */
-function merge(state: UserState, { inbox, newFrom }: InboxRead): InboxView | undefined {
-  const items = inbox.items.map(toPush);
-  let { head } = inbox;
-  for (const push of state.buffer ?? []) {
-    if (push.offset! <= head) continue;
-    if (push.offset !== head + 1) return undefined;
-    head = push.offset;
-    items.push(push);
-  }
-  return { head, forgotten: inbox.forgotten, newFrom: state.joined ? head + 1 : newFrom, items };
 }
 
 function ask(state: UserState, limits: UserLimits, ctx: Ctx): void {

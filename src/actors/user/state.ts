@@ -1,7 +1,7 @@
 import type { Result } from "../../core/result.ts";
 import type { InboxRead } from "../inbox/messages.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { Push, SessionMessage } from "../session/messages.ts";
+import type { SessionMessage } from "../session/messages.ts";
 import type { UserMessage } from "./messages.ts";
 
 /** A session as its user knows it. */
@@ -29,22 +29,13 @@ export interface UserState {
   reading: boolean;
   /** How often in a row that failed. */
   failures: number;
-  /** What came since the read began, by offset; undefined when nothing did. */
-  buffer: Push[] | undefined;
-  /** Whether more came than the buffer holds, so that what was read is out of date. */
-  overflowed: boolean;
-  /**
-   * Whether a session joined a read that others live on: its device may have had from an earlier
-   * session what is in the buffer.
-   */
-  joined: boolean;
+  /** The highest offset that was heard of: an inbox that ends before it is out of date. */
+  latest: number;
   /** Whether the last session has closed and the actor is about to end. */
   ending: boolean;
 }
 
 export interface UserLimits {
-  /** Pushes kept while the inbox is read. Default 1 000. */
-  readonly bufferMax: number;
   /** When a read without answer counts as failed, in milliseconds. Default 5 000. */
   readonly readDeadlineMs: number;
   /** Pause after the first failed read, doubled with each further one. Default 100 to 5 000 ms. */
@@ -53,7 +44,6 @@ export interface UserLimits {
 }
 
 export const USER_LIMITS: UserLimits = {
-  bufferMax: 1_000,
   readDeadlineMs: 5_000,
   retryMinMs: 100,
   retryMaxMs: 5_000,
@@ -73,9 +63,7 @@ export function newUser(id: string): UserState {
     head: -1,
     reading: false,
     failures: 0,
-    buffer: undefined,
-    overflowed: false,
-    joined: false,
+    latest: 0,
     ending: false,
   };
 }
