@@ -5,7 +5,7 @@ import { progressBar } from "./progress.ts";
 
 const FORMAT =
   "{state} |{bar}| {percentage}%  sent {sent}/{collected}  acked {acked}  " +
-  "in inbox {inInbox}  {rate}/s  ETA {eta}";
+  "in inbox {inInbox}  {rate}/s  ETA {left}";
 
 /**
  * Follows a campaign's live progress until the server ends the stream: a bar for people, one
@@ -43,6 +43,6 @@ function bars(progress: CampaignProgress): object {
     ...progress,
     state: progress.state.padEnd(8),
     rate: Math.round(progress.rate),
-    eta: duration(progress.etaMs),
+    left: duration(progress.etaMs),
   };
 }

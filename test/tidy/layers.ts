@@ -29,8 +29,12 @@ const LAYERS: readonly Layer[] = [
   { of: CORE, imports: [CORE], importsTypes: [] },
   { of: KERNEL, imports: [CORE, KERNEL], importsTypes: [PORTS] },
   { of: /^src\/actors\//, imports: [CORE, KERNEL, MESSAGES], importsTypes: [PORTS] },
-  // A gateway knows refs by their type, and is given them as values.
-  { of: /^src\/gateways\//, imports: [CORE, MESSAGES, /^src\/gateways\//], importsTypes: [KERNEL] },
+  // A gateway is given refs to actors; its own end of a conversation is an external ref.
+  {
+    of: /^src\/gateways\//,
+    imports: [CORE, MESSAGES, /^src\/actors\/kernel\/external\.ts$/, /^src\/gateways\//],
+    importsTypes: [KERNEL],
+  },
   { of: /^src\/persistence\/ports\//, imports: [CORE], importsTypes: [] },
   // What two adapters share lies beside them, as `src/persistence/cursor.ts`.
   {

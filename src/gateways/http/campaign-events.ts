@@ -1,4 +1,4 @@
-import type { Ref } from "../../actors/kernel/actor.ts";
+import { ExternalRef } from "../../actors/kernel/external.ts";
 import type { CampaignProgress, CampaignState } from "../../actors/master/messages.ts";
 import type { Cancel } from "../../core/clock.ts";
 import type { Api } from "./api.ts";
@@ -31,10 +31,8 @@ export async function streamProgress(id: string, api: Api): Promise<(sink: Event
  * The receiving end of a subscription: it keeps the latest progress only, so a slow reader
  * costs the memory of one.
  */
-class ProgressSubscriber implements Ref<CampaignProgress> {
-  readonly node: string;
+class ProgressSubscriber extends ExternalRef<CampaignProgress> {
   readonly path: string;
-  readonly incarnation = 0;
   readonly #id: string;
   readonly #api: Api;
   #sink: EventSink | undefined;
@@ -47,20 +45,18 @@ class ProgressSubscriber implements Ref<CampaignProgress> {
   #cancelHeartbeat: Cancel = () => {};
 
   constructor(id: string, api: Api) {
+    super();
     this.#id = id;
     this.#api = api;
-    this.node = api.system.node;
     this.path = `/http/campaigns/${id}/events`;
   }
 
-  readonly send = (progress: CampaignProgress): boolean => {
+  send(progress: CampaignProgress): boolean {
     if (this.#isClosed) return false;
-    // A snapshot that was asked for and one that was sent may cross.
-    if (this.#latest !== undefined && progress.at < this.#latest.at) return true;
     this.#latest = progress;
     this.#write();
     return true;
-  };
+  }
 
   open(sink: EventSink): void {
     this.#sink = sink;
@@ -121,6 +117,7 @@ class ProgressSubscriber implements Ref<CampaignProgress> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelHeartbeat();
-    this.#api.actors.campaigns.send({ type: "unsubscribe", id: this.#id, subscriber: this });
+    // Its campaign watches it, and forgets it then.
+    this.end("stopped");
   }
 }
