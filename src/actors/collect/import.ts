@@ -19,6 +19,7 @@ type End = Extract<ImportMessage, { type: "end" }>;
 
 type Message =
   | ImportMessage
+  | { readonly type: "begin" }
   | { readonly type: "read-on" }
   | { readonly type: "spilled"; readonly outcome: Result<void> }
   | { readonly type: "sealed"; readonly outcome: Result<Audience> }
@@ -65,6 +66,7 @@ export function importActor(audiences: AudienceStore): ActorType<ImportState, Me
   return {
     label: "import",
     behavior: importBehavior(audiences),
+    onStart: { type: "begin" },
     restart: "temporary",
   };
 }
@@ -72,6 +74,9 @@ export function importActor(audiences: AudienceStore): ActorType<ImportState, Me
 function importBehavior(audiences: AudienceStore): Behavior<ImportState, Message> {
   return (state, message, ctx) => {
     switch (message.type) {
+      case "begin":
+        ctx.setTimer("silence", SILENCE_MS, { type: "silent" });
+        return state;
       case "chunk":
         return addChunk(state, message, audiences, ctx);
       case "read-on":
