@@ -4,7 +4,7 @@ import { duration } from "./output.ts";
 import { progressBar } from "./progress.ts";
 
 const FORMAT =
-  "{state} |{bar}| {percentage}%  sent {sent}/{collected}  acked {acked}  " +
+  "{state} |{bar}| {percentage}%  collected {collected}  sent {sent}  acked {acked}  " +
   "in inbox {inInbox}  {rate}/s  ETA {left}";
 
 /**
