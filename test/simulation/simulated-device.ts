@@ -76,7 +76,7 @@ export class SimulatedDevice {
     }
   }
 
-  /** Confirms some of what was received, one by one or up to an offset. Settle before reading on. */
+  /** Confirms some of what was received, or all. Settle before reading on. */
   confirm(all: boolean): void {
     if (this.#connection === undefined || this.#unconfirmed.size === 0) return;
     const offsets = [...this.#unconfirmed].filter(() => all || this.#random() < 0.5);

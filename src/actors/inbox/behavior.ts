@@ -174,6 +174,9 @@ function startRound(state: ClerkState, deps: ClerkDeps, ctx: Ctx): ClerkState {
     purge: round.purge ? { before: ctx.now - limits.keyTtlMs, limit: limits.purgeMax } : undefined,
     now: ctx.now,
   };
+  figures.waiting.settle.set(state.settlements.length);
+  figures.waiting.append.set(state.itemsWaiting);
+  figures.waiting.read.set(state.reads.size);
   state.busy = true;
   ctx.perform(
     () => runRound(store, work),

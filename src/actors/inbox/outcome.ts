@@ -43,6 +43,7 @@ function settled(state: ClerkState, round: Round, outcome: RoundOutcome, turn: T
   if (outcome.settled.ok) {
     state.settleFailures = 0;
     state.settlementsDone += round.settlements.length;
+    for (const { outcome: ended } of round.settlements) deps.figures.settled[ended].add();
     while (state.flushes.length > 0 && state.flushes[0]!.until <= state.settlementsDone) {
       const { replyTo } = state.flushes.shift()!;
       ctx.send(replyTo, ok(round.settlements.length));
@@ -96,6 +97,7 @@ function handOut(
     const { offset, fresh } = results[index]!;
     const { user } = item;
     const here = ctx.find(userKind, user) !== undefined;
+    if (fresh) deps.figures.appended.add();
     if (fresh && !here) noteUntouched(state, user, offset, deps.limits.untouchedMax);
     if (!here) return;
     const items = byUser.get(user);

@@ -1,5 +1,6 @@
+import type { Outcome } from "../../core/ledger.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { Counter, Histogram, Metrics } from "../../core/metrics.ts";
+import type { Counter, Gauge, Histogram, Metrics } from "../../core/metrics.ts";
 import type { Result } from "../../core/result.ts";
 import type {
   Appended,
@@ -60,6 +61,11 @@ export interface ClerkDeps {
 /** What the clerk counts; asked for once. */
 export interface ClerkFigures {
   readonly sizes: Readonly<Record<"append" | "read" | "settle", Histogram>>;
+  readonly waiting: Readonly<Record<"append" | "read" | "settle", Gauge>>;
+  /** Items recorded; a repeated id is not counted again. */
+  readonly appended: Counter;
+  /** An item that two devices settle counts twice here, and once in its ledger. */
+  readonly settled: Readonly<Record<Outcome, Counter>>;
   readonly failures: Counter;
   readonly settlementsLost: Counter;
   readonly expired: Counter;
@@ -73,8 +79,21 @@ export function clerkFigures(metrics: Metrics): ClerkFigures {
       [1, 4, 16, 64, 256, 1_024, 2_000],
       { kind },
     );
+  const waiting = (kind: string): Gauge =>
+    metrics.gauge("herald_inbox_waiting", "Entries that wait for the inbox store.", { kind });
+  const settled = (outcome: string): Counter =>
+    metrics.counter("herald_inbox_settlements_total", "Settlements recorded.", { outcome });
   return {
     sizes: { append: sizes("append"), read: sizes("read"), settle: sizes("settle") },
+    waiting: { append: waiting("append"), read: waiting("read"), settle: waiting("settle") },
+    appended: metrics.counter("herald_inbox_appended_total", "Items recorded in inboxes."),
+    settled: {
+      delivered: settled("delivered"),
+      acked: settled("acked"),
+      expired: settled("expired"),
+      shed: settled("shed"),
+      unknown: settled("unknown"),
+    },
     failures: metrics.counter("herald_inbox_failures_total", "Calls that the inbox store failed."),
     settlementsLost: metrics.counter(
       "herald_inbox_settlements_lost_total",

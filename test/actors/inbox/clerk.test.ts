@@ -56,7 +56,7 @@ test("an append is answered with the offset of each item, in order", async () =>
   ]);
 });
 
-test("an append that the store fails is refused, and delivered to nobody", async () => {
+test("an append that the store fails is refused and delivered to nobody", async () => {
   const node = sessionNode();
   const device = node.login("ann");
   await node.settle();
@@ -72,7 +72,7 @@ test("an append that the store fails is refused, and delivered to nobody", async
   expect(device.offsets()).toEqual([1]);
 });
 
-test("appends beyond the queue's limit are refused at once, and say when to try again", async () => {
+test("appends beyond the limit are refused at once, with when to try again", async () => {
   const node = sessionNode({ clerk: { appendsMax: 5 } });
   node.store.hold();
   void node.desk.append(items("first", 1));
@@ -116,7 +116,7 @@ test("settling waits for the store to be back, and forgets nothing", async () =>
   expect(await node.store.ledger("push")).toMatchObject({ acked: 3, pending: 0 });
 });
 
-test("settlements beyond the queue's limit are given up, counted, and their items come again", async () => {
+test("settlements beyond the limit are given up, and their items come again", async () => {
   let lost = 0;
   const metrics = {
     ...noMetrics,

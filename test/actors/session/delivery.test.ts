@@ -90,7 +90,7 @@ test("a replay is paced by the size of the payloads, too", async () => {
   expect(device.offsets()).toEqual([1, 2]);
 });
 
-test("the device's offset keeps handled pushes without confirmation from coming again", async () => {
+test("pushes that want no confirmation come only beyond the device's offset", async () => {
   const node = sessionNode();
   const appended = [item("ann", "a", { ack: false }), item("ann", "b"), item("ann", "c")];
   await Promise.all([node.desk.append(appended), node.settle()]);
@@ -147,7 +147,7 @@ test("a full session that comes back gets everything, in order", async () => {
   expect(again.welcome()).toMatchObject({ recovered: true, head: 20 });
 });
 
-test("when the store let go what a session had no room for, the device must come again", async () => {
+test("a device comes again when the store let go what it was to get", async () => {
   const node = sessionNode({ session: { retainedMax: 2 }, perUserMax: 4 });
   const device = node.login("ann");
   await node.settle();
@@ -162,7 +162,7 @@ test("when the store let go what a session had no room for, the device must come
   expect(again.offsets()).toEqual([5, 6]);
 });
 
-test("a broadcast reaches every connected session with the same bytes, and is counted", async () => {
+test("a broadcast reaches every connected session, and is counted", async () => {
   const node = sessionNode();
   const devices = ["ann", "bob", "cid"].map((user) => node.login(user));
   await node.settle();
@@ -188,7 +188,7 @@ test("an expired broadcast reaches nobody, and is counted so", async () => {
   expect(node.tally.ledger()).toMatchObject({ accepted: 1, expired: 1 });
 });
 
-test("a volatile push reaches all devices of a user, and none of somebody who is away", async () => {
+test("a volatile push reaches all devices of a user who is here", async () => {
   const node = sessionNode();
   const devices = [node.login("ann", "phone"), node.login("ann", "tablet")];
   await node.settle();
@@ -199,7 +199,7 @@ test("a volatile push reaches all devices of a user, and none of somebody who is
   expect(node.tally.ledger()).toMatchObject({ accepted: 2, delivered: 2 });
 });
 
-test("volatile pushes that a session has no room for are shed, and the ledger adds up", async () => {
+test("volatile pushes that a session has no room for are shed", async () => {
   const node = sessionNode();
   const device = node.login("ann");
   await node.settle();

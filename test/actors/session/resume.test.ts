@@ -96,7 +96,7 @@ test("what waited for a user who never was here since is not flagged", async () 
   expect(device.offsets()).toEqual([1, 2]);
 });
 
-test("after a restart of the node what is pending is flagged: it may have been received", async () => {
+test("after a restart of the node what is pending is flagged", async () => {
   const before = sessionNode();
   const device = before.login("ann");
   await before.settle();

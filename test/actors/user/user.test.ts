@@ -28,7 +28,7 @@ test("the first device that confirms a push settles it", async () => {
   expect(await node.store.ledger("push")).toMatchObject({ accepted: 1, acked: 1, pending: 0 });
 });
 
-test("a device that logs in again replaces its older session, not those of other devices", async () => {
+test("a device that logs in again replaces only its own older session", async () => {
   const node = sessionNode();
   const [phone, tablet] = [node.login("ann", "phone"), node.login("ann", "tablet")];
   await node.settle();
@@ -146,6 +146,19 @@ test("a session that begins while its user ends finds the next one", async () =>
   await node.advance(1_000);
   expect(again.welcome()).toBeDefined();
   expect(node.system.find(userKind, "ann")).not.toBe(user);
+});
+
+test("a session whose user is too busy introduces itself again a moment later", async () => {
+  const node = sessionNode();
+  node.login("ann", "phone");
+  await node.settle();
+  const user = node.system.find(userKind, "ann")!;
+  const tablet = node.login("ann", "tablet");
+  for (let n = 0; n < 10_000; n++) user.send({ type: "kick", device: "nobody" });
+  await node.settle();
+  expect(tablet.welcome()).toBeUndefined();
+  await node.advance(1_000);
+  expect(tablet.welcome()).toBeDefined();
 });
 
 test("sessions of a user that crashed find the next one and miss nothing", async () => {
