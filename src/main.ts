@@ -276,8 +276,7 @@ async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promis
 function sessionOpener({ config, system, tally }: Base): OpenSession {
   const under = system.supervisor("sessions");
   const type = sessionType({ tally, limits: { ...SESSION_LIMITS, ...config.session } });
-  return (session) =>
-    system.spawn(type, { name: session.id, state: newSession(session), under });
+  return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 
 async function openDeviceTokens({ config, stores }: Base): Promise<DeviceTokens> {
