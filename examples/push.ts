@@ -1,0 +1,24 @@
+/**
+ * Sends one message to a user through the HTTP API.
+ *
+ *     HERALD_TOKEN=<the admin token> npx node examples/push.ts ann "Your taxi is here"
+ *
+ * The id makes a repeated call harmless: the user gets the message once.
+ */
+const url = process.env["HERALD_URL"] ?? "http://127.0.0.1:9010";
+const [user, text] = process.argv.slice(2);
+if (user === undefined || text === undefined) {
+  console.error('usage: HERALD_TOKEN=<token> npx node examples/push.ts <user> "<text>"');
+  process.exit(2);
+}
+
+const response = await fetch(new URL("/v1/push", url), {
+  method: "POST",
+  headers: {
+    authorization: `Bearer ${process.env["HERALD_TOKEN"] ?? ""}`,
+    "content-type": "application/json",
+  },
+  body: JSON.stringify({ users: [user], topic: "news", payload: { text }, ttlMs: 3_600_000 }),
+});
+console.log(JSON.stringify(await response.json()));
+process.exitCode = response.ok ? 0 : 1;
