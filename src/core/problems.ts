@@ -41,7 +41,9 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): Problem[] {
 /** Of the alternatives, what came tried to be the one that fails furthest inside. */
 function problemsOfUnion(issue: z.core.$ZodIssueInvalidUnion, input: unknown): Problem[] {
   const depth = (issues: readonly z.core.$ZodIssue[]) =>
-    Math.min(...issues.map(({ path }) => path.length));
+    Math.min(
+      ...issues.map(({ code, path }) => path.length + (code === "unrecognized_keys" ? 1 : 0)),
+    );
   const nearest = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
   if (depth(nearest) > 0) {
     return nearest.flatMap((inner) =>

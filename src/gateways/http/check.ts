@@ -7,7 +7,7 @@ import { paramsOf, queryOf, type Route, type Schema } from "./route.ts";
 /** Problems listed in one answer; more are only counted. */
 const PROBLEMS_MAX = 100;
 /** Levels of arrays and objects in a JSON body. */
-const DEPTH_MAX = 64;
+const DEPTH_MAX = 32;
 
 export interface Input {
   readonly params: unknown;

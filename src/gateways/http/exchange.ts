@@ -37,7 +37,8 @@ export interface Exchange {
   onAborted(call: () => void): void;
   /**
    * The next piece of the body, or undefined at its end. The connection is not read on while
-   * nobody asks, so that a body needs no memory but for one piece (at most 512 KiB).
+   * nobody asks, so that a body needs no memory but for what one wake-up delivers: what the
+   * operating system's receive buffer held, some megabytes at most.
    *
    * @throws RuntimeError `http.aborted` when the client has gone.
    */

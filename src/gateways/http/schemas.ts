@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isName, WIRE_LIMITS } from "../protocol/limits.ts";
 
 /**
  * Schemas with a name: the components of the OpenAPI document. Requests and answers are apart,
@@ -33,7 +34,12 @@ export function text(max: number): z.ZodString {
   return z.string().min(1).max(max).refine(isClean, "text without control characters");
 }
 
-export const userId = text(128).describe("The user, as in the `sub` of device tokens.");
+export const userId = z
+  .string()
+  .min(1)
+  .max(WIRE_LIMITS.nameMax)
+  .refine(isName, "text without control characters")
+  .describe("The user, as in the `sub` of device tokens.");
 
 export const payload = z
   .unknown()

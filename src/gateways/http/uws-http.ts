@@ -92,8 +92,7 @@ class UwsExchange implements Exchange {
   answer({ status, headers, body, close }: Answer): void {
     const response = this.#open();
     if (response === undefined) return;
-    const unread = this.#isBodyWhole ? 0 : (this.length ?? Number.POSITIVE_INFINITY);
-    const ends = close === true || unread - this.#received > DISCARD_BYTES_MAX;
+    const ends = close === true || this.#unread() > DISCARD_BYTES_MAX;
     response.cork(() => {
       this.#resume();
       this.#writeHead(response, status, headers);
@@ -135,6 +134,12 @@ class UwsExchange implements Exchange {
     this.answer({ status: 400, headers: {}, body: "", close: true });
   }
 
+  #unread(): number {
+    if (this.#isBodyWhole) return 0;
+    const announced = this.headers.has("transfer-encoding") ? Number.POSITIVE_INFINITY : 0;
+    return (this.length ?? announced) - this.#received;
+  }
+
   #open(): UwsResponse | undefined {
     return this.#response;
   }
@@ -151,7 +156,9 @@ class UwsExchange implements Exchange {
     // The buffer is taken away when this returns.
     if (piece.byteLength > 0) this.#pieces.push(new Uint8Array(piece.slice(0)));
     this.#isBodyWhole = isLast;
-    if (!isLast && !this.#isPaused) {
+    if (!isLast) {
+      // Again with every piece: what one wake-up still delivers re-arms the idle timeout, which
+      // would then end a connection that is only waiting for us.
       this.#isPaused = true;
       this.#response.pause();
     }

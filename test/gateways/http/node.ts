@@ -1,0 +1,161 @@
+import { accessDesk } from "../../../src/actors/access/behavior.ts";
+import type { Role } from "../../../src/actors/access/messages.ts";
+import { type AccessLimits, newAccessState } from "../../../src/actors/access/state.ts";
+import { clerkType } from "../../../src/actors/inbox/behavior.ts";
+import { CLERK } from "../../../src/actors/inbox/messages.ts";
+import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
+import { createSystem } from "../../../src/actors/kernel/system.ts";
+import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
+import { systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { noMetrics } from "../../../src/core/metrics.ts";
+import { seededRandom, systemNewId } from "../../../src/core/random.ts";
+import { deviceTokens } from "../../../src/gateways/auth/device-tokens.ts";
+import { askOf, HTTP_LIMITS, type HttpLimits } from "../../../src/gateways/http/api.ts";
+import { openHttpGateway } from "../../../src/gateways/http/gateway.ts";
+import { createListener } from "../../../src/gateways/listener.ts";
+import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
+import type { Stores } from "../../../src/persistence/ports/stores.ts";
+import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
+
+export interface NodeOptions {
+  readonly limits?: Partial<HttpLimits>;
+  readonly access?: Partial<AccessLimits>;
+  /** A second node on the same stores is a restart. */
+  readonly stores?: Stores;
+  readonly owner?: string;
+  readonly notReady?: () => readonly { path: string; expected: string; got: string }[];
+}
+
+export interface CallOptions {
+  /** Default: the admin's. Null: none at all. */
+  readonly token?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  readonly body?: NonNullable<RequestInit["body"]>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever fields it is about.
+  readonly json: any;
+}
+
+export type HttpNode = Awaited<ReturnType<typeof startHttpNode>>;
+
+/** A node's admin API on a real port: the real access desk, inbox clerk, kernel and stores. */
+export async function startHttpNode(options: NodeOptions = {}) {
+  const stores = options.stores ?? memoryStores({ inboxPerUserMax: 1_000 });
+  const seen = newSeen();
+  const logged: { message: string; fields: unknown }[] = [];
+  const logger = {
+    ...silentLogger,
+    error: (message: string, fields?: unknown) => void logged.push({ message, fields }),
+  };
+  const system = createSystem({
+    node: "n1",
+    clock: systemClock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    metrics: noMetrics,
+    onEscalated: (path, error) => {
+      throw new Error(`${path} escalated`, { cause: error });
+    },
+  });
+  const desk = accessDesk({
+    ...stores,
+    newId: systemNewId,
+    owner: options.owner ?? systemNewId("boot"),
+    logger,
+    metrics: noMetrics,
+    limits: options.access,
+  });
+  const clerk = clerkType({
+    store: stores.inbox,
+    logger: silentLogger,
+    figures: clerkFigures(noMetrics),
+    limits: CLERK_LIMITS,
+  });
+  const actors = {
+    access: system.spawn(desk, { name: "desk", state: newAccessState }),
+    audiences: system.spawn(audienceStandIn(seen), { name: "audiences", state: 0 }),
+    campaigns: system.spawn(campaignStandIn(seen), { name: "campaigns", state: null }),
+    inbox: system.spawn(clerk, { name: CLERK, state: newClerk() }),
+  };
+  const devices = deviceTokens({
+    secret: new Uint8Array(32).fill(7),
+    publicKeys: [],
+    clock: systemClock,
+  });
+  const listener = createListener({ host: "127.0.0.1", port: 0 });
+  const gateway = openHttpGateway({
+    app: listener.app,
+    system,
+    actors,
+    clock: systemClock,
+    logger,
+    metrics: noMetrics,
+    newId: systemNewId,
+    mint: (request) => devices.mint(request),
+    readLedger: (name) =>
+      name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
+    renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
+    ...(options.notReady === undefined ? {} : { notReady: options.notReady }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  const port = listener.listen();
+  const url = `http://127.0.0.1:${port}`;
+  const ask = askOf(system, HTTP_LIMITS);
+
+  const tokenFor = async (role: Role, ttlMs = 0): Promise<string> => {
+    const token = newApiToken();
+    const hash = hashApiToken(token);
+    await ask(actors.access, { type: "create-token", name: `the ${role}`, role, hash, ttlMs });
+    return token;
+  };
+  const tokens = {
+    admin: await tokenFor("admin"),
+    operator: await tokenFor("operator"),
+    viewer: await tokenFor("viewer"),
+  };
+
+  const call = async (method: string, path: string, it: CallOptions = {}): Promise<Reply> => {
+    const { token = tokens.admin, headers, json, body } = it;
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      ...(body === undefined ? {} : { body, duplex: "half" }),
+    } as RequestInit);
+    const text = await response.text();
+    const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+    const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : undefined;
+    return { status: response.status, headers: response.headers, text, json: parsed };
+  };
+
+  return {
+    url,
+    port,
+    system,
+    actors,
+    stores,
+    gateway,
+    tokens,
+    seen,
+    logged,
+    ask,
+    call,
+    tokenFor,
+    async stop(): Promise<void> {
+      listener.close();
+      await system.stop({ deadlineMs: 1_000 });
+    },
+  };
+}

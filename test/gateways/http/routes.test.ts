@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import type { JsonRoute } from "../../../src/gateways/http/route.ts";
+import { ROUTES } from "../../../src/gateways/http/routes.ts";
+import { errorBody } from "../../../src/gateways/http/schemas.ts";
+import { type CallOptions, type HttpNode, startHttpNode } from "./node.ts";
+
+let node: HttpNode;
+beforeAll(async () => {
+  node = await startHttpNode();
+});
+afterAll(() => node.stop());
+
+interface Example {
+  readonly path?: string;
+  readonly call?: CallOptions;
+  readonly fails: {
+    readonly path?: string;
+    readonly call?: CallOptions;
+    readonly status: number;
+    readonly code: string;
+  };
+}
+
+const TOO_MANY = { path: "?limit=1001", status: 400, code: "http.invalid" };
+const NO_AUDIENCE = { status: 404, code: "audience.unknown" };
+const NO_CAMPAIGN = { status: 404, code: "campaign.unknown" };
+const campaign = { name: "spring", audience: "aud_1", payload: { text: "Hello {{name}}" } };
+const csv = { headers: { "content-type": "text/csv" }, body: "member\na\n" };
+
+/** For each route a request that works and one that does not. */
+const EXAMPLES: Readonly<Record<string, Example>> = {
+  "POST /v1/audiences": {
+    call: { json: { name: "list", members: ["a", { member: "b", vars: { name: "B" } }] } },
+    fails: { path: "/v1/audiences", call: csv, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/audiences": { fails: { ...TOO_MANY, path: "/v1/audiences?limit=1001" } },
+  "GET /v1/audiences/{id}": {
+    path: "/v1/audiences/aud_1",
+    fails: { ...NO_AUDIENCE, path: "/v1/audiences/aud_9" },
+  },
+  "GET /v1/audiences/{id}/errors": {
+    path: "/v1/audiences/aud_1/errors?limit=1&after=2",
+    fails: { ...NO_AUDIENCE, path: "/v1/audiences/aud_9/errors" },
+  },
+  "POST /v1/campaigns": {
+    call: { json: campaign },
+    fails: { call: { json: { ...campaign, rate: -1 } }, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/campaigns": {
+    path: "/v1/campaigns?state=started",
+    fails: { path: "/v1/campaigns?state=begun", status: 400, code: "http.invalid" },
+  },
+  "GET /v1/campaigns/{id}": {
+    path: "/v1/campaigns/cam_1",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9" },
+  },
+  "GET /v1/campaigns/{id}/log": {
+    path: "/v1/campaigns/cam_1/log",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/log" },
+  },
+  "POST /v1/campaigns/{id}/start": {
+    path: "/v1/campaigns/cam_1/start",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/start" },
+  },
+  "POST /v1/campaigns/{id}/pause": {
+    path: "/v1/campaigns/cam_1/pause",
+    call: { json: { why: "lunch" } },
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/pause" },
+  },
+  "POST /v1/campaigns/{id}/stop": {
+    path: "/v1/campaigns/cam_1/stop",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/stop" },
+  },
+  "POST /v1/push": {
+    call: { json: { users: ["u-1", "u-2"], topic: "news", payload: "hi" } },
+    fails: { call: { json: { users: [], topic: "news" } }, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/ledger": {
+    path: "/v1/ledger?name=push",
+    fails: { path: "/v1/ledger?nome=push", status: 400, code: "http.invalid" },
+  },
+  "POST /v1/tokens": {
+    call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
+    fails: { call: { json: { kind: "device" } }, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/tokens": { fails: { path: "/v1/tokens?limit=x", status: 400, code: "http.invalid" } },
+  "GET /v1/audit": { fails: { path: "/v1/audit?limit=0", status: 400, code: "http.invalid" } },
+  "GET /v1/actors": {
+    path: "/v1/actors?under=/&offset=1&limit=2",
+    fails: { path: "/v1/actors?offset=-1", status: 400, code: "http.invalid" },
+  },
+  "GET /v1/errors": { fails: { path: "/v1/errors?x", status: 400, code: "http.invalid" } },
+  "GET /healthz": { fails: { path: "/healthz?x=1", status: 400, code: "http.invalid" } },
+  "GET /readyz": { fails: { path: "/readyz?x=1", status: 400, code: "http.invalid" } },
+};
+
+const OWN_TESTS = ["POST /v1/campaigns/{id}/resume", "DELETE /v1/tokens/{id}"];
+
+const jsonRoutes = ROUTES.filter((route): route is JsonRoute => route.kind === "json");
+
+describe("a JSON route", () => {
+  for (const route of jsonRoutes) {
+    const name = `${route.method} ${route.path}`;
+    if (OWN_TESTS.includes(name)) continue;
+
+    test(`${name} answers as its schema says`, async () => {
+      const { path = route.path, call } = EXAMPLES[name]!;
+      const reply = await node.call(route.method, path, call);
+      assert.equal(reply.status, route.status ?? 200, reply.text);
+      assert.deepEqual(route.answer.parse(reply.json), reply.json);
+    });
+
+    test(`${name} says what is wrong`, async () => {
+      const { path = route.path, call, status, code } = EXAMPLES[name]!.fails;
+      const reply = await node.call(route.method, path, call);
+      assert.equal(reply.status, status, reply.text);
+      assert.equal(errorBody.parse(reply.json).error.code, code);
+    });
+  }
+});
+
+test("a command that the campaign's state does not allow is refused", async () => {
+  const reply = await node.call("POST", "/v1/campaigns/cam_1/resume");
+  assert.equal(reply.status, 409);
+  assert.equal(reply.json.error.code, "campaign.refused");
+});
+
+test("an uploaded CSV file becomes an audience", async () => {
+  const reply = await node.call("POST", "/v1/audiences?name=file", csv);
+  assert.equal(reply.status, 201, reply.text);
+  assert.deepEqual([reply.json.name, reply.json.lines], ["file", 2]);
+});
+
+test("a push reaches the inbox of each user once, whatever is repeated", async () => {
+  const json = { users: ["p-1", "p-2"], topic: "t", payload: { n: 1 }, id: "same" };
+  const first = await node.call("POST", "/v1/push", { json });
+  const again = await node.call("POST", "/v1/push", { json });
+  const fresh = (reply: typeof first) => reply.json.items.map((it: { fresh: boolean }) => it.fresh);
+  assert.deepEqual(
+    [fresh(first), fresh(again)],
+    [
+      [true, true],
+      [false, false],
+    ],
+  );
+  const inbox = await node.stores.inbox.read(["p-1"], Date.now());
+  assert.deepEqual(
+    inbox[0]?.items.map(({ id, payload, ack, ledger }) => ({ id, payload, ack, ledger })),
+    [{ id: "same:p-1", payload: '{"n":1}', ack: true, ledger: "push" }],
+  );
+});
+
+test("the landing page, the documents and the figures need no token", async () => {
+  const types = {
+    "/": "text/html; charset=utf-8",
+    "/docs": "text/html; charset=utf-8",
+    "/openapi.json": "application/json; charset=utf-8",
+    "/metrics": "text/plain; version=0.0.4; charset=utf-8",
+  };
+  for (const [path, type] of Object.entries(types)) {
+    const reply = await node.call("GET", path, { token: null });
+    assert.deepEqual([reply.status, reply.headers.get("content-type")], [200, type]);
+  }
+});
+
+test("an unknown path is answered 404 and an unknown method 405 with what is allowed", async () => {
+  const unknown = await node.call("GET", "/v1/nothing");
+  assert.deepEqual([unknown.status, unknown.json.error.code], [404, "http.not-found"]);
+  const method = await node.call("PUT", "/v1/campaigns/cam_1");
+  assert.deepEqual([method.status, method.json.error.code], [405, "http.method-not-allowed"]);
+  assert.equal(method.headers.get("allow"), "GET, HEAD, OPTIONS");
+  assert.equal(method.json.error.requestId, method.headers.get("x-request-id"));
+});
+
+test("OPTIONS lists the methods and HEAD answers like GET without the body", async () => {
+  const options = await node.call("OPTIONS", "/v1/tokens", { token: null });
+  assert.deepEqual([options.status, options.text], [204, ""]);
+  assert.equal(options.headers.get("allow"), "GET, HEAD, OPTIONS, POST");
+  const get = await node.call("GET", "/v1/campaigns");
+  const head = await node.call("HEAD", "/v1/campaigns");
+  assert.deepEqual([head.status, head.text], [200, ""]);
+  assert.equal(head.headers.get("content-length"), String(Buffer.byteLength(get.text)));
+  const events = await node.call("HEAD", "/v1/campaigns/cam_1/events");
+  assert.equal(events.headers.get("content-type"), "text/event-stream; charset=utf-8");
+});
+
+test("a request's id is taken over when it is harmless, and made otherwise", async () => {
+  const given = { headers: { "x-request-id": "trace-1/span:2" } };
+  const taken = await node.call("GET", "/v1/campaigns", given);
+  assert.equal(taken.headers.get("x-request-id"), "trace-1/span:2");
+  const odd = await node.call("GET", "/v1/campaigns", { headers: { "x-request-id": "<b>" } });
+  assert.match(odd.headers.get("x-request-id") ?? "", /^req_/);
+});
+
+test("every answer forbids browsers to guess, keep or frame it", async () => {
+  for (const path of ["/v1/campaigns", "/docs", "/nothing"]) {
+    const { headers } = await node.call("GET", path);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+    assert.match(headers.get("cache-control") ?? "", /no-store|no-cache/);
+  }
+});
+
+test("a bug of ours is answered without its details and logged with them", async () => {
+  const broken = await startHttpNode();
+  Object.defineProperty(broken.stores.inbox, "ledgerOfAll", {
+    value: () => Promise.reject(new TypeError("cannot read the secret of undefined")),
+  });
+  const reply = await broken.call("GET", "/v1/ledger");
+  assert.deepEqual([reply.status, reply.json.error.code], [500, "internal"]);
+  assert.ok(!reply.text.includes("secret"));
+  assert.match(JSON.stringify(broken.logged), /the secret of undefined/);
+  await broken.stop();
+});
