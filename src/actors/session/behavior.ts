@@ -7,7 +7,7 @@ import {
   type PushMessage,
   sessionKind,
 } from "./messages.ts";
-import { noteGiven, welcome, writeOn } from "./replay.ts";
+import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
 
@@ -59,6 +59,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return close(state, message.reason, deps, ctx);
         case "grace-over":
           return end(state, ctx);
+        case "write-refused":
+          return writeRefused(state, message.isVolatile, deps, ctx);
       }
     },
   };
@@ -111,7 +113,7 @@ function take(state: SessionState, message: PushMessage, deps: SessionDeps, ctx:
     return retain(state, push);
   }
   if (push.expiresAt <= ctx.now) return settle(state, ctx, [offset], "expired");
-  ctx.send<ConnectionMessage>(connection, message);
+  handOver(connection, message, ctx);
   deps.tally.written++;
   noteGiven(state, push);
   if (!push.ack) return settle(state, ctx, [offset], "delivered");
@@ -129,7 +131,7 @@ function volatilePush(
   if (state.connection === undefined || !state.opened) tally.settle("shed");
   else if (message.push.expiresAt <= ctx.now) tally.settle("expired");
   else {
-    ctx.send<ConnectionMessage>(state.connection, message);
+    handOver(state.connection, message, ctx);
     tally.written++;
     tally.settle("delivered");
   }
@@ -146,6 +148,19 @@ function ack(
   if (confirmed === undefined) return state;
   settle(state, ctx, confirmed, "acked");
   catchUp(state, deps, ctx);
+  return state;
+}
+
+/**
+ * Finds out whether it is this connection that is gone: a `detach` may have been refused, too,
+ * and another connection may have come in the meantime. One that is there answers `drained`.
+ */
+function writeRefused(state: SessionState, isVolatile: boolean, { tally }: SessionDeps, ctx: Ctx) {
+  const { connection } = state;
+  if (isVolatile) tally.refuse();
+  if (connection === undefined) return state;
+  const gone = { type: "detach", connection, final: false } as const;
+  ctx.trySend(connection, { type: "when-drained" }, () => gone);
   return state;
 }
 

@@ -1,6 +1,7 @@
+import type { Ref } from "../kernel/actor.ts";
 import { release } from "./backlog.ts";
-import type { Push } from "./messages.ts";
-import type { Ctx, SessionDeps, SessionState } from "./state.ts";
+import type { ConnectionMessage, Push, PushMessage } from "./messages.ts";
+import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { catchUp, settle } from "./upstream.ts";
 
 /**
@@ -76,10 +77,20 @@ export function writeOn(state: SessionState, deps: SessionDeps, ctx: Ctx): void 
 export function write(state: SessionState, push: Push, { tally }: SessionDeps, ctx: Ctx): void {
   const offset = push.offset!;
   const redelivered = offset <= state.given;
-  ctx.send(state.connection!, { type: "push", push, redelivered });
+  handOver(state.connection!, { type: "push", push, redelivered }, ctx);
   tally.written++;
   if (redelivered) tally.redelivered++;
   noteGiven(state, push);
+}
+
+/** One function for all, so that a push costs no closure. */
+const REFUSED = (): Message => ({ type: "write-refused", isVolatile: false });
+const VOLATILE_REFUSED = (): Message => ({ type: "write-refused", isVolatile: true });
+
+/** Sends a push to a connection, and notices when there is nobody any more. */
+export function handOver(to: Ref<ConnectionMessage>, message: PushMessage, ctx: Ctx): void {
+  const isVolatile = message.push.offset === undefined;
+  ctx.trySend<ConnectionMessage>(to, message, isVolatile ? VOLATILE_REFUSED : REFUSED);
 }
 
 /** What was written without being confirmed later is out of this session's hands. */

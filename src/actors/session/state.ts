@@ -70,7 +70,9 @@ export type Message =
   | { readonly type: "start" }
   /** Time to introduce itself to its user again. */
   | { readonly type: "introduce" }
-  | { readonly type: "grace-over" };
+  | { readonly type: "grace-over" }
+  /** The connection did not take a push: it may have ended without this session knowing. */
+  | { readonly type: "write-refused"; readonly isVolatile: boolean };
 
 export type Ctx = Context<Message>;
 

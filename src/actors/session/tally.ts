@@ -32,6 +32,13 @@ export class PushTally {
     this[outcome]++;
   }
 
+  /** A volatile push that counted as delivered was refused by its connection. */
+  refuse(): void {
+    this.written--;
+    this.delivered--;
+    this.shed++;
+  }
+
   /** Told of every dead letter: a volatile push that never reached its session is shed. */
   deadLetter({ message }: Pick<DeadLetter, "message">): void {
     if (isVolatilePush(message)) this.settle("shed");

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { pushToUser } from "../../../src/actors/session/broadcast.ts";
 import { item, items, sessionNode } from "../../testkit/session-node.ts";
 
 test("what was written and not confirmed comes again after a drop, in order, flagged", async () => {
@@ -152,6 +153,30 @@ test("a new connection replaces the old one, whose end then means nothing", asyn
   void node.desk.append(items("ann", 1));
   await node.settle();
   expect(second.offsets()).toEqual([1]);
+});
+
+test("a session notices by itself that its connection is gone", async () => {
+  const node = sessionNode({ session: { graceMs: 1_000 } });
+  const device = node.login("ann");
+  await node.settle();
+  device.connection.accepting = false;
+  pushToUser(node.system, "ann", { id: "v", topic: "t", payload: "{}", expiresAt: 9e15 });
+  await node.settle();
+  expect(node.tally).toMatchObject({ attached: 0, delivered: 0, shed: 1, written: 0 });
+  await node.advance(1_000);
+  expect(node.system.inspect({ under: "/sessions" })).toHaveLength(0);
+});
+
+test("a push refused by the old connection does not end the new one", async () => {
+  const node = sessionNode();
+  const device = node.login("ann");
+  await node.settle();
+  device.connection.accepting = false;
+  pushToUser(node.system, "ann", { id: "v", topic: "t", payload: "{}", expiresAt: 9e15 });
+  const again = node.attach(device.session);
+  await node.settle();
+  expect(node.tally.attached).toBe(1);
+  expect(again.closed()).toBeUndefined();
 });
 
 test("a device that says good-bye ends its session", async () => {
