@@ -211,10 +211,19 @@ function handle(message: CampaignMessage, seen: Seen, ctx: Context<CampaignMessa
       return;
     }
     case "subscribe":
-      if (isKnown) seen.subscribers.add(message.subscriber);
+      if (isKnown) watch(message.subscriber, seen, ctx);
       ctx.reply(message, isKnown ? ok(seen.progress) : unknownCampaign);
       return;
     case "unsubscribe":
       seen.subscribers.delete(message.subscriber);
   }
+}
+
+/** As a campaign's master does, it forgets who has gone. */
+function watch(subscriber: Ref<CampaignProgress>, seen: Seen, ctx: Context<CampaignMessage>): void {
+  seen.subscribers.add(subscriber);
+  ctx.watch(subscriber, () => {
+    seen.subscribers.delete(subscriber);
+    return { type: "unsubscribe", id: campaign.id, subscriber };
+  });
 }
