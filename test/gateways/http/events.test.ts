@@ -54,7 +54,7 @@ test("the stream ends with the event end when the campaign's state is final", as
   tell(node, { state: "finished", sent: 10, at: 2 });
   const text = await until(never);
   assert.match(text, /event: end\nid: 3\ndata: \{.*"finished".*\}\n\n$/);
-  assert.equal(node.seen.subscribers.size, 0);
+  await vi.waitFor(() => assert.equal(node.seen.subscribers.size, 0));
   assert.equal(node.gateway.load.streams, 0);
   await node.stop();
 });
