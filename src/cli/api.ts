@@ -1,6 +1,5 @@
-import { createReadStream, statSync } from "node:fs";
-import { request as httpRequest, type IncomingMessage } from "node:http";
 import { ERRORS, type ErrorCode, type Problem, RuntimeError } from "../core/errors.ts";
+import { upload } from "./upload.ts";
 
 /** Where a node is and what lets us in. */
 export interface ApiOptions {
@@ -41,30 +40,15 @@ export class ApiClient {
 
   /** Streams a file as a request body; `sent` is told of the bytes on their way so far. */
   async upload<T>(path: string, file: string, sent: (bytes: number) => void): Promise<T> {
-    const size = statSync(file).size;
-    const headers = { "content-type": "text/csv", "content-length": String(size) };
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const call = httpRequest(
-        new URL(path, this.#options.url),
-        { method: "POST", headers: { ...this.#headers("POST"), ...headers } },
-        resolve,
-      );
-      call.on("error", (cause) => reject(this.#unreachable(cause)));
-      let bytes = 0;
-      const stream = createReadStream(file, { highWaterMark: 256 * 1024 });
-      stream.on("data", (chunk) => {
-        bytes += chunk.length;
-        sent(bytes);
-      });
-      stream.on("error", (cause) => {
-        reject(new RuntimeError("cli.invalid", `cannot read ${file}: ${cause.message}`, { cause }));
-        call.destroy();
-      });
-      stream.pipe(call);
-    });
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of answer) chunks.push(chunk as Uint8Array);
-    return this.#result(answer.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
+    const url = new URL(path, this.#options.url);
+    try {
+      const answer = await upload({ url, headers: this.#headers("POST"), file, sent });
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of answer) chunks.push(chunk as Uint8Array);
+      return this.#result(answer.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
+    } catch (cause) {
+      throw cause instanceof RuntimeError ? cause : this.#unreachable(cause);
+    }
   }
 
   /** The events of a server-sent stream, until the server ends it. */

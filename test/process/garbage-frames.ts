@@ -81,7 +81,6 @@ const MISSPOKEN: readonly Maker[] = [
   (random) => frame('{"type":"ping","id":1,"data":'.repeat(Math.floor(random() * 500))),
   (random) => frame("[".repeat(Math.floor(random() * 20_000))),
   (random) => frame(`{"__proto__":{"type":"ping"},"constructor":${random()}}`),
-  (random) => cut(frame(JSON.stringify({ type: "ping", id: 1, data: "x".repeat(90) })), random),
   () => frame(""),
   () => frame("{}"),
 ];
@@ -89,6 +88,7 @@ const MISSPOKEN: readonly Maker[] = [
 /** Frames that are no WebSocket frames, or ones that nobody may send. */
 const MALFORMED: readonly Maker[] = [
   (random) => bytes(random, 200),
+  (random) => cut(frame(JSON.stringify({ type: "ping", id: 1, data: "x".repeat(90) })), random),
   (random) => frame(bytes(random, 50), { reserved: 1 + Math.floor(random() * 7) }),
   (random) => frame(bytes(random, 50), { opcode: pick(random, [3, 5, 7, 11, 15]) }),
   () => frame('{"type":"ping","id":1}', { masked: false }),
@@ -104,10 +104,13 @@ const MALFORMED: readonly Maker[] = [
   (random) => frame(bytes(random, 30), { opcode: pick(random, [9, 10]) }),
 ];
 
-/** One garbage frame. After a malformed one a server may close; it ends a conversation. */
-export function garbageFrame(random: Random, valid: Valid): { bytes: Uint8Array; last: boolean } {
-  const last = random() < 0.15;
-  return { bytes: pick(random, last ? MALFORMED : MISSPOKEN)(random, valid), last };
+export function misspoken(random: Random, valid: Valid): Uint8Array {
+  return pick(random, MISSPOKEN)(random, valid);
+}
+
+/** After one of these nothing else can be said on a connection. */
+export function malformed(random: Random, valid: Valid): Uint8Array {
+  return pick(random, MALFORMED)(random, valid);
 }
 
 /** The same with one character changed or a part missing. */

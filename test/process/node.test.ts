@@ -125,7 +125,8 @@ describe("a start that cannot be", () => {
 
   test("a store that is not one is refused and left as it was", async () => {
     const cwd = temporaryFolder();
-    await (await startNode([], { cwd })).end("SIGINT");
+    const node = await startNode([], { cwd });
+    expect((await node.end("SIGINT")).status).toBe(0);
     const data = join(cwd, "data");
     const name = readdirSync(data).find((file) => /\.(db|sqlite3?)$/.test(file))!;
     writeFileSync(join(data, name), "this is not a database, but it is longer than a header\n");

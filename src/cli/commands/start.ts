@@ -27,10 +27,18 @@ export function startCommand(): Command {
         process.umask(0o077);
         // Loaded here, so that no other command needs what a node needs.
         const { startNode } = await import("../../main.ts");
-        const node = await startNode(loaded.config);
-        const tokenFile = keepToken(node, loaded);
-        greet(globalOptions(command).json === true, node, loaded, tokenFile);
-        await untilStopped(node);
+        // Before anybody can know that there is something to stop.
+        const signal = firstSignal();
+        const failure = Promise.withResolvers<never>();
+        failure.promise.catch(() => {});
+        const node = await startNode(loaded.config, { onFailure: failure.reject });
+        try {
+          const tokenFile = keepToken(node, loaded);
+          greet(globalOptions(command).json === true, node, loaded, tokenFile);
+          await Promise.race([signal, failure.promise]);
+        } finally {
+          await node.stop();
+        }
       }),
     );
 }
@@ -76,18 +84,15 @@ function greet(
   );
 }
 
-/** Resolves when the node has stopped after a signal; a second signal ends it at once. */
-function untilStopped(node: RunningNode): Promise<void> {
+/** Resolves with the first signal to stop; a second one ends the process at once. */
+function firstSignal(): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
     const stop = () => {
       if (stopping) process.exit(130);
       stopping = true;
       process.stderr.write("Draining; once more to stop at once.\n");
-      void node.stop().then(resolve, (error: unknown) => {
-        process.stderr.write(`The stop was not clean: ${String(error)}\n`);
-        process.exit(1);
-      });
+      resolve();
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
