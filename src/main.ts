@@ -107,8 +107,9 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     undo.push(() => base.stores.close());
     undo.push(() => stopActors(base));
     const { actors, inbox } = await openActors(base, extras.providers ?? []);
-    const firstAdminToken = await ensureAdmin(base.system, actors.access);
     const url = await openGateways(base, { actors, inbox, undo });
+    // Last, because it can be told only once: a start that fails must not use it up.
+    const firstAdminToken = await ensureAdmin(base.system, actors.access);
     logger.info("the node serves", { url, boot: base.boot });
     return { url, firstAdminToken, system: base.system, stop };
   } catch (error) {
