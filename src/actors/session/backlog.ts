@@ -39,6 +39,23 @@ export function confirm(
   return confirmed.length === 0 ? undefined : confirmed;
 }
 
+/**
+ * Takes out what has expired, if the oldest has: a device that never confirms gets room again.
+ *
+ * @returns the offsets taken out.
+ */
+export function dropExpired(state: SessionState, now: number): number[] {
+  const expired: number[] = [];
+  const { backlog } = state;
+  if (backlog === undefined || backlog[0]!.expiresAt > now) return expired;
+  const kept = (push: Push): boolean => push.expiresAt > now;
+  for (const push of backlog) if (!kept(push)) expired.push(push.offset!);
+  state.cursor = backlog.slice(0, state.cursor).filter(kept).length;
+  state.backlog = backlog.filter(kept);
+  release(state);
+  return expired;
+}
+
 /** Gives an empty backlog's memory back. */
 export function release(state: SessionState): void {
   if (state.backlog?.length === 0) state.backlog = undefined;

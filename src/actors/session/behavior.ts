@@ -1,5 +1,5 @@
 import type { ActorType, EndReason, Ref } from "../kernel/actor.ts";
-import { confirm, retain } from "./backlog.ts";
+import { confirm, dropExpired, retain } from "./backlog.ts";
 import {
   type CloseReason,
   type ConnectionMessage,
@@ -97,6 +97,8 @@ function push(state: SessionState, message: PushMessage, deps: SessionDeps, ctx:
   if (!state.opened || offset <= state.taken) return state;
   if (offset > state.head) state.head = offset;
   const full = (state.backlog?.length ?? 0) >= deps.limits.retainedMax;
+  const expired = full ? dropExpired(state, ctx.now) : [];
+  if (expired.length > 0) settle(state, ctx, expired, "expired");
   // A hole means that pushes were refused: like those without room, they are in the store.
   if (full || offset !== state.taken + 1) catchUp(state, deps, ctx);
   else take(state, message, deps, ctx);

@@ -134,6 +134,19 @@ test("pushes beyond what a session keeps wait in the store until there is room",
   expect(await node.store.ledger("push")).toMatchObject({ acked: 10, pending: 0 });
 });
 
+test("what has expired makes room for what comes, even if it is never confirmed", async () => {
+  const node = sessionNode({ session: { retainedMax: 4 } });
+  const device = node.login("ann");
+  await node.settle();
+  void node.desk.append(items("ann", 6, { expiresAt: node.clock.now() + 5_000 }));
+  await node.advance(10_000);
+  expect(device.offsets()).toEqual([1, 2, 3, 4]);
+  void node.desk.append(items("ann", 2, {}, "later"));
+  await node.settle();
+  expect(device.offsets()).toEqual([1, 2, 3, 4, 7, 8]);
+  expect(await node.store.ledger("push")).toMatchObject({ expired: 6, pending: 2 });
+});
+
 test("a full session that comes back gets everything, in order", async () => {
   const node = sessionNode({ session: { retainedMax: 4 } });
   const device = node.login("ann");
