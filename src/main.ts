@@ -107,6 +107,8 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     undo.push(() => base.stores.close());
     undo.push(() => stopActors(base));
     const { actors, inbox } = await openActors(base, extras.providers ?? []);
+    // What devices have confirmed is durable before the actors go.
+    undo.push(async () => void (await inbox.flush()));
     const url = await openGateways(base, { actors, inbox, undo });
     // Last, because it can be told only once: a start that fails must not use it up.
     const firstAdminToken = await ensureAdmin(base.system, actors.access);
