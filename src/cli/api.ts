@@ -42,10 +42,8 @@ export class ApiClient {
   async upload<T>(path: string, file: string, sent: (bytes: number) => void): Promise<T> {
     const url = new URL(path, this.#options.url);
     try {
-      const answer = await upload({ url, headers: this.#headers("POST"), file, sent });
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of answer) chunks.push(chunk as Uint8Array);
-      return this.#result(answer.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"));
+      const { status, text } = await upload({ url, headers: this.#headers("POST"), file, sent });
+      return this.#result(status, text);
     } catch (cause) {
       throw cause instanceof RuntimeError ? cause : this.#unreachable(cause);
     }

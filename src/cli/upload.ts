@@ -13,6 +13,11 @@ export interface Upload {
   readonly sent: (bytes: number) => void;
 }
 
+export interface UploadAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
 const CHUNK_BYTES = 256 * 1024;
 /**
  * How long a node is given to refuse what it has seen the beginning of, in milliseconds. One that
@@ -25,7 +30,7 @@ const REFUSAL_MS = 250;
  *
  * @throws RuntimeError `cli.invalid` when the file cannot be read; else what the connection said.
  */
-export async function upload({ url, headers, file, sent }: Upload): Promise<IncomingMessage> {
+export async function upload({ url, headers, file, sent }: Upload): Promise<UploadAnswer> {
   const size = statSync(file).size;
   const call = request(url, {
     method: "POST",
@@ -34,14 +39,16 @@ export async function upload({ url, headers, file, sent }: Upload): Promise<Inco
   let isAnswered = false;
   const answer = once(call, "response").then(([response]) => {
     isAnswered = true;
-    return response as IncomingMessage;
+    // At once: a request that is destroyed drops what nobody has begun to read.
+    return read(response as IncomingMessage);
   });
   async function* parts(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let bytes = 0;
     for await (const chunk of source) {
       if (isAnswered) return;
       yield chunk;
-      if (bytes === 0 && chunk.length < size) await Promise.race([answer, delay(REFUSAL_MS)]);
+      if (bytes === 0 && chunk.length < size)
+        await Promise.race([answer, delay(REFUSAL_MS, undefined, { ref: false })]);
       bytes += chunk.length;
       sent(bytes);
     }
@@ -53,6 +60,16 @@ export async function upload({ url, headers, file, sent }: Upload): Promise<Inco
     throw new RuntimeError("cli.invalid", `cannot read ${file}: ${String(cause)}`, { cause });
   });
   // Whichever fails first says why; the other must not fail unheard.
-  const [response] = await Promise.all([answer, written]);
-  return response;
+  const [told] = await Promise.all([answer, written]);
+  return told;
+}
+
+async function read(response: IncomingMessage): Promise<UploadAnswer> {
+  response.setEncoding("utf8");
+  let text = "";
+  response.on("data", (part: string) => {
+    text += part;
+  });
+  await once(response, "end");
+  return { status: response.statusCode ?? 0, text };
 }
