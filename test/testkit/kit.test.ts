@@ -98,11 +98,11 @@ describe("the virtual clock", () => {
   test("timers fire in due order, equals in the order they were set, and not when cancelled", () => {
     const clock = new VirtualClock();
     const fired: string[] = [];
-    const after = (name: string, ms: number) => clock.after(ms, () => fired.push(name));
-    after("c", 20);
-    after("a", 10);
-    after("b", 10);
-    const cancel = after("never", 15);
+    const set = (name: string, ms: number) => clock.after(ms, () => fired.push(name));
+    set("c", 20);
+    set("a", 10);
+    set("b", 10);
+    const cancel = set("never", 15);
     cancel();
     clock.advance(20);
     expect([fired, clock.timers]).toEqual([["a", "b", "c"], 0]);

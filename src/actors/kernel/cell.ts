@@ -3,6 +3,7 @@ import { Mailbox, Signal, withdrawn } from "./mailbox.ts";
 import type { Group, Runnable } from "./scheduler.ts";
 import type { WheelEntry } from "./timer-wheel.ts";
 
+/** In the order of life: up to `embryo` an actor takes messages, from `stopping` on it is gone. */
 export const Status = {
   running: 0,
   /** Between a crash and the restart: messages wait. */

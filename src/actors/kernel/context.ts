@@ -88,20 +88,20 @@ export class TurnContext implements Context<unknown> {
     this.#reset();
   }
 
-  /** The behavior returned: carries out what it asked for. */
+  /**
+   * The behavior returned: carries out what it asked for.
+   *
+   * It throws only for what the compiler forbids, as a ref that is none. The effects before that
+   * have happened then, those after it do not.
+   */
   commit(): void {
     const cell = this.#cell!;
-    const buffer = this.#buffer;
     this.#cell = undefined;
-    for (let at = 0; at < this.length; at += STRIDE) {
-      const a = buffer[at + 1];
-      const b = buffer[at + 2];
-      if (buffer[at] === Op.send) this.#deliver(a as Ref<unknown>, b);
-      else this.#carryOut(cell, at);
-      buffer[at + 1] = undefined;
-      buffer[at + 2] = undefined;
+    try {
+      this.#carryOutAll(cell);
+    } finally {
+      this.#reset();
     }
-    this.#reset();
     const ending = this.#ending;
     if (ending === undefined) return;
     this.#ending = undefined;
@@ -131,6 +131,7 @@ export class TurnContext implements Context<unknown> {
 
   send<T>(to: Ref<T>, message: T): void {
     if (this.#cell === undefined) this.#turn();
+    if (to === undefined || to === null) throw new TypeError("ctx.send was given no ref");
     // The most frequent effect by far; the rest of its row is empty anyway.
     const buffer = this.#buffer;
     const at = this.length;
@@ -242,6 +243,18 @@ export class TurnContext implements Context<unknown> {
       throw new Error(`${child?.path} is no child of ${cell.path}, which tried to end it`);
     }
     this.#want(op, target);
+  }
+
+  #carryOutAll(cell: Cell): void {
+    const buffer = this.#buffer;
+    for (let at = 0; at < this.length; at += STRIDE) {
+      const to = buffer[at + 1];
+      const message = buffer[at + 2];
+      if (buffer[at] === Op.send) this.#deliver(to as Ref<unknown>, message);
+      else this.#carryOut(cell, at);
+      buffer[at + 1] = undefined;
+      buffer[at + 2] = undefined;
+    }
   }
 
   #carryOut(cell: Cell, at: number): void {

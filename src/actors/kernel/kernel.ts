@@ -86,7 +86,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     );
     const { onDeadLetter } = ports;
     this.deadLetters = new DeadLetters(
-      onDeadLetter && ((letter) => this.#guard(() => onDeadLetter(letter))),
+      onDeadLetter && ((letter) => this.guard(() => onDeadLetter(letter))),
     );
     this.scheduler = new Scheduler(ports.node, this);
     this.#figures = new Figures(ports.metrics, {
@@ -108,6 +108,19 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     return this.clock.monotonic();
   }
 
+  /** Calls foreign code; were it to throw, the batch of some other actor would be lost. */
+  guard(call: () => unknown): void {
+    const failed = (error: unknown): void => {
+      this.#ports.logger.error("a callback of the actor system threw", { error });
+    };
+    try {
+      const result = call();
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
   // What cells need.
 
   turn(cell: Cell, message: unknown): void {
@@ -124,7 +137,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
       this.crashed(cell, error, message);
       return;
     }
-    if (context.length > 0) context.commit();
+    if (context.length > 0) this.#commit(cell, message);
     else context.end();
   }
 
@@ -206,7 +219,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
   }
 
   escalatedToRoot(cell: Cell, error: unknown): void {
-    this.#guard(() => this.#ports.onEscalated(cell.path, toRuntimeError(error)));
+    this.guard(() => this.#ports.onEscalated(cell.path, toRuntimeError(error)));
   }
 
   // What the scheduler needs.
@@ -222,7 +235,15 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
 
   fault(error: unknown): void {
     this.#ports.logger.error("the actor kernel has a fault", { error });
-    this.#guard(() => this.#ports.onEscalated("/", toRuntimeError(error)));
+    this.guard(() => this.#ports.onEscalated("/", toRuntimeError(error)));
+  }
+
+  #commit(cell: Cell, message: unknown): void {
+    try {
+      this.#context.commit();
+    } catch (error) {
+      this.crashed(cell, error, message);
+    }
   }
 
   #makeRoot(): Cell {
@@ -239,20 +260,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     const { label } = cell.type;
     this.#figures.crashed(label);
     this.#ports.logger.error(text, { path, label, error });
-    this.#guard(() => this.#ports.onCrash?.(path, error));
-  }
-
-  /** Calls a port; were it to throw, the batch of some other actor would be lost. */
-  #guard(call: () => unknown): void {
-    const failed = (error: unknown): void => {
-      this.#ports.logger.error("a port of the actor system threw", { error });
-    };
-    try {
-      const result = call();
-      if (result instanceof Promise) result.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.guard(() => this.#ports.onCrash?.(path, error));
   }
 }
 

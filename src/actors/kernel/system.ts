@@ -194,7 +194,7 @@ class System implements ActorSystem {
 
   watch(ref: Ref<never>, ended: (reason: EndReason) => void): () => void {
     if (!isWatchable(ref)) throw new Error(`the end of ${ref.path} cannot be watched`);
-    const watcher = new OutsideWatcher(ended);
+    const watcher = new OutsideWatcher((reason) => this.#kernel.guard(() => ended(reason)));
     link(watcher, ref);
     return () => unlink(watcher);
   }

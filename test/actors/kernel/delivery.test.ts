@@ -130,6 +130,22 @@ describe("delivery", () => {
     expect(await rolls(7)).not.toEqual(await rolls(8));
   });
 
+  test.each<[string, Step]>([
+    ["send", (ctx) => ctx.send(undefined as never, "x" as never)],
+    ["trySend", (ctx) => ctx.trySend(undefined as never, "x" as never, () => note("refused"))],
+    ["watch", (ctx) => ctx.watch(undefined as never, () => note("ended"))],
+  ])("%s to no ref at all is a crash of that actor and of no other", async (_name, step) => {
+    const { system, settle, crashes } = testSystem({ crashesAllowed: true });
+    const out = probe<string>();
+    const bad = system.spawn(scripted(), { name: "bad", state: [] });
+    const good = system.spawn(scripted(), { name: "good", state: [] });
+    bad.send(step);
+    good.send((ctx) => ctx.send(out, "good"));
+    await settle();
+    expect(crashes.map(({ path }) => path)).toEqual(["/bad"]);
+    expect(out.received).toEqual(["good"]);
+  });
+
   test("a ref that throws is a dead letter and the sender goes on", async () => {
     const { system, settle, deadLetters } = testSystem();
     const out = probe<string>();

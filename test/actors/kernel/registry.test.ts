@@ -140,6 +140,11 @@ test("a kind with private messages is found as what it says in public", () => {
   system.spawn(doorType, { name: "front", state: 0 });
   const door = system.find(doorKind, "front");
   expect(door?.send({ type: "open" })).toBe(true);
+  system.registerEntity(doorKind, {
+    under: system.supervisor("doors"),
+    type: doorType,
+    state: () => 0,
+  });
   // @ts-expect-error private messages are not for those who find it
   door?.send({ type: "tick" });
 

@@ -131,3 +131,13 @@ test("outside code is told, too, unless it took it back", async () => {
   system.watch(target, (reason) => told.push(reason));
   expect(told).toEqual(["stopped", "stopped"]);
 });
+
+test("outside code that throws when it is told stops nothing", async () => {
+  const { system, target, settle } = startWatching();
+  system.watch(target, () => {
+    throw new Error("in the callback");
+  });
+  system.stopActor(target);
+  await settle();
+  expect(system.resolve("/target")).toBeUndefined();
+});
