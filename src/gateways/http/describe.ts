@@ -45,6 +45,9 @@ export function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((it) => JSON.stringify(it)).join(" | ");
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives !== undefined) return alternatives.map(typeOf).join(" | ");
+  if (Array.isArray(schema.type)) {
+    return schema.type.map((type: string) => typeOf({ ...schema, type })).join(" | ");
+  }
   switch (schema.type) {
     case "string":
       return `text${range(schema.minLength, schema.maxLength, " long")}`;

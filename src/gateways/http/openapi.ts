@@ -6,7 +6,7 @@ import { answerSchemas, errorBody, requestSchemas } from "./schemas.ts";
 /** A JSON Schema, as far as we look into it. */
 export interface JsonSchema {
   readonly $ref?: string;
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly description?: string;
   readonly default?: unknown;
   readonly const?: unknown;
