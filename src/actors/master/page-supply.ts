@@ -6,6 +6,9 @@ export const PAGES_AHEAD = 256;
 const PAGES_LOW = 64;
 /** How long a page that could not be had is left alone, in milliseconds. */
 const DEFER_MS = 500;
+/** How often a page is tried in one listing: a little longer than a lease lasts. */
+const TRIES_MAX = 12;
+const DEFERRED_MAX = 256;
 
 /**
  * The pages that a run may still hand out.
@@ -17,6 +20,8 @@ export interface PageSupply {
   readonly queue: readonly PageToSend[];
   /** Pages somebody has the lease of, and when to try again (monotonic milliseconds). */
   readonly deferred: readonly { readonly page: PageToSend; readonly at: number }[];
+  /** How often each deferred page was tried, by its id. */
+  readonly tries: ReadonlyMap<string, number>;
   readonly after: string | undefined;
   readonly listing: boolean;
   readonly listFailures: number;
@@ -29,6 +34,7 @@ export interface PageSupply {
 export const newSupply: PageSupply = {
   queue: [],
   deferred: [],
+  tries: new Map(),
   after: undefined,
   listing: false,
   listFailures: 0,
@@ -61,8 +67,20 @@ export function take(supply: PageSupply): [PageToSend | undefined, PageSupply] {
   return page === undefined ? [undefined, supply] : [page, { ...supply, queue }];
 }
 
+/**
+ * Leaves a page alone for a while. One that cannot be had for longer than a lease may be done
+ * by now: it is dropped, and the next listing finds it if it is still open.
+ */
 export function defer(supply: PageSupply, page: PageToSend, now: number): PageSupply {
-  return { ...supply, deferred: [...supply.deferred, { page, at: now + DEFER_MS }] };
+  const id = `${page.partition}/${page.k}`;
+  const tried = (supply.tries.get(id) ?? 0) + 1;
+  const tries = new Map(supply.tries);
+  if (tried > TRIES_MAX || supply.deferred.length >= DEFERRED_MAX) {
+    tries.delete(id);
+    return { ...supply, tries };
+  }
+  const deferred = [...supply.deferred, { page, at: now + DEFER_MS }];
+  return { ...supply, deferred, tries: tries.set(id, tried) };
 }
 
 export function requeue(supply: PageSupply, page: PageToSend): PageSupply {

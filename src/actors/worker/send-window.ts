@@ -190,7 +190,11 @@ export function afterAttempt(
   return { ...window, phase: attempt.late ? "planned" : "waiting", attempts, left, counts };
 }
 
+/** The longest pause that a provider may ask for. */
+const RETRY_AFTER_MAX_MS = 60_000;
+
 /** The pause before the next attempt, in milliseconds. */
 export function retryPause(attempts: number, retryAfterMs: number): number {
-  return Math.max(retryAfterMs, Math.min(5_000, 100 * 2 ** Math.min(attempts - 1, 10)));
+  const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs);
+  return Math.max(asked, Math.min(5_000, 100 * 2 ** Math.min(attempts - 1, 10)));
 }

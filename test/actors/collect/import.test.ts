@@ -25,7 +25,10 @@ function startDesk(stores: Stores = memoryStores({ inboxPerUserMax: 1 })) {
   let ids = 0;
   const type = audienceDesk({
     audiences,
-    newId: (prefix) => `${prefix}_${(ids += 1)}`,
+    newId: (prefix) => {
+      ids += 1;
+      return `${prefix}_${ids}`;
+    },
     newDecoder: () => new CsvDecoder(),
   });
   const desk = kit.system.spawn(type, { name: "desk", state: newAudienceDesk });
