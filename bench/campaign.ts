@@ -19,7 +19,11 @@ import type { Campaign, CampaignSpec } from "../src/actors/master/messages.ts";
 import type { Page } from "../src/persistence/ports/audience.ts";
 import type { Stores } from "../src/persistence/ports/stores.ts";
 import { nullProvider } from "../src/providers/null.ts";
-import { type CampaignNode, openCampaignNode } from "../test/fixtures/campaign-parts.ts";
+import {
+  type CampaignNode,
+  openCampaignNode,
+  readChunks,
+} from "../test/fixtures/campaign-parts.ts";
 import { type BenchReport, median, report, runDirectly } from "./report.ts";
 
 const MEMBERS = 1_000_000;
@@ -105,7 +109,7 @@ async function collect(
   await writeFile(path, lines);
   const { size: bytes } = await stat(path);
   const startedAt = performance.now();
-  const { id: audience, size } = await node.importFile(path, bytes);
+  const { id: audience, size } = await node.importChunks(readChunks(path), bytes);
   const seconds = (performance.now() - startedAt) / 1_000;
   if (size !== lines) throw new Error(`collected ${size} of ${lines} lines`);
   return { audience, perSecond: lines / seconds };
