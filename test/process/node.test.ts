@@ -4,7 +4,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Device } from "./device.ts";
-import { herald, type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
+import { type Answer, herald, type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
+import { RawSocket } from "./raw-socket.ts";
 
 const DEADLINE_MS = 10_000;
 const DRAINING = 4100;
@@ -67,6 +68,24 @@ describe("a node", () => {
     expect(stderr).toContain("Draining");
     const codes = await Promise.all(devices.map(({ closed }) => closed));
     expect(new Set(codes)).toEqual(new Set([DRAINING]));
+  });
+
+  test("waits for a client that never finishes no longer than the deadline", async () => {
+    const node = await startNode([], { env: { HERALD_SHUTDOWN_DEADLINE_MS: "600" } });
+    const client = await unfinished(node);
+    const { status } = await node.end("SIGTERM");
+    await client.closed;
+    expect(status).toBe(0);
+  });
+
+  test("ends at once on a second signal", async () => {
+    const node = await startNode([], { env: { HERALD_SHUTDOWN_DEADLINE_MS: "600000" } });
+    const client = await unfinished(node);
+    node.child.kill("SIGINT");
+    await until(() => node.call("GET", "/readyz").then(isUnavailable, () => true));
+    const { status } = await node.end("SIGINT");
+    await client.closed;
+    expect(status).toBe(130);
   });
 
   test("stops in the middle of a campaign, and goes on with it at the next start", async () => {
@@ -165,6 +184,22 @@ async function survives(signal: NodeJS.Signals): Promise<void> {
   await device.ping();
   device.close();
   expect((await second.end("SIGINT")).status).toBe(0);
+}
+
+function isUnavailable({ status }: Answer): boolean {
+  return status === 503;
+}
+
+/** A client that has announced a long file and sends no more of it. */
+async function unfinished(node: NodeProcess): Promise<RawSocket> {
+  const client = new RawSocket(node.url);
+  client.write(
+    "POST /v1/audiences?name=slow HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n" +
+      `Authorization: Bearer ${node.places.adminToken}\r\nContent-Length: 1000000\r\n\r\nmember\n`,
+  );
+  const isBegun = /^herald_http_requests 2$/m;
+  await until(async () => isBegun.test((await node.call("GET", "/metrics")).text));
+  return client;
 }
 
 /** Imports members `u-0` and so on and creates a campaign to them; answers its id. */
