@@ -103,7 +103,7 @@ test("a ping without an answer rejects after the time for it", async () => {
   await expect(pong).rejects.toMatchObject({ code: "client.timeout" });
 });
 
-test("a ping rejects when there is no connection, when it drops, and when too many wait", async () => {
+test("a ping rejects without a connection, when it drops, and when too many wait", async () => {
   const { client } = server.client();
   await expect(client.ping()).rejects.toMatchObject({ code: "client.offline" });
   const connection = await server.accept();

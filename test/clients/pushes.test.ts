@@ -12,7 +12,7 @@ afterEach(() => server.stop());
 const offsetOf = ({ offset }: Push): number | undefined => offset;
 
 describe("acks", () => {
-  test("what is handled within the delay is acked together, in the order of handling", async () => {
+  test("what is handled within the delay is acked together, in that order", async () => {
     const { things, full, add } = collector<Push>(3);
     const { clock } = server.client({ onPush: add });
     const connection = await server.accept();
@@ -26,7 +26,7 @@ describe("acks", () => {
     expect(things.map(offsetOf)).toEqual([4, 7, 9]);
   });
 
-  test("an ack is sent only after the promise of onPush is resolved, and one at a time", async () => {
+  test("an ack is sent only after the promise of onPush, and one at a time", async () => {
     const started = collector<Push>(2);
     const releases: (() => void)[] = [];
     const { client, clock } = server.client({
@@ -281,7 +281,7 @@ describe("as a loop", () => {
     expect(await connection.frame()).toEqual({ type: "ack", offsets: [1] });
   });
 
-  test("the push on which the loop is left is not acked, unless push.ack() was called", async () => {
+  test("the push on which the loop is left is acked only if push.ack() was called", async () => {
     const { client, clock } = server.client();
     const connection = await server.accept();
     await connection.login();

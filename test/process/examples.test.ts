@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { herald, ROOT, startNode, temporaryFolder } from "./herald.ts";
 
@@ -41,6 +43,31 @@ test("examples/device.ts says why it is refused, and exits with 1", async () => 
   await node.end("SIGINT");
 });
 
+test("the program in the README of the SDK runs as it stands there", async () => {
+  const node = await startNode([], { env: { HERALD_AUTH_SECRET: SECRET } });
+  const readme = readFileSync(join(ROOT, "clients", "js", "README.md"), "utf8");
+  const program = readme
+    .split("```ts\n")[1]!
+    .split("```")[0]!
+    .replace("@herald/client", pathToFileURL(join(ROOT, "clients/js/src/index.ts")).href)
+    .replace("ws://127.0.0.1:9010", node.url);
+  const file = join(temporaryFolder(), "program.ts");
+  writeFileSync(file, program);
+  const credential = await output("token.ts", ["ann"], { HERALD_AUTH_SECRET: SECRET });
+  const child = run(file, [], { HERALD_CREDENTIAL: credential });
+  const ended = once(child, "exit");
+  const lines = linesOf(child.stdout!);
+  await said(lines, "the server answers within");
+  await output("push.ts", ["ann", "hello"], {
+    HERALD_URL: node.url,
+    HERALD_TOKEN: node.places.adminToken!,
+  });
+  expect(await line(lines)).toBe("news { text: 'hello' }");
+  child.kill("SIGINT");
+  expect(await ended).toEqual([0, null]);
+  await node.end("SIGINT");
+});
+
 test("examples/audience.csv is imported whole", async () => {
   const node = await startNode([]);
   const file = join(ROOT, "examples", "audience.csv");
@@ -55,7 +82,7 @@ test("examples/audience.csv is imported whole", async () => {
 type Environment = Readonly<Record<string, string>>;
 
 function run(name: string, args: readonly string[], env: Environment): ChildProcess {
-  const file = join(ROOT, "examples", name);
+  const file = resolve(ROOT, "examples", name);
   const child = spawn(process.execPath, [file, ...args], {
     cwd: temporaryFolder(),
     env: { ...process.env, ...env },

@@ -91,7 +91,7 @@ for (const encoding of ["json", "msgpack"] as const) {
   });
 }
 
-test("a node that is killed and started again gives what was not acked, and only that", async () => {
+test("a node that is killed and started again gives what was not acked, only that", async () => {
   const cwd = temporaryFolder();
   const first = await startNode([], { cwd });
   const relay = await relayTo(first);
