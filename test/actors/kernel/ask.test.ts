@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ActorType, Ref } from "../../../src/actors/kernel/actor.ts";
+import type { Watchable } from "../../../src/actors/kernel/cell.ts";
 import { externalRef } from "../../../src/actors/kernel/external.ts";
 import type { Result } from "../../../src/core/result.ts";
 import { probe, testSystem } from "../../testkit/kit.ts";
@@ -46,6 +47,13 @@ describe("ask from an actor", () => {
     await settle();
     expect(out.received).toEqual([{ ok: true, value: 42 }]);
     expect([system.activity().timers, clock.timers]).toEqual([0, 0]);
+  });
+
+  test("an answered request leaves nothing behind at the receiver", async () => {
+    const { target, asker, tell, settle } = startAsking(1);
+    asker.send((ctx) => ctx.ask(target, ask, 1_000, tell));
+    await settle();
+    expect((target as unknown as Watchable).watchers).toBeUndefined();
   });
 
   test("one answer counts; the others are dead letters", async () => {

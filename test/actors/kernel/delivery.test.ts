@@ -237,6 +237,18 @@ describe("mailbox limits", () => {
     expect(out.received).toEqual(["second refused"]);
   });
 
+  test("a restart drops the news of a refusal of the life before", async () => {
+    const { system, advance } = testSystem({ crashesAllowed: true });
+    const out = probe<string>();
+    const full = probe<number>();
+    full.accepting = false;
+    const ref = system.spawn(scripted(), { name: "a", state: [] });
+    ref.send((ctx) => ctx.trySend(full, 1, () => (then) => then.send(out, "refused")));
+    ref.send(crash);
+    await advance(10_000);
+    expect(out.received).toEqual([]);
+  });
+
   test("a mailbox limit below one is refused at once", () => {
     const { system } = testSystem();
     const { type } = recorder(0);

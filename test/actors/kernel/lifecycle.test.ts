@@ -105,6 +105,21 @@ describe("drain", () => {
     expect(system.inspect()).toEqual([]);
   });
 
+  test("what comes of the last turns of a draining actor is not handled", async () => {
+    const { system, settle } = testSystem();
+    const out = probe<string>();
+    const gone = system.spawn(scripted(), { name: "gone", state: [] });
+    system.stopActor(gone);
+    const ref = system.spawn(scripted(), { name: "a", state: [] });
+    ref.send((ctx) => {
+      ctx.watch(gone, () => (then) => then.send(out, "told after the end"));
+      ctx.send(out, "last turn");
+    });
+    system.drainActor(ref);
+    await settle();
+    expect(out.received).toEqual(["last turn"]);
+  });
+
   test("what a draining parent hands to its children is handled before they end", async () => {
     const { system, settle } = testSystem();
     const out = probe<string>();

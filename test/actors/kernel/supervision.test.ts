@@ -211,6 +211,28 @@ describe("strategies", () => {
   });
 });
 
+test("a start that a sibling's crash overtook is not handled in the next life as well", async () => {
+  const { system, settle } = testSystem({ crashesAllowed: true });
+  const top = system.supervisor("top", { ...atOnce, strategy: "one-for-all" });
+  const starts: string[] = [];
+  let failing = true;
+  const start =
+    (name: string): Step =>
+    () => {
+      starts.push(name);
+      if (starts.length < 3 || name !== "a" || !failing) return;
+      failing = false;
+      throw new Error("on its second start");
+    };
+  const [a] = ["a", "b"].map((name) =>
+    system.spawn({ ...scripted(), onStart: start(name) }, { name, state: [], under: top }),
+  );
+  await settle();
+  a?.send(crash);
+  await settle();
+  expect(starts).toEqual(["a", "b", "a", "a", "b"]);
+});
+
 describe("back-off", () => {
   test("a restarting actor takes messages up to its limit and handles them afterwards", async () => {
     const { system, settle, advance, deadLetters } = testSystem({ crashesAllowed: true });
