@@ -74,9 +74,51 @@ test("a campaign is paused, resumed and stopped, and a command twice changes not
   await node.end("SIGINT");
 });
 
+test("a watch of a node that dies says so and exits with 1", async () => {
+  const { run, json, cwd, node } = await commandsOn();
+  writeFileSync(join(cwd, "members.csv"), "member\nu-1\nu-2\nu-3\nu-4\n");
+  const { id: audience } = await json<Audience>("audience", "import", "members.csv");
+  const { id } = await json<Campaign>(
+    ...["campaign", "create", "--name", "slow", "--audience", audience, "--rate", "1"],
+    ...["--payload", "{}", "--provider", "null"],
+  );
+  await json<CommandAnswer>("campaign", "start", id);
+  const watching = run("campaign", "watch", id);
+  const isWatched = /^herald_http_streams 1$/m;
+  while (!isWatched.test((await node.call("GET", "/metrics")).text));
+  await node.end("SIGKILL");
+  const { status, stderr } = await watching;
+  expect(status).toBe(1);
+  expect(stderr).toContain(`the connection to ${node.url} was lost`);
+});
+
+test("lists are tables for people, with a header and a line for each", async () => {
+  const { run, json, cwd, node } = await commandsOn();
+  writeFileSync(join(cwd, "members.csv"), "member\nu-1\n");
+  const { id } = await json<Audience>("audience", "import", "members.csv");
+  await run("campaign", "create", "--name", "one", "--audience", id, "--payload", "{}");
+  expect((await run("audience", "list")).stdout).toMatch(
+    new RegExp(`^id +name +state +size\n${id} +members +ready +1\n$`),
+  );
+  expect((await run("campaign", "list")).stdout).toMatch(
+    /^id +name +state +provider +why\ncmp_\S+ +one +ready +session +created\n$/,
+  );
+  expect((await run("token", "list")).stdout).toMatch(
+    /^id +name +role +created +expires +revoked\ntok_\S+ +made .* +admin +\S+Z +never +never\n$/,
+  );
+  await run("token", "create", "--role", "viewer", "--name", "second");
+  const [, , more] = (await run("token", "list", "--limit", "1")).stdout.split("\n");
+  const after = /^\(more with --after (\S+)\)$/.exec(more!)?.[1];
+  expect((await run("token", "list", "--after", after!)).stdout).toMatch(/\ntok_\S+ +second /);
+  const wrong = await run("token", "list", "--limit", "0", "--after", "nobody");
+  expect(wrong.status).toBe(1);
+  expect(wrong.stderr).toContain("limit: expected at least 1");
+  await node.end("SIGINT");
+});
+
 test("what a node refuses is told with its code and what to do, as text and as JSON", async () => {
   const { run, node } = await commandsOn();
-  const unknown = await run("campaign", "show", "cam_nobody");
+  const unknown = await run("campaign", "show", "cmp_nobody");
   expect(unknown.status).toBe(1);
   expect(unknown.stderr).toContain("campaign.unknown");
   expect(unknown.stderr).toContain("List the campaigns");

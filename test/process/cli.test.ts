@@ -143,7 +143,7 @@ describe("without a running node", () => {
     writeFileSync(join(cwd, "one.csv"), "member\nm-1\n");
     for (const args of [
       ["audience", "import", "one.csv"],
-      ["campaign", "watch", "cam_1"],
+      ["campaign", "watch", "cmp_1"],
     ]) {
       const { status, stderr } = await herald([...args, "--url", url], { cwd });
       expect(status).toBe(1);

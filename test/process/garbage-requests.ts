@@ -50,7 +50,7 @@ const WHOLE: readonly Maker[] = [
     whole(token, "/v1/audiences?name=cut", `member\n${"m-1\n".repeat(random() * 900)}`, "text/csv"),
   (_, token) => post(token, "/v1/push", "1f\r\n{}", CHUNKED),
   (_, token) =>
-    `GET /v1/campaigns/cam_1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    `GET /v1/campaigns/cmp_1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
   () => "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5),
   () => upgrade(`Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${PROTOCOL}`),
 ];

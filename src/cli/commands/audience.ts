@@ -3,7 +3,8 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import type { Audience, LineError, PageOf } from "../../actors/collect/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { fields, print, table } from "../output.ts";
+import { fields, print } from "../output.ts";
+import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { progressBar } from "../progress.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
@@ -66,16 +67,18 @@ function showCommand(): Command {
 }
 
 function listCommand(): Command {
-  return talksToNode(new Command("list"))
+  return listsPages(talksToNode(new Command("list")))
     .description("list audiences, newest first")
     .addHelpText("after", "\nExample:\n  herald audience list --json")
     .action(
       action(async (command) => {
-        const page = await apiOf(globalOptions(command)).get<PageOf<Audience>>("/v1/audiences");
-        print(globalOptions(command).json === true, page, ({ items }) =>
-          table(
+        const path = pagePath("/v1/audiences", command);
+        const page = await apiOf(globalOptions(command)).get<PageOf<Audience>>(path);
+        print(globalOptions(command).json === true, page, ({ items, next }) =>
+          pageTable(
             ["id", "name", "state", "size"],
             items.map(({ id, name, state, size }) => [id, name, state, String(size)]),
+            next,
           ),
         );
       }),

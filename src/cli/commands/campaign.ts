@@ -8,7 +8,8 @@ import type {
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import type { PageOf } from "../../persistence/ports/audience.ts";
 import { watchCampaign } from "../campaign-watch.ts";
-import { display, duration, fields, print, readDuration, table } from "../output.ts";
+import { display, duration, fields, print, readDuration } from "../output.ts";
+import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
@@ -89,7 +90,7 @@ function changeCommand(name: CampaignCommand): Command {
     .description(does[name])
     .argument("<id>", "the campaign's id")
     .option("--why <reason>", "kept in the campaign's log")
-    .addHelpText("after", `\nExample:\n  herald campaign ${name} cam_9fQ... --why "approved"`)
+    .addHelpText("after", `\nExample:\n  herald campaign ${name} cmp_9fQ... --why "approved"`)
     .action(
       action(async (command, id: string) => {
         const { why } = command.opts<{ why?: string }>();
@@ -108,7 +109,7 @@ function showCommand(): Command {
   return talksToNode(new Command("show"))
     .description("show a campaign, its progress and its ledger")
     .argument("<id>", "the campaign's id")
-    .addHelpText("after", "\nExample:\n  herald campaign show cam_9fQ... --json")
+    .addHelpText("after", "\nExample:\n  herald campaign show cmp_9fQ... --json")
     .action(
       action(async (command, id: string) => {
         const path = `/v1/campaigns/${encodeURIComponent(id)}`;
@@ -122,7 +123,7 @@ function watchCommand(): Command {
   return talksToNode(new Command("watch"))
     .description("follow a campaign until it ends; with --json one object a line")
     .argument("<id>", "the campaign's id")
-    .addHelpText("after", "\nExample:\n  herald campaign watch cam_9fQ...")
+    .addHelpText("after", "\nExample:\n  herald campaign watch cmp_9fQ...")
     .action(
       action(async (command, id: string) => {
         const json = globalOptions(command).json === true;
@@ -134,20 +135,20 @@ function watchCommand(): Command {
 }
 
 function listCommand(): Command {
-  return talksToNode(new Command("list"))
+  return listsPages(talksToNode(new Command("list")))
     .description("list campaigns, newest first")
     .option("--state <state>", "only those in this state")
     .addHelpText("after", "\nExample:\n  herald campaign list --state started")
     .action(
       action(async (command) => {
         const { state } = command.opts<{ state?: string }>();
-        const query = state === undefined ? "" : `?state=${encodeURIComponent(state)}`;
-        const path = `/v1/campaigns${query}`;
+        const path = pagePath("/v1/campaigns", command, { state });
         const page = await apiOf(globalOptions(command)).get<PageOf<Campaign>>(path);
-        print(globalOptions(command).json === true, page, ({ items }) =>
-          table(
+        print(globalOptions(command).json === true, page, ({ items, next }) =>
+          pageTable(
             ["id", "name", "state", "provider", "why"],
             items.map(({ id, name, state: at, provider, why }) => [id, name, at, provider, why]),
+            next,
           ),
         );
       }),

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import type { PageOf, TokenView } from "../../actors/access/messages.ts";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
-import { instant, print, readDuration, table } from "../output.ts";
+import { instant, print, readDuration } from "../output.ts";
+import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 interface CreateOptions {
@@ -53,14 +54,16 @@ Examples:
 }
 
 function listCommand(): Command {
-  return talksToNode(new Command("list"))
+  return listsPages(talksToNode(new Command("list")))
     .description("list API tokens, oldest first; the tokens themselves are not kept")
     .addHelpText("after", "\nExample:\n  herald token list")
     .action(
       action(async (command) => {
-        const page = await apiOf(globalOptions(command)).get<PageOf<TokenView>>("/v1/tokens");
-        print(globalOptions(command).json === true, page, ({ items }) =>
-          table(["id", "name", "role", "created", "expires", "revoked"], items.map(row)),
+        const path = pagePath("/v1/tokens", command);
+        const page = await apiOf(globalOptions(command)).get<PageOf<TokenView>>(path);
+        const header = ["id", "name", "role", "created", "expires", "revoked"];
+        print(globalOptions(command).json === true, page, ({ items, next }) =>
+          pageTable(header, items.map(row), next),
         );
       }),
     );
