@@ -6,7 +6,14 @@ const DONE: ItemResult = Object.freeze({ status: "ok" });
 export function nullProvider(): Provider {
   return {
     name: "null",
-    capabilities: { maxBatch: 10_000, idempotency: "none", keyTtlMs: 0 },
+    capabilities: {
+      maxBatch: 10_000,
+      maxInFlight: 10_000,
+      idempotency: "none",
+      keyTtlMs: 0,
+      receipts: "none",
+      dryRun: true,
+    },
     sendBatch: (items) => Promise.resolve(items.map(() => DONE)),
   };
 }

@@ -13,19 +13,38 @@ export interface ProviderItem {
   readonly expiresAt: number;
 }
 
+/** How one item can end, as far as the provider knows. See `ItemStatus`. */
+export const ITEM_STATUSES = [
+  "ok",
+  "handed",
+  "refused",
+  "invalid",
+  "retry",
+  "throttled",
+  "unknown",
+] as const;
+
 /**
  * What the provider says of one item.
  *
- * `ok` is final; `handed` means taken and settled later in the provider's own ledger; `refused`
- * is final, too; `retry` was certainly not sent; `unknown` may have been (timeout, reset).
+ * Final: `ok`; `handed`, taken and settled later in the provider's own ledger; `refused`;
+ * `invalid`, refused because the member's address is bad, so that nobody should try it again.
+ * Certainly not sent: `retry`, which was tried and failed; `throttled`, which was not even tried,
+ * because the provider or the limits around it take no more now: it costs no attempt.
+ * `unknown`: it may have gone (timeout, reset).
  */
-export type ItemStatus = "ok" | "handed" | "refused" | "retry" | "unknown";
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
 export interface ItemResult {
   readonly status: ItemStatus;
-  /** For `refused`, `retry` and `unknown`: why, for people. */
+  /** For all but `ok` and `handed`: why, for people. */
   readonly reason?: string | undefined;
+  /** For `retry` and `throttled`: when to try again, in milliseconds from now. */
   readonly retryAfterMs?: number | undefined;
+  /** What the provider calls this message; receipts may name it so. */
+  readonly providerId?: string | undefined;
+  /** What it cost, in the provider's own unit. */
+  readonly cost?: number | undefined;
 }
 
 export interface SendOptions {
@@ -38,10 +57,34 @@ export interface SendOptions {
 }
 
 export interface ProviderCapabilities {
+  /** Items in one call. */
   readonly maxBatch: number;
-  /** `key`: a repeated id within `keyTtlMs` is not a second message. */
-  readonly idempotency: "none" | "key";
+  /** Calls under way at the same time that are of use; more wait. */
+  readonly maxInFlight: number;
+  /**
+   * `key`: a repeated id within `keyTtlMs` is not a second message. `collapse`: it is, but a
+   * device shows only the last one.
+   */
+  readonly idempotency: "none" | "key" | "collapse";
+  /** How long ids are recognised, in milliseconds; 0 unless `key`. */
   readonly keyTtlMs: number;
+  /** How the provider tells what became of a message: not at all, by calling us, when asked. */
+  readonly receipts: "none" | "callback" | "poll";
+  /** It sends nothing to anybody: for trials and measurements. */
+  readonly dryRun: boolean;
+}
+
+/** What a provider is doing, for the live view. */
+export interface ProviderState {
+  /** Batches under way, and batches that wait for their turn. */
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** Items by what was said of them, since the start of the node. */
+  readonly items: Readonly<Record<ItemStatus, number>>;
+  /** Time from hand-off to answer, averaged over about the last 20 batches; 0 before the first. */
+  readonly latencyMs: number;
+  /** Each limit's own figures, by its name: `rate`, `concurrency`, `breaker`. */
+  readonly gates: Readonly<Record<string, Readonly<Record<string, number | string>>>>;
 }
 
 /** An outside sender, or our own sessions, as a campaign worker sees it. */
@@ -55,4 +98,6 @@ export interface Provider {
   sendBatch(items: readonly ProviderItem[], options: SendOptions): Promise<readonly ItemResult[]>;
   /** Where `handed` items ended so far, for providers that settle later. */
   ledger?(name: string): Promise<Ledger>;
+  /** What it is doing now, for providers with limits around them. */
+  state?(): ProviderState;
 }

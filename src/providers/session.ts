@@ -5,6 +5,8 @@ import type { Appended, NewInboxItem } from "../persistence/ports/inbox.ts";
 import type { ItemResult, Provider, ProviderItem, SendOptions } from "./provider.ts";
 
 const BATCH_MAX = 1_000;
+/** The inbox clerk makes one store call of whatever waits, so there is no harm in many. */
+const IN_FLIGHT_MAX = 64;
 const RETRY_AFTER_MS = 1_000;
 
 /** Errors that mean that nothing was recorded; after any other it may have been. */
@@ -34,7 +36,14 @@ export interface SessionProviderDeps {
 export function sessionProvider(deps: SessionProviderDeps): Provider {
   return {
     name: "session",
-    capabilities: { maxBatch: BATCH_MAX, idempotency: "key", keyTtlMs: deps.keyTtlMs },
+    capabilities: {
+      maxBatch: BATCH_MAX,
+      maxInFlight: IN_FLIGHT_MAX,
+      idempotency: "key",
+      keyTtlMs: deps.keyTtlMs,
+      receipts: "none",
+      dryRun: false,
+    },
     sendBatch: (items, options) => sendBatch(deps, items, options),
     ledger: (name) => deps.ledger(name),
   };

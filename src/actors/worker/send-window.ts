@@ -116,6 +116,7 @@ function count(batch: readonly Numbered[], results: readonly ItemResult[], tally
         counts.handed += 1;
         break;
       case "refused":
+      case "invalid":
         counts.shed += 1;
         tally.refusal ||= result.reason ?? "refused by the provider";
         break;
@@ -123,6 +124,7 @@ function count(batch: readonly Numbered[], results: readonly ItemResult[], tally
         counts.unknown += 1;
         break;
       case "retry":
+      case "throttled":
         tally.retry.push(index);
         tally.retryAfterMs = Math.max(tally.retryAfterMs, result.retryAfterMs ?? 0);
         break;

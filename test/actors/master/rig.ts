@@ -29,8 +29,11 @@ export class RecordingProvider implements Provider {
   readonly name = "recording";
   capabilities: Provider["capabilities"] = {
     maxBatch: 10_000,
+    maxInFlight: 10_000,
     idempotency: "key",
     keyTtlMs: 86_400_000,
+    receipts: "none",
+    dryRun: false,
   };
   /** Every item, in the order of arrival. */
   readonly items: ProviderItem[] = [];
