@@ -191,10 +191,13 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
     this.group.add(this);
   }
 
-  runBatch(max: number): number {
+  runBatch(max: number, budgetMs: number): number {
     const { host, status } = this;
     if (!this.#mayRun()) return 0;
-    const most = status === Status.draining ? Math.min(max, this.rare!.drainLeft) : max;
+    let most = status === Status.draining ? Math.min(max, this.rare!.drainLeft) : max;
+    // A full batch of slow turns would hold up everybody else for as many times as long.
+    const budgetNs = budgetMs * 1e6;
+    if (this.#meanNs * most > budgetNs) most = Math.max(1, Math.floor(budgetNs / this.#meanNs));
     let taken = 0;
     // A turn may crash or end this actor: then the status changes and the batch is over.
     while (taken < most && this.size > 0 && this.status === status) {

@@ -5,7 +5,7 @@ import type { Clock } from "../../core/clock.ts";
 const BATCH_MAX = 64;
 /** How many messages a group may handle before the event loop gets its turn. */
 const MESSAGES_PER_TOKEN = 4_096;
-/** How long a group may work before the event loop gets its turn, in milliseconds. */
+/** How long all groups may work in one turn of the event loop, about, in milliseconds. */
 const TOKEN_MS = 5;
 /** After how many messages the clock is read; after each batch while turns are slow. */
 const MESSAGES_PER_READING = 16;
@@ -22,8 +22,8 @@ export interface Runnable {
   nextReady: Runnable | undefined;
   /** Where it runs; it may change with a turn. */
   readonly group: Group;
-  /** Handles up to `max` messages and returns how many it took. */
-  runBatch(max: number): number;
+  /** Handles up to `max` messages, fewer when its turns are slow; returns how many it took. */
+  runBatch(max: number, budgetMs: number): number;
   /** Told after a batch that was timed: a sample of those that are fast, all that are slow. */
   batchTimed(taken: number, tookMs: number): void;
   /** Told after each batch; returns whether to run again. */
@@ -160,6 +160,8 @@ export class Group {
   #runSome(): void {
     const { host } = this.scheduler;
     const { clock } = host;
+    // All tokens on their way are handled in one turn of the event loop: they share its time.
+    const budgetMs = TOKEN_MS / this.scheduler.tokens;
     const startedAt = clock.monotonic();
     let at = startedAt;
     let messages = 0;
@@ -169,7 +171,7 @@ export class Group {
     for (let one = this.#head; one !== undefined; one = this.#head) {
       this.#head = one.nextReady;
       if (this.#head === undefined) this.#tail = undefined;
-      const taken = one.runBatch(BATCH_MAX);
+      const taken = one.runBatch(BATCH_MAX, budgetMs);
       messages += taken;
       unread += taken;
       // Reading the clock costs about as much as handling a message.
@@ -182,7 +184,7 @@ export class Group {
         unread = 0;
       }
       if (one.batchDone(taken)) one.group.add(one);
-      if (messages >= MESSAGES_PER_TOKEN || at - startedAt >= TOKEN_MS) break;
+      if (messages >= MESSAGES_PER_TOKEN || at - startedAt >= budgetMs) break;
     }
     host.tokenDone(messages, at - startedAt);
   }

@@ -281,6 +281,44 @@ describe("fairness", () => {
     system.stopActor(busy);
   });
 
+  test("an actor of slow turns gets a smaller batch, so that the others wait less", async () => {
+    const { system, clock, settle } = testSystem();
+    const slow = system.spawn(scripted(), { name: "slow", state: [] });
+    const other = system.spawn(scripted(), { name: "other", state: [] });
+    const waits: number[] = [];
+    let since = 0;
+    for (let i = 0; i < 300; i++) slow.send(() => clock.advance(1));
+    const beat: Step = (ctx) => {
+      waits.push(ctx.monotonic - since);
+      since = ctx.monotonic;
+      if (waits.length < 20) ctx.send(ctx.self, beat);
+    };
+    other.send(beat);
+    await settle();
+    // Only the first batch is of turns that nobody has measured.
+    expect(waits[0]).toBe(64);
+    expect(Math.max(...waits.slice(1))).toBeLessThanOrEqual(5);
+  });
+
+  test("busy groups share the time of one turn of the event loop", async () => {
+    const { system, clock } = testSystem();
+    const again: Step = (ctx) => {
+      clock.advance(0.5);
+      ctx.send(ctx.self, again);
+    };
+    for (let i = 0; i < 10; i++) {
+      const top = system.supervisor(`top-${i}`);
+      system.spawn(scripted(), { name: "busy", state: [], under: top }).send(again);
+    }
+    const turnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
+    // Tokens are on their way, and each actor's turns are measured.
+    for (let i = 0; i < 10; i++) await turnOfTheLoop();
+    const before = clock.monotonic();
+    await turnOfTheLoop();
+    expect(clock.monotonic() - before).toBeLessThanOrEqual(10);
+    await system.stop({ deadlineMs: 0 });
+  });
+
   test("the event loop gets its turn while an actor always has more to do", async () => {
     const { system } = testSystem();
     const busy = system.spawn(scripted(), { name: "busy", state: [] });
