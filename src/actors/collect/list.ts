@@ -6,7 +6,7 @@ import { discard, sealAudience, writeSpill } from "./store.ts";
 
 /** Recipients that one list may have. */
 export const LIST_MAX = 100_000;
-/** Recipients checked at a time; the store is asked in between, and the event loop gets its turn. */
+/** Recipients checked at a time; in between the store is asked and the event loop gets its turn. */
 const STEP = 5_000;
 
 interface ListOptions {

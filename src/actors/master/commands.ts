@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
 import type { Campaign, CommandAnswer } from "./messages.ts";
+import { answerQuiet } from "./quiesce.ts";
 import { beginRun, endRun, isComplete } from "./run.ts";
 import { providerOf } from "./spec.ts";
 import type { Change, Command, Ctx, Loaded, MasterDeps, MasterState, Message } from "./state.ts";
@@ -22,6 +23,10 @@ export function command(
 ): MasterState {
   const { campaign } = state;
   if (campaign === undefined) return state;
+  if (state.quiescing !== undefined) {
+    ctx.reply(message, fail(new RuntimeError("node.draining", "the node is stopping")));
+    return state;
+  }
   const verdict = judge(campaign.state, message.command);
   switch (verdict.type) {
     case "refused":
@@ -42,6 +47,7 @@ export function command(
 /** Ends the run by itself when there is nothing left to do, or no sense in going on. */
 export function checkRun(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
   const { run, campaign, changing } = state;
+  if (state.quiescing !== undefined) return answerQuiet(state, ctx);
   if (run === undefined || campaign === undefined || changing) return state;
   if (run.fault !== "") return endBySelf(state, "failed", run.fault, deps, ctx);
   if (!isComplete(run)) return state;

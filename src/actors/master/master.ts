@@ -3,6 +3,7 @@ import { fail, type Result } from "../../core/result.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
 import { adopt, changed, checkRun, command, load, readAgain } from "./commands.ts";
 import { campaignKind } from "./messages.ts";
+import { quiesce } from "./quiesce.ts";
 import {
   grantPermits,
   listAgain,
@@ -62,6 +63,8 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return loaded(state, message, deps, ctx);
       case "wake":
         return state;
+      case "quiesce":
+        return quiesce(state, message, ctx);
       case "command":
       case "read-campaign":
       case "subscribe":

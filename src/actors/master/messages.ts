@@ -86,7 +86,7 @@ export type CampaignMessage =
       readonly why: string;
       readonly replyTo: Ref<Result<CommandAnswer>>;
     }
-  /** Sends progress at once, then about twice a second while it changes, and at every transition. */
+  /** Sends progress at once, then twice a second while it changes, and at every transition. */
   | {
       readonly type: "subscribe";
       readonly id: string;
@@ -112,6 +112,11 @@ export type MasterMessage =
     >
   /** Go on with what the store says. */
   | { readonly type: "wake" }
+  /**
+   * The node stops: finish what is in flight, and begin nothing. The campaign stays `started`.
+   * Answers, with the number of workers that were busy, when everything is journalled.
+   */
+  | { readonly type: "quiesce"; readonly replyTo: Ref<Result<number>> }
   | WorkerReport;
 
 /** The master of a campaign, by the campaign's id. */

@@ -30,7 +30,7 @@ type Running = MasterState & { readonly run: Run };
 /** Starts the workers of a campaign that the store says is started. */
 export function beginRun(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
   const { campaign } = state;
-  if (campaign === undefined || state.run !== undefined) return state;
+  if (campaign === undefined || state.run !== undefined || state.quiescing) return state;
   const generation = state.generation + 1;
   const { rate, window: windowMax } = campaign;
   const window = windowFor(rate, windowMax);

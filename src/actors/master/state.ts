@@ -42,6 +42,13 @@ export interface MasterState {
   readonly leaving: number;
   readonly rate: RateMeter | undefined;
   readonly watching: Watching;
+  /** The node stops; who is to be told when the last worker has ended. */
+  readonly quiescing: Quiescing | undefined;
+}
+
+interface Quiescing {
+  readonly workers: number;
+  readonly askers: readonly Of<"quiesce">[];
 }
 
 /**
@@ -154,6 +161,7 @@ export function newMaster(id: string): MasterState {
       subscribers: [],
       lastSent: "",
     },
+    quiescing: undefined,
   };
 }
 

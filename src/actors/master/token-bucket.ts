@@ -1,5 +1,5 @@
 /** How much may be caught up after a stall, in milliseconds' worth of messages. */
-const CATCH_UP_MS = 100;
+const CATCH_UP_MS = 250;
 /** A window holds so many milliseconds' worth of messages at most. */
 const WINDOW_MS = 50;
 

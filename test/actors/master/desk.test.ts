@@ -7,6 +7,7 @@ import type {
   CampaignState,
   Transition,
 } from "../../../src/actors/master/messages.ts";
+import { quiesceCampaigns } from "../../../src/actors/master/quiesce.ts";
 import type { Result } from "../../../src/core/result.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { PageOf } from "../../../src/persistence/ports/audience.ts";
@@ -150,6 +151,43 @@ test("a node's start gives every started campaign its master, and no other", asy
   const ids = provider.items.map((item) => item.id).filter((id) => id.startsWith(running.id));
   expect(ids.length).toBeGreaterThanOrEqual(380);
   expect(repeated(ids)).toEqual([]);
+});
+
+test("a node that stops in peace leaves nothing in doubt", async () => {
+  const stores = memoryStores({ inboxPerUserMax: 1 });
+  const provider = new RecordingProvider();
+  const first = startCampaigns({ stores, provider, owner: "boot-1" });
+  provider.answer = (items) =>
+    new Promise((resolve) => {
+      first.clock.after(300, () => resolve(items.map(() => ({ status: "ok" }))));
+    });
+  const { id: audience } = await first.audience(5_000);
+  const { id } = await first.create({ audience });
+  await first.command(id, "start");
+  await first.advance(1_000);
+  let quiet = false;
+  const quiescing = quiesceCampaigns(first.system, { deadlineMs: 5_000 }).then(() => {
+    quiet = true;
+  });
+  await first.settle();
+  expect(quiet).toBe(false);
+  expect(await first.command(id, "pause")).toMatchObject({ error: { code: "node.draining" } });
+  await first.advance(1_000);
+  await quiescing;
+  const sent = provider.items.length;
+  const totals = await stores.campaigns.totals(id, 1);
+  expect(totals).toMatchObject({ inDoubt: 0, settled: sent });
+  expect((await stores.campaigns.read(id))?.state).toBe("started");
+  await first.system.stop({ deadlineMs: 0 });
+
+  provider.answer = (items) => items.map(() => ({ status: "ok" }));
+  const second = startCampaigns({ stores, provider, owner: "boot-2" });
+  await second.ask((replyTo) => ({ type: "recover", replyTo }));
+  await second.advance(5_000);
+  expect((await second.read(id)).progress).toMatchObject({
+    state: "finished",
+    ledger: { delivered: 5_000, unknown: 0 },
+  });
 });
 
 test("a start whose audience or provider is gone by then is refused and changes nothing", async () => {
