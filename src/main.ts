@@ -18,6 +18,7 @@ import { type ActorSystem, createSystem } from "./actors/kernel/system.ts";
 import { campaignDesk } from "./actors/master/desk.ts";
 import { campaignMaster, newMaster } from "./actors/master/master.ts";
 import { type CampaignMessage, campaignKind } from "./actors/master/messages.ts";
+import { quiesceCampaigns } from "./actors/master/quiesce.ts";
 import { sessionType } from "./actors/session/behavior.ts";
 import { type OpenSession, sessionKind } from "./actors/session/messages.ts";
 import { newSession, SESSION_LIMITS } from "./actors/session/state.ts";
@@ -109,6 +110,9 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     const { actors, inbox } = await openActors(base, extras.providers ?? []);
     // What devices have confirmed is durable before the actors go.
     undo.push(async () => void (await inbox.flush()));
+    // A campaign that finishes its windows leaves nothing in doubt.
+    const quietMs = config.shutdown.deadlineMs / 4;
+    undo.push(() => quiesceCampaigns(base.system, { deadlineMs: quietMs }));
     const url = await openGateways(base, { actors, inbox, undo });
     // Last, because it can be told only once: a start that fails must not use it up.
     const firstAdminToken = await ensureAdmin(base.system, actors.access);
