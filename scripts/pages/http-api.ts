@@ -1,5 +1,5 @@
+import { curlOf } from "../../src/gateways/http/curl.ts";
 import { type Field, fieldsOf, nameOf, typeOf } from "../../src/gateways/http/describe.ts";
-import { curlOf } from "../../src/gateways/http/docs-page.ts";
 import {
   type OpenApi,
   openApiOf,
@@ -28,18 +28,18 @@ OpenAPI 3.1 document, at \`/openapi.json\`.
 - **Idempotency.** Every POST takes \`Idempotency-Key\`, 1 to 200 visible characters, remembered for
   24 hours per token, method and path, also over restarts. A repeated request gets the first one's
   answer with \`Idempotency-Replayed: true\`; with another content it is refused with
-  \`http.idempotency-mismatch\`, while the first is in work with \`http.idempotency-running\`. An error
-  that may pass gives the key back. Answers that hold a secret are repeated without it.
-- **Pages.** Lists take \`limit\` (1 to 1000, default 100) and \`after\`; give \`next\` of one page as
-  \`after\` of the next. No \`next\`: it was the last.
+  \`http.idempotency-mismatch\`, while the first is in work with \`http.idempotency-running\`. An
+  error that may pass gives the key back. Answers that hold a secret are repeated without it.
+- **Pages.** Lists take \`limit\` (1 to 1000, default 100) and \`after\`; give \`next\` of one page
+  as \`after\` of the next. No \`next\`: it was the last.
 - **Errors** have one shape and a code of the [error table](errors.md). All that is wrong with a
   request is reported at once. \`Retry-After\` comes with what is worth trying again.
-- **Request ids.** \`X-Request-Id\` is taken over if it is 1 to 128 harmless characters, otherwise one
-  is made. It is in the answer, the log and the audit record.
+- **Request ids.** \`X-Request-Id\` is taken over if it is 1 to 128 harmless characters, otherwise
+  one is made. It is in the answer, the log and the audit record.
 - **Audit.** Every change is recorded with who, what and its outcome, refused ones too; see
   \`/v1/audit\`. Changes tried without a valid token are recorded up to 60 per minute.
-- **Load.** Over \`http.requestsMax\` requests in work the node answers \`gateway.busy\`; a stopping one
-  \`node.draining\`.
+- **Load.** Over \`http.requestsMax\` requests in work the node answers \`gateway.busy\`, and a
+  stopping one \`node.draining\`.
 
 The examples below want \`HERALD_URL\` (\`http://127.0.0.1:9010\`) and \`HERALD_TOKEN\`.
 `;
@@ -53,7 +53,7 @@ export function httpApiPage(): string {
       ...ROUTES.filter(({ tag }) => tag === name).map((route) => section(route, api)),
     ].join("\n\n"),
   );
-  return `${[INTRODUCTION, ...groups, answers(api)].join("\n")}\n`;
+  return `${[INTRODUCTION.trimEnd(), ...groups, answers(api)].join("\n\n")}\n`;
 }
 
 function section(route: Route, api: OpenApi): string {

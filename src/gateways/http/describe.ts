@@ -85,6 +85,7 @@ function range(min: number | undefined, max: number | undefined, unit: string): 
 /** A request body that fits a schema: required fields, with plausible values. */
 export function exampleOf(schema: JsonSchema, api: OpenApi): unknown {
   const target = resolve(schema, api);
+  if (target.examples !== undefined) return target.examples[0];
   if (target.const !== undefined) return target.const;
   if (target.enum !== undefined) return target.enum[0];
   const alternative = (target.oneOf ?? target.anyOf)?.[0];

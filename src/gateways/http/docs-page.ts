@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ERRORS } from "../../core/errors.ts";
-import { exampleOf, type Field, fieldsOf, nameOf, typeOf } from "./describe.ts";
+import { curlOf } from "./curl.ts";
+import { type Field, fieldsOf, nameOf, typeOf } from "./describe.ts";
 import { type JsonSchema, type OpenApi, parameterSchema, refTo } from "./openapi.ts";
 import { paramsOf, queryOf, type Route } from "./route.ts";
 import { answerSchemas, requestSchemas } from "./schemas.ts";
@@ -132,21 +133,6 @@ function table(fields: readonly Field[], caption?: string): string {
   });
   const head = caption === undefined ? "" : `<caption>${caption}</caption>`;
   return `<table>${head}${rows.join("")}</table>`;
-}
-
-/** A command line that works on a fresh node but for the placeholders. */
-export function curlOf(route: Route, api: OpenApi): string {
-  const lines = [
-    `curl ${route.method === "GET" ? "" : `-X ${route.method} `}"$HERALD_URL${route.path}"`,
-  ];
-  if (route.kind === "events") lines.push("  --no-buffer");
-  if (route.role !== "none") lines.push(`  -H "Authorization: Bearer $HERALD_TOKEN"`);
-  if (route.method === "POST") lines.push(`  -H "Idempotency-Key: $(uuidgen)"`);
-  if (route.kind === "json" && route.body !== undefined) {
-    const example = JSON.stringify(exampleOf(refTo(requestSchemas, route.body), api));
-    lines.push(`  -H "Content-Type: application/json"`, `  -d '${example}'`);
-  }
-  return lines.join(" \\\n");
 }
 
 function title({ method, path }: Route): string {

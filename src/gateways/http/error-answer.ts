@@ -38,5 +38,6 @@ export function errorAnswer(error: RuntimeError, requestId: string): Answer {
     headers["retry-after"] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
   }
   if (status === 401) headers["www-authenticate"] = 'Bearer realm="herald"';
-  return { status, headers, body: JSON.stringify(body) };
+  // The rest of a body that comes too slowly is not waited for.
+  return { status, headers, body: JSON.stringify(body), close: error.code === "http.timeout" };
 }

@@ -178,7 +178,7 @@ test("tokens are listed page by page, oldest first, without their hashes", async
   await assert.rejects(list({ limit: 2, after: "tok_0" }), code("store.cursor"));
 });
 
-test("an audit line that the store refuses is written later, with the time of the change", async () => {
+test("an audit line that the store refuses is written later, with its own time", async () => {
   let isBroken = true;
   const breaking = (stores: Stores): Stores => ({
     ...stores,

@@ -22,7 +22,7 @@ function post(path: string, body: string, type = "application/json"): Promise<Re
   return node.call("POST", path, { body, headers: { "content-type": type } });
 }
 
-test("everything that is wrong is said at once, with its path, what was expected and came", async () => {
+test("all that is wrong is said at once: where, what was expected and what came", async () => {
   const json = { name: "", audience: 3, rate: -1, workers: 1.5, guarantee: "maybe", colour: "red" };
   const reply = await node.call("POST", "/v1/campaigns?loud=1", { json });
   assert.deepEqual(problems(reply), [

@@ -126,7 +126,7 @@ test("a slow reader gets the latest only, and costs no memory meanwhile", async 
   await node.stop();
 });
 
-test("more streams than the limit are refused, and so is a campaign that is not there", async () => {
+test("streams over the limit are refused, and so is a campaign that is not there", async () => {
   const node = await startHttpNode({ limits: { streamsMax: 1 } });
   const { until, cancel } = await follow(node);
   await until((text) => text.includes("event: progress"));

@@ -18,31 +18,36 @@ const PATHS = ["/v1/audiences?name=x", "/v1/push", "/v1/campaigns", "/healthz", 
 /** One request that is cut off, mangled or nonsense; which, the generator decides. */
 function hostileRequest(random: Random, token: string): Uint8Array {
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
+  /** Mostly as it should be, so that what is wrong is met deep inside, too. */
+  const mostly = (good: string, bad: readonly string[]): string =>
+    random() < 0.8 ? good : pick(bad);
   const junk = (max: number): Buffer =>
     Buffer.from(Array.from({ length: Math.floor(random() * max) }, () => random() * 256));
-  const method = pick(["GET", "POST", "DELETE", "PUT", "BREW", "get", "", "OPTIONS", "HEAD"]);
-  const type = pick([
-    "application/json",
-    "text/csv",
-    "text/plain",
-    ";",
-    "application/json;charset",
-  ]);
-  const whole = Buffer.from(
-    [
-      `${method} ${pick(PATHS)} HTTP/${pick(["1.1", "1.1", "1.1", "1.0", "9.9", ""])}`,
-      "host: x",
-      `authorization: ${pick([`Bearer ${token}`, "Bearer x", "", "Basic \u0000"])}`,
-      `content-type: ${type}`,
-      `idempotency-key: ${pick(["k", " ", "\u00ff", "x".repeat(300)])}`,
-      pick(["content-length: 20", "content-length: 99999999999", "content-length: -1", "x: y"]),
-      pick(["transfer-encoding: chunked", "content-length: 5", "expect: 100-continue", "a: b"]),
-      pick(["", "x".repeat(20_000), "no colon here", ": empty name", "\u0000: \u0001"]),
-      "",
-      pick(['{"users":["a"],"topic":', "member\na\n", "5\r\nhello\r\nZZ\r\n", "[[[[[[[[", ""]),
-    ].join("\r\n"),
-    "latin1",
-  );
+  const body = pick(['{"users":["a"],"topic":"t","payload":1}', "member\na\n", "[[[[[[[[", ""]);
+  const isChunked = random() < 0.2;
+  const length = isChunked
+    ? mostly("transfer-encoding: chunked", ["transfer-encoding: gzip", "content-length: 5"])
+    : mostly(`content-length: ${body.length}`, [
+        "content-length: 99999999999",
+        "content-length: -1",
+        "content-length: 5\r\ncontent-length: 6",
+        "x: y",
+      ]);
+  const method = mostly("POST", ["GET", "DELETE", "PUT", "BREW", "get", "", "OPTIONS", "HEAD"]);
+  const authorization = mostly(`Bearer ${token}`, ["Bearer x", "", "Basic \u0000"]);
+  const types = ["application/json", "text/csv", "text/plain", ";", "application/json;charset"];
+  const lines = [
+    `${method} ${pick(PATHS)} HTTP/${mostly("1.1", ["1.0", "9.9", ""])}`,
+    mostly("host: x", ["", "host: x\r\nhost: y"]),
+    `authorization: ${authorization}`,
+    `content-type: ${mostly(pick(["application/json", "text/csv"]), types)}`,
+    `idempotency-key: ${mostly(`k-${random()}`, [" ", "\u00ff", "x".repeat(300), "same"])}`,
+    length,
+    mostly("a: b", ["x".repeat(20_000), "no colon", ": no name", "\u0000: \u0001", "expect: 1"]),
+    "",
+    isChunked ? `${body.length.toString(16)}\r\n${body}\r\n${pick(["0\r\n\r\n", "ZZ"])}` : body,
+  ];
+  const whole = Buffer.from(lines.join("\r\n"), "latin1");
   switch (pick(["cut", "cut", "flip", "whole", "junk", "twice"])) {
     case "cut":
       return whole.subarray(0, Math.floor(random() * whole.length));
@@ -87,9 +92,19 @@ test("10 000 truncated and malformed requests leave the node serving and its mem
   await attack(node, REQUESTS / 10, random);
   const before = memory();
   await attack(node, REQUESTS, random);
-  const grown = memory() - before;
-  // The record of changes in the memory store keeps a line for each that had a token.
-  assert.ok(grown < 6_000_000, `seed ${SEED}: ${grown} bytes more`);
+  // What closed sockets held is given back by later turns of the event loop.
+  await vi.waitFor(
+    () => {
+      const grown = memory() - before;
+      assert.ok(grown < 8_000_000, `seed ${SEED}: ${grown} bytes more`);
+    },
+    { timeout: 10_000, interval: 100 },
+  );
+  const { items } = await node.stores.audit.list({ limit: 100_000 });
+  const outcomes = new Set(items.map(({ outcome }) => outcome));
+  for (const met of ["ok", "http.invalid", "http.media-type", "http.aborted"]) {
+    assert.ok(outcomes.has(met), `seed ${SEED}: some come as far as ${met}`);
+  }
   const reply = await node.call("GET", "/v1/campaigns");
   assert.equal(reply.status, 200, reply.text);
   assert.deepEqual(
@@ -109,7 +124,7 @@ test("a request with two lengths is refused and its connection ends", async () =
   await node.stop();
 });
 
-test("more requests than the limit are told to come back, and probes are still served", async () => {
+test("requests over the limit are told to come back, and probes are still served", async () => {
   const node = await startHttpNode({ limits: { requestsMax: 2 } });
   const held: (() => void)[] = [];
   node.seen.hold = (go) => void held.push(go);
@@ -129,7 +144,7 @@ test("more requests than the limit are told to come back, and probes are still s
   await node.stop();
 });
 
-test("a draining node finishes what it has, refuses the rest and says that it is not ready", async () => {
+test("a draining node finishes what it has, refuses the rest and is not ready", async () => {
   const node = await startHttpNode();
   const held: (() => void)[] = [];
   node.seen.hold = (go) => void held.push(go);

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
+import { exampleOf } from "../../../src/gateways/http/describe.ts";
 import { documentsOf } from "../../../src/gateways/http/headers.ts";
-import { type JsonSchema, type OpenApi, openApiOf } from "../../../src/gateways/http/openapi.ts";
+import {
+  type JsonSchema,
+  type OpenApi,
+  openApiOf,
+  refTo,
+} from "../../../src/gateways/http/openapi.ts";
 import { ROUTES } from "../../../src/gateways/http/routes.ts";
+import { requestSchemas } from "../../../src/gateways/http/schemas.ts";
 
 const api = JSON.parse(documentsOf(ROUTES).openApi) as OpenApi;
 const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
@@ -95,6 +102,15 @@ test("requests refuse unknown fields and answers may grow", () => {
   assert.equal(Campaign?.additionalProperties, undefined);
   assert.deepEqual(NewCampaign?.required, ["name", "audience", "payload"]);
   assert.equal(NewCampaign?.properties?.["rate"]?.default, 0);
+});
+
+test("the example of every request is one that the route takes", () => {
+  for (const route of ROUTES) {
+    if (route.kind !== "json" || route.body === undefined) continue;
+    const example = exampleOf(refTo(requestSchemas, route.body), api);
+    const { error } = route.body.safeParse(example);
+    assert.equal(error, undefined, `${route.path}: ${JSON.stringify(example)} ${error}`);
+  }
 });
 
 test("the page has every route with an example, and nothing from elsewhere", () => {

@@ -4,6 +4,7 @@ import type { JsonRoute } from "../../../src/gateways/http/route.ts";
 import { ROUTES } from "../../../src/gateways/http/routes.ts";
 import { errorBody } from "../../../src/gateways/http/schemas.ts";
 import { type CallOptions, type HttpNode, startHttpNode } from "./node.ts";
+import { raw } from "./raw.ts";
 
 let node: HttpNode;
 beforeAll(async () => {
@@ -200,6 +201,14 @@ test("every answer forbids browsers to guess, keep or frame it", async () => {
     assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
     assert.match(headers.get("cache-control") ?? "", /no-store|no-cache/);
   }
+});
+
+test("a connection is kept for the next request", async () => {
+  const get = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+  const three = (text: string) => text.split('"status":"ok"').length === 4;
+  const reply = await raw(node.port, [get, get, get], three);
+  assert.deepEqual(reply.statuses, [200, 200, 200]);
+  assert.doesNotMatch(reply.text, /connection: close/i);
 });
 
 test("a bug of ours is answered without its details and logged with them", async () => {

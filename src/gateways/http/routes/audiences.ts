@@ -14,11 +14,14 @@ const vars = z.record(z.string().max(64), z.string().max(4096));
 const newAudience = request(
   "NewAudience",
   z.strictObject({
-    name: text(200).describe("A name for people; need not be unique."),
+    name: text(200)
+      .meta({ examples: ["spring customers"] })
+      .describe("A name for people; need not be unique."),
     members: z
       .array(z.union([member, z.strictObject({ member, vars: vars.optional() })]))
       .min(1)
       .max(LIST_MAX)
+      .meta({ examples: [["m-1", { member: "m-2", vars: { name: "Ada" } }]] })
       .describe("Member ids, or `{member, vars}` with the variables of payload templates."),
   }),
 );

@@ -29,13 +29,15 @@ const guaranteeDetails =
 const newCampaign = request(
   "NewCampaign",
   z.strictObject({
-    name: text(200),
-    audience: text(128).describe("Id of an audience that is ready."),
+    name: text(200).meta({ examples: ["spring"] }),
+    audience: text(128)
+      .meta({ examples: ["aud_8Jm1cJ3kTZq5n0b2V4xY7w"] })
+      .describe("Id of an audience that is ready."),
     provider: text(64).default("session").describe("Who sends: `session`, or `null` to measure."),
     topic: text(128).default("campaign").describe("What devices see it under."),
-    payload: payload.describe(
-      "Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`.",
-    ),
+    payload: payload
+      .meta({ examples: [{ text: "Hello {{name|friend}}" }] })
+      .describe("Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`."),
     ack: z.boolean().default(true).describe("Whether devices confirm it."),
     ttlMs: ttlMs.default(DAY_MS).describe("How long a message waits for its member."),
     rate: z.int().min(0).max(1_000_000).default(0).describe("Messages per second; 0: no limit."),

@@ -15,9 +15,14 @@ import {
 const newPush = request(
   "NewPush",
   z.strictObject({
-    users: z.array(userId).min(1).max(1000).describe("One message for each of them."),
-    topic: text(128),
-    payload: payload.describe("Any JSON."),
+    users: z
+      .array(userId)
+      .min(1)
+      .max(1000)
+      .meta({ examples: [["m-1", "m-2"]] })
+      .describe("One message for each of them."),
+    topic: text(128).meta({ examples: ["orders"] }),
+    payload: payload.meta({ examples: [{ text: "It is on its way" }] }).describe("Any JSON."),
     ack: z.boolean().default(true).describe("Whether it stays until a device confirms it."),
     ttlMs: ttlMs.min(1).default(DAY_MS).describe("How long it waits for its user."),
     id: text(128)

@@ -14,7 +14,7 @@ const newToken = request(
   z.discriminatedUnion("kind", [
     z.strictObject({
       kind: z.literal("device"),
-      user: userId,
+      user: userId.meta({ examples: ["m-1"] }),
       device: text(128).optional().describe("Only this device of the user may log in with it."),
       ttlMs: z
         .int()
@@ -24,7 +24,9 @@ const newToken = request(
     }),
     z.strictObject({
       kind: z.literal("api"),
-      name: text(200).describe("What it is for."),
+      name: text(200)
+        .meta({ examples: ["campaign desk"] })
+        .describe("What it is for."),
       role,
       ttlMs: z.int().min(1000).max(YEARS_10_MS).optional().describe("Absent: for ever."),
     }),
