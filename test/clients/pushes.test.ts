@@ -264,6 +264,25 @@ describe("after a reconnect", () => {
   });
 });
 
+test("what came before a server began to count anew is not acked by its old number", async () => {
+  const release = Promise.withResolvers<void>();
+  const { client, clock } = server.client({
+    onPush: ({ offset }) => (offset === 40 ? release.promise : undefined),
+  });
+  const first = await server.accept();
+  await first.login();
+  first.push(40);
+  await synced(client, first);
+  const second = await again(client, clock, first);
+  await second.login({ head: 3 });
+  await client.whenConnected();
+  release.resolve();
+  second.push(3);
+  await synced(client, second);
+  clock.advance(50);
+  expect(await second.frame()).toEqual({ type: "ack", offsets: [3] });
+});
+
 describe("as a loop", () => {
   test("pushes come one by one, and are acked when the next one is asked for", async () => {
     const { client, clock } = server.client();
