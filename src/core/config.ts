@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { providersSection } from "./config-providers.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
 import { describeProblems, problemsOf } from "./problems.ts";
 
@@ -84,6 +85,7 @@ export const configSchema = z.strictObject({
       leaseMs: int(500, 600_000, 5000, "Lease of a worker on a page."),
     })
     .prefault({}),
+  providers: providersSection,
   http: z
     .strictObject({
       bodyBytesMax: int(1024, 104_857_600, 1_048_576, "Largest JSON body, in bytes."),
@@ -208,7 +210,8 @@ function upper(name: string): string {
 function invalid(problems: Problem[], sources: ReadonlyMap<string, string>): RuntimeError {
   const told = problems.map((problem) => {
     const variable = sources.get(problem.path);
-    const got = /secret|pem/i.test(problem.path) ? "a value that is not shown" : problem.got;
+    const isSecret = /secret|pem/i.test(problem.path) || problem.got.includes("whsec_");
+    const got = isSecret ? "a value that is not shown" : problem.got;
     return { ...problem, got, path: variable ? `${problem.path} (${variable})` : problem.path };
   });
   return new RuntimeError("config.invalid", describeProblems(told), { problems: told });

@@ -83,3 +83,57 @@ function problemsOf(document: unknown, env: Record<string, string>) {
     throw thrown;
   }
 }
+
+describe("webhooks in the configuration", () => {
+  const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+  const webhook = { name: "crm", url: "https://push.example.com/herald", secrets: [secret] };
+  const inFile = (changes: object) => ({ providers: { webhook: [{ ...webhook, ...changes }] } });
+
+  test("need a name, an address and a secret; the rest has defaults", () => {
+    const [found] = parseConfig(inFile({}), {}).providers.webhook;
+    expect(found).toEqual({
+      ...webhook,
+      maxBatch: 100,
+      maxInFlight: 16,
+      timeoutMs: 10_000,
+      ratePerSecond: 0,
+      keyTtlMs: 0,
+      receipts: false,
+    });
+  });
+
+  test("can come from the environment as a whole", () => {
+    const env = { HERALD_PROVIDERS_WEBHOOK: JSON.stringify([webhook]) };
+    expect(parseConfig({}, env).providers.webhook).toHaveLength(1);
+  });
+
+  test.each([
+    ["name", "session", "none of"],
+    ["name", "a b", "text matching"],
+    ["url", "ftp://push.example.com", "an http: or https: address"],
+    ["url", "https://user:word@push.example.com", "an http: or https: address"],
+    ["url", "push", "an http: or https: address"],
+    ["secrets", [], "a number of items of at least 1"],
+    ["secrets.0", ["hunter2"], "text matching"],
+    ["maxBatch", 0, "at least 1"],
+  ])("a bad %s is named with what was expected: %j", (path, value, expected) => {
+    const [problem, ...others] = problemsOf(inFile({ [path.split(".")[0]!]: value }), {});
+    expect(others).toEqual([]);
+    expect(problem?.path).toBe(`providers.webhook.0.${path}`);
+    expect(problem?.expected).toContain(expected);
+  });
+
+  test("have names of their own", () => {
+    const [problem] = problemsOf({ providers: { webhook: [webhook, webhook] } }, {});
+    expect(problem).toMatchObject({
+      path: "providers.webhook.1.name",
+      expected: "a name of its own",
+    });
+  });
+
+  test("never show a secret, wherever it was put", () => {
+    const misspelt = problemsOf(inFile({ scret: secret }), {});
+    const unreadable = problemsOf({}, { HERALD_PROVIDERS_WEBHOOK: `[{"secrets":["${secret}"` });
+    for (const { got } of [...misspelt, ...unreadable]) expect(got).not.toContain("AQEB");
+  });
+});
