@@ -13,10 +13,13 @@ let node: RunningNode;
 let token: string;
 const folder = mkdtempSync(join(tmpdir(), "herald-http-"));
 
+function start(): Promise<RunningNode> {
+  const config = { listen: { port: 0 }, node: { dataDir: folder }, log: { level: "silent" } };
+  return startNode(parseConfig(config, {}));
+}
+
 beforeAll(async () => {
-  const listen = { port: 0 };
-  const config = { listen, node: { dataDir: folder }, log: { level: "silent" } };
-  node = await startNode(parseConfig(config, {}));
+  node = await start();
   token = node.firstAdminToken!;
 });
 afterAll(async () => {
@@ -96,4 +99,24 @@ test("a wrong page cursor is said to be wrong, wherever it comes from", async ()
     const { error } = (await response.json()) as { error: { code: string } };
     assert.deepEqual([response.status, error.code], [400, "store.cursor"], path);
   }
+});
+
+test("tokens and the answers of keys are there again after a restart", async () => {
+  const push = (url: string) =>
+    fetch(`${url}/v1/push`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        "idempotency-key": "over-the-restart",
+      },
+      body: JSON.stringify({ users: ["u-9"], topic: "t", payload: 1 }),
+    });
+  const first = await push(node.url);
+  await node.stop();
+  node = await start();
+  assert.equal(node.firstAdminToken, undefined);
+  const again = await push(node.url);
+  assert.equal(again.headers.get("idempotency-replayed"), "true");
+  assert.equal(await again.text(), await first.text());
 });

@@ -124,6 +124,17 @@ test("an upload over its limit is refused, announced or not", async () => {
   await node.stop();
 });
 
+test("an actor that does not answer in time is said to be late, and told to stop", async () => {
+  const node = await startHttpNode({ limits: { askMs: 50 } });
+  node.seen.hold = () => {};
+  const path = "/v1/audiences?name=late";
+  const reply = await node.call("POST", path, { headers: CSV, body: "member\n" });
+  assert.deepEqual([reply.status, reply.json.error.code], [504, "ask.timeout"]);
+  assert.equal(reply.json.error.retryable, true);
+  await vi.waitFor(() => assert.equal(node.seen.aborts.length, 1));
+  await node.stop();
+});
+
 test("an upload without a name is refused before any of it is imported", async () => {
   const node = await startHttpNode();
   const reply = await node.call("POST", "/v1/audiences", { headers: CSV, body: "member\na\n" });
