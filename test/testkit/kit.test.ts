@@ -95,7 +95,7 @@ describe("a probe", () => {
 });
 
 describe("the virtual clock", () => {
-  test("timers fire in due order, equals in the order they were set, and not when cancelled", () => {
+  test("timers fire in due order, equals as they were set, and not when cancelled", () => {
     const clock = new VirtualClock();
     const fired: string[] = [];
     const set = (name: string, ms: number) => clock.after(ms, () => fired.push(name));

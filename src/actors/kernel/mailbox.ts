@@ -31,7 +31,7 @@ export class Mailbox {
   signals = 0;
   #ring: unknown[] | undefined = undefined;
   #head = 0;
-  /** Coarse time since which the oldest waits, at most; `#markLeft` messages later it is `#mark`. */
+  /** Tick since which the oldest waits, at most; `#markLeft` messages later it is `#mark`. */
   #since = 0;
   #mark = 0;
   #markLeft = 0;

@@ -7,6 +7,8 @@ const BATCH_MAX = 64;
 const MESSAGES_PER_TOKEN = 4_096;
 /** How long all groups may work in one turn of the event loop, about, in milliseconds. */
 const TOKEN_MS = 5;
+/** But each at least this long, or nact's dispatch would cost more than the work. */
+const TOKEN_MIN_MS = 0.02;
 /** After how many messages the clock is read; after each batch while turns are slow. */
 const MESSAGES_PER_READING = 16;
 /** A batch or a stretch of messages that takes longer is slow, in milliseconds. */
@@ -78,7 +80,7 @@ export class Scheduler {
 export class Group {
   readonly scheduler: Scheduler;
   readonly #nact: NactRef<"token">;
-  /** Under which the 257th child group and those after it live; handles no tokens. */
+  /** Under which those child groups live for which there is no place here; handles no tokens. */
   #annex: NactRef<never> | undefined = undefined;
   /** The group right above, which counts this one; undefined below an annex. */
   readonly #above: Group | undefined;
@@ -161,7 +163,7 @@ export class Group {
     const { host } = this.scheduler;
     const { clock } = host;
     // All tokens on their way are handled in one turn of the event loop: they share its time.
-    const budgetMs = TOKEN_MS / this.scheduler.tokens;
+    const budgetMs = Math.max(TOKEN_MS / this.scheduler.tokens, TOKEN_MIN_MS);
     const startedAt = clock.monotonic();
     let at = startedAt;
     let messages = 0;

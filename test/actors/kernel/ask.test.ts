@@ -67,7 +67,7 @@ describe("ask from an actor", () => {
     ]);
   });
 
-  test("no answer within the deadline is ask.timeout, and a late answer a dead letter", async () => {
+  test("no answer in time is ask.timeout, and a late answer a dead letter", async () => {
     const { target, asker, out, tell, advance, kept, deadLetters } = startAsking(0);
     asker.send((ctx) => ctx.ask(target, ask, 1_000, tell));
     await advance(999);

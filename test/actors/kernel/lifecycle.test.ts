@@ -205,7 +205,7 @@ describe("stopping a system", () => {
     expect(system.inspect()).toEqual([]);
   });
 
-  test("stopping twice is one stop; afterwards sends are dead letters and spawns refused", async () => {
+  test("stopping twice is one stop; then sends are dead letters and spawns refused", async () => {
     const { system } = testSystem();
     const ref = system.spawn(scripted(), { name: "a", state: [] });
     const [first, second] = await Promise.all([

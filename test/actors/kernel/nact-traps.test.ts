@@ -189,7 +189,7 @@ test("an idle timeout of 2^31 ms is not one of no time (nact's shutdownAfter is)
   expect(system.snapshot(ref)).toBeUndefined();
 });
 
-test("an actor without state is supervised, too (nact's spawnStateless ignores onCrash)", async () => {
+test("one without state is supervised, too (nact's spawnStateless ignores onCrash)", async () => {
   const { system, settle } = testSystem({ crashesAllowed: true });
   const stateless = {
     label: "stateless",

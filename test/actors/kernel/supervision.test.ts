@@ -74,7 +74,7 @@ describe("a crash", () => {
     expect(after?.incarnation).toBeGreaterThan(before?.incarnation ?? Number.NaN);
   });
 
-  test("calls onEnd with the state of the last turn that returned, then onStart is first", async () => {
+  test("calls onEnd with the last good state, and then onStart is handled first", async () => {
     const { system, settle } = testSystem({ crashesAllowed: true });
     const seen: unknown[] = [];
     const top = system.supervisor("top", atOnce);
@@ -211,7 +211,7 @@ describe("strategies", () => {
   });
 });
 
-test("a start that a sibling's crash overtook is not handled in the next life as well", async () => {
+test("a start that a sibling's crash overtook is not handled in the next life, too", async () => {
   const { system, settle } = testSystem({ crashesAllowed: true });
   const top = system.supervisor("top", { ...atOnce, strategy: "one-for-all" });
   const starts: string[] = [];
@@ -234,7 +234,7 @@ test("a start that a sibling's crash overtook is not handled in the next life as
 });
 
 describe("back-off", () => {
-  test("a restarting actor takes messages up to its limit and handles them afterwards", async () => {
+  test("a restarting actor takes messages up to its limit and handles them later", async () => {
     const { system, settle, advance, deadLetters } = testSystem({ crashesAllowed: true });
     const out = probe<string>();
     const type = scripted({ mailbox: { max: 2, overflow: "refuse" } });
@@ -283,7 +283,7 @@ describe("back-off", () => {
 });
 
 describe("intensity and escalation", () => {
-  test("one restart too many within the window ends the supervisor and tells the node", async () => {
+  test("one restart too many in the window ends the supervisor and tells the node", async () => {
     const supervision = { ...atOnce, intensity: { max: 2, withinMs: 1_000 } };
     const { system, top, children, take, settle, escalations } = startFamily(supervision, [
       "a",
