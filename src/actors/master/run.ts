@@ -35,7 +35,9 @@ export function beginRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
   const { rate, window: windowMax } = campaign;
   const window = windowFor(rate, windowMax);
   const slots = new Map<string, Slot>();
-  for (let index = 1; index <= campaign.workers; index += 1) {
+  const known = deps.providers.has(campaign.provider);
+  const workers = known ? campaign.workers : 0;
+  for (let index = 1; index <= workers; index += 1) {
     const name = `${generation}-${index}`;
     const ref = deps.spawnWorker(ctx, { name, campaign, window, master: ctx.self });
     ctx.watch(ref, () => ({ type: "worker-ended", worker: name }));
@@ -48,7 +50,7 @@ export function beginRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
     bucket,
     asks: [],
     failures: new FailureMeter(),
-    fault: deps.providers.has(campaign.provider) ? "" : `there is no provider ${campaign.provider}`,
+    fault: known ? "" : `there is no provider ${campaign.provider} on this node`,
     refusal: "",
   };
   const begun = { ...state, generation, run, rate: newRate(ctx) };

@@ -190,7 +190,7 @@ test("a node that stops in peace leaves nothing in doubt", async () => {
   });
 });
 
-test("a start whose audience or provider is gone by then is refused and changes nothing", async () => {
+test("a start whose audience is gone by then is refused and changes nothing", async () => {
   const stores = memoryStores({ inboxPerUserMax: 1 });
   const first = startCampaigns({ stores });
   const { id: audience } = await first.audience(5);

@@ -78,7 +78,7 @@ test("a page that was left in doubt is flagged, or sent again from its last sett
   expect(sendable(planWindow(again, 30)).length).toBe(1);
 });
 
-test("whatever the order of answers, the cursors never go back and the counts add up to done", () => {
+test("in whatever order answers come, cursors never go back and counts add up to done", () => {
   const random = seededRandom(11);
   for (let round = 0; round < 200; round += 1) {
     let run = open({ size: 97 });

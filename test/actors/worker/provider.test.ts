@@ -60,7 +60,7 @@ test("what a provider asks to retry goes again after a pause, then is given up",
   expect(progress.ledger).toMatchObject({ delivered: 9, shed: 1, unknown: 0 });
 });
 
-test("a window that was rejected is unknown with at-most-once, and goes again otherwise", async () => {
+test("a rejected window is unknown with at-most-once, and goes again otherwise", async () => {
   for (const guarantee of ["at-most-once", "at-least-once", "key"] as const) {
     const rig = startCampaigns();
     let calls = 0;
@@ -109,7 +109,7 @@ test("a provider that rejects persistently fails its campaign, with the reason",
   }
 });
 
-test("now and then a rejection does not fail a campaign: errors are forgotten in time", async () => {
+test("a rejection now and then does not fail a campaign: errors are forgotten", async () => {
   const rig = startCampaigns();
   let calls = 0;
   rig.provider.answer = async (items) => {
@@ -281,6 +281,39 @@ test("a pause with a slow provider lets at most the windows in flight go", async
   await rig.advance(60_000);
   expect(repeated(rig.provider.members)).toEqual([]);
   expect(rig.provider.items.length).toBe(9_000);
+});
+
+test("a campaign whose audience has lost a page fails, and says which", async () => {
+  const memory = memoryStores({ inboxPerUserMax: 1 });
+  const page: Stores["audiences"]["page"] = async (id, key) =>
+    key.k === 1 ? undefined : memory.audiences.page(id, key);
+  const rig = startCampaigns({ stores: { ...memory, audiences: { ...memory.audiences, page } } });
+  const { id: audience } = await rig.audience(3_000);
+  const { id } = await rig.create({ audience, rate: 2_000 });
+  await rig.command(id, "start");
+  await rig.advance(5_000);
+  expect((await rig.read(id)).campaign).toMatchObject({
+    state: "failed",
+    why: "the audience has no page 0/1 any more",
+  });
+});
+
+test("a campaign whose provider the node does not have any more fails at its start", async () => {
+  const stores = memoryStores({ inboxPerUserMax: 1 });
+  const first = startCampaigns({ stores });
+  const { id: audience } = await first.audience(1_000);
+  const { id } = await first.create({ audience, rate: 10 });
+  await first.command(id, "start");
+  await first.system.stop({ deadlineMs: 0 });
+
+  const other = new RecordingProvider();
+  Object.assign(other, { name: "other" });
+  const second = startCampaigns({ stores, provider: other, owner: "boot-2" });
+  await second.ask((replyTo) => ({ type: "recover", replyTo }));
+  expect((await second.read(id)).campaign).toMatchObject({
+    state: "failed",
+    why: "there is no provider recording on this node",
+  });
 });
 
 test("the null provider says that everything is done", async () => {
