@@ -266,7 +266,11 @@ async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promis
     system,
     actors,
     mint: (request) => tokens.mint(request),
-    readLedger: (name) => (name === undefined ? stores.inbox.ledgerOfAll() : inbox.ledger(name)),
+    readLedger: async (name) => {
+      if (name !== undefined) return inbox.ledger(name);
+      await inbox.flush();
+      return stores.inbox.ledgerOfAll();
+    },
     renderMetrics: () => metrics.render(),
     limits: config.http,
   });
