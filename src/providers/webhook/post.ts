@@ -1,0 +1,159 @@
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from "node:http";
+import { Agent as HttpsAgent, request as secureRequest } from "node:https";
+import type { Socket } from "node:net";
+import type { Clock } from "../../core/clock.ts";
+
+/**
+ * How long an unused connection is kept, in milliseconds: less than servers do (Node 5 s), since
+ * a request on a connection that the server is just closing is in doubt.
+ */
+const IDLE_MS = 4_000;
+
+/** One request, as far as it depends on what is sent. */
+export interface Post {
+  readonly body: Uint8Array;
+  /** Made at the moment of the hand-off, because they hold its time. */
+  readonly headers: () => Readonly<Record<string, string>>;
+  /** Monotonic milliseconds: nothing is handed off from then on. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  /** The largest answer that is read, in bytes. */
+  readonly answerBytesMax: number;
+}
+
+/** What became of a request. */
+export type PostOutcome =
+  | {
+      readonly type: "answered";
+      readonly status: number;
+      readonly retryAfter: string | undefined;
+      readonly body: Buffer;
+    }
+  /** Not a byte of it has left. */
+  | { readonly type: "not-sent"; readonly reason: string }
+  /** Not a byte of it has left, because it came too late. */
+  | { readonly type: "late" }
+  /** It may have been read and done. */
+  | { readonly type: "in-doubt"; readonly reason: string };
+
+export interface PosterOptions {
+  readonly url: URL;
+  readonly connectionsMax: number;
+  /** For everything: a connection, the request and the whole answer. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** Sends requests to one address over connections that are kept; follows no redirect. */
+export interface Poster {
+  /** Never rejects. */
+  post(it: Post): Promise<PostOutcome>;
+  /** Closes the connections; what is under way is in doubt. */
+  close(): void;
+}
+
+export function poster(options: PosterOptions): Poster {
+  const isSecure = options.url.protocol === "https:";
+  const settings = {
+    keepAlive: true,
+    maxSockets: options.connectionsMax,
+    maxFreeSockets: options.connectionsMax,
+    timeout: IDLE_MS,
+    scheduling: "lifo",
+  } as const;
+  const agent = isSecure
+    ? new HttpsAgent({ ...settings, rejectUnauthorized: true })
+    : new HttpAgent(settings);
+  const open = isSecure ? secureRequest : request;
+  const way: Way = {
+    ...options,
+    connected: isSecure ? "secureConnect" : "connect",
+    ready: new WeakSet(),
+    open: () => open(options.url, { method: "POST", agent }),
+  };
+  return { post: (it) => post(way, it), close: () => agent.destroy() };
+}
+
+interface Way extends Pick<PosterOptions, "timeoutMs" | "clock"> {
+  readonly open: () => ClientRequest;
+  /** The event of a socket that may be written to. */
+  readonly connected: "connect" | "secureConnect";
+  /** Sockets that have been connected, and are used again. */
+  readonly ready: WeakSet<Socket>;
+}
+
+/**
+ * Waits for a connection first and writes the whole request when there is one: whatever fails
+ * before is certainly not sent, whatever fails after may have been.
+ */
+function post(way: Way, it: Post): Promise<PostOutcome> {
+  const { clock, timeoutMs } = way;
+  return new Promise((resolve) => {
+    let isSent = false;
+    const call = way.open();
+    const settle = (outcome: PostOutcome): void => {
+      cancel();
+      it.signal.removeEventListener("abort", onAbort);
+      resolve(outcome);
+    };
+    const fail = (reason: string): void => {
+      settle({ type: isSent ? "in-doubt" : "not-sent", reason });
+      call.destroy();
+    };
+    const onAbort = (): void => fail("the sender was stopped");
+    const cancel = clock.after(timeoutMs, () => {
+      fail(`no ${isSent ? "answer" : "connection"} within ${timeoutMs} ms`);
+    });
+    const handOff = (): void => {
+      // The last moment: a process that was frozen until now may have lost its lease.
+      if (it.signal.aborted || clock.monotonic() >= it.deadline) {
+        settle({ type: "late" });
+        call.destroy();
+        return;
+      }
+      isSent = true;
+      for (const [name, value] of Object.entries(it.headers())) call.setHeader(name, value);
+      call.setHeader("content-length", it.body.byteLength);
+      call.end(it.body);
+    };
+    if (it.signal.aborted) onAbort();
+    else it.signal.addEventListener("abort", onAbort);
+    call.on("error", (error) => fail(describe(error)));
+    call.on("socket", (socket) => whenConnected(way, socket, handOff));
+    call.on("response", (response) => read(response, it.answerBytesMax, settle, fail));
+  });
+}
+
+function whenConnected({ ready, connected }: Way, socket: Socket, call: () => void): void {
+  if (ready.has(socket)) return call();
+  socket.once(connected, () => {
+    ready.add(socket);
+    call();
+  });
+}
+
+function read(
+  response: IncomingMessage,
+  bytesMax: number,
+  settle: (outcome: PostOutcome) => void,
+  fail: (reason: string) => void,
+): void {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  response.on("data", (piece: Buffer) => {
+    bytes += piece.byteLength;
+    if (bytes > bytesMax) fail(`an answer of more than ${bytesMax} bytes`);
+    else pieces.push(piece);
+  });
+  response.on("error", (error) => fail(describe(error)));
+  response.on("end", () => {
+    const { statusCode: status = 0, headers } = response;
+    const retryAfter = headers["retry-after"];
+    settle({ type: "answered", status, retryAfter, body: Buffer.concat(pieces) });
+  });
+}
+
+function describe(error: Error): string {
+  const { code } = error as { code?: string };
+  return code === undefined ? error.message : `${code}: ${error.message}`;
+}
