@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Uws } from "../websocket/uws.ts";
+import { wireText } from "../wire-text.ts";
 import type { Answer, AnswerStream, Exchange } from "./exchange.ts";
 
 /** The uWebSockets.js application that HTTP and WebSocket share. */
@@ -98,7 +99,7 @@ class UwsExchange implements Exchange {
       this.#writeHead(response, status, headers);
       if (this.method === "HEAD") response.endWithoutBody(Buffer.byteLength(body), ends);
       else if (status === 204) response.endWithoutBody(undefined, ends);
-      else response.end(body, ends);
+      else response.end(wireText(body), ends);
     });
     this.#finish();
   }
@@ -112,7 +113,7 @@ class UwsExchange implements Exchange {
         let isTaken = true;
         const open = this.#open();
         open?.cork(() => {
-          isTaken = open.write(text);
+          isTaken = open.write(wireText(text));
         });
         return isTaken;
       },

@@ -267,14 +267,6 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     else this.close("hello-timeout");
   }
 
-  /** Ends when the session is gone without a word: it crashed, and the device may come again. */
-  check(): boolean {
-    if (this.hub.findSession(this.sessionId) === this.session) return true;
-    this.#sessionKnows = true;
-    this.close("internal");
-    return false;
-  }
-
   #left(final: boolean): void {
     this.hub.left(this);
     const { session } = this;
@@ -336,7 +328,10 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   }
 
   #sessionRefused(id: number | undefined): void {
-    if (this.check()) this.refuseBusy(id);
+    if (this.hub.findSession(this.sessionId) === this.session) return this.refuseBusy(id);
+    // It has ended, and its own message about it is on its way or was lost with it.
+    this.#sessionKnows = true;
+    this.close("internal");
   }
 
   /** The frame was understood, and there is no room for it. */

@@ -1,4 +1,5 @@
 import type { Connection, Socket } from "./connection.ts";
+import type { Counts } from "./counts.ts";
 import { type Guest, Hub } from "./hub.ts";
 import type { WebSocketOptions } from "./options.ts";
 import { Upgrader } from "./upgrade.ts";
@@ -10,6 +11,7 @@ export const CONNECT_PATH = "/v1/connect";
 export interface WebSocketGateway {
   /** Open sockets, whether logged in or not. */
   readonly connections: number;
+  readonly counts: Counts;
   /**
    * Takes no more connections, asks those there are to connect elsewhere, and closes them, piece
    * by piece. Resolves when all are closed, at the latest after `deadlineMs`.
@@ -68,6 +70,7 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     get connections() {
       return hub.connections;
     },
+    counts: hub.counts,
     drain(deadlineMs) {
       upgrader.isDraining = true;
       const endsAt = clock.monotonic() + deadlineMs;

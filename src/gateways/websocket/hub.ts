@@ -3,6 +3,7 @@ import type { CloseReason, SessionMessage } from "../../actors/session/messages.
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Encoded } from "../protocol/codec.ts";
+import { wireText } from "../wire-text.ts";
 import { Counts } from "./counts.ts";
 import type { Rate } from "./frame-rate.ts";
 import type { WebSocketLimits, WebSocketOptions } from "./options.ts";
@@ -22,8 +23,6 @@ export interface Guest extends Member<Guest> {
   overdue(): void;
   /** Says why, writes what waits, and ends it. */
   close(reason: CloseReason, retryAfterMs?: number): void;
-  /** Looks whether what it depends on is still there. */
-  check(): boolean;
 }
 
 /** What can be written to: a socket of uWebSockets.js. */
@@ -122,7 +121,7 @@ export class Hub {
   /** Writes one frame. */
   send(socket: Writable, frame: Encoded, isBinary: boolean): void {
     this.counts.framesOut += 1;
-    const status = socket.send(frame, isBinary, false);
+    const status = socket.send(wireText(frame), isBinary, false);
     if (status !== SENT) this.#leftUnsent(status);
   }
 
@@ -170,7 +169,6 @@ export class Hub {
     }
     this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), (guest) => {
       if (guest.deadline <= this.seconds) guest.overdue();
-      else guest.check();
     });
   };
 

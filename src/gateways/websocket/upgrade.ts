@@ -4,6 +4,7 @@ import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { jsonCodec } from "../protocol/json.ts";
 import { msgpackCodec } from "../protocol/msgpack.ts";
+import { wireText } from "../wire-text.ts";
 import { Connection } from "./connection.ts";
 import type { UpgradeRefusal } from "./counts.ts";
 import type { Hub } from "./hub.ts";
@@ -51,7 +52,7 @@ export class Upgrader {
       res.writeStatus(status).writeHeader("Content-Type", "application/json");
       if (retryable) res.writeHeader("Retry-After", String(RETRY_SECONDS));
       if (reason === "version") res.writeHeader("Sec-WebSocket-Version", "13");
-      res.end(JSON.stringify({ error }));
+      res.end(wireText(JSON.stringify({ error })));
     });
   }
 }
