@@ -7,7 +7,7 @@ const STEPS = 400;
 
 describe("in random worlds of pushes, failures, drops, lost acks, expiry and restarts", () => {
   for (const part of [0, 1, 2]) {
-    test(`nothing is handled twice, and nothing is taken for handled that was not (${part})`, () => {
+    test(`nothing is handled twice or taken for handled when it was not (${part})`, () => {
       for (let seed = part * WORLDS; seed < (part + 1) * WORLDS; seed += 1) {
         const world = new World(seededRandom(seed));
         for (let step = 0; step < STEPS; step += 1) world.step();

@@ -108,7 +108,7 @@ interface Keys {
 
 function importKeys({ secret, publicKeys }: DeviceTokenOptions): Keys {
   if (secret.length < SECRET_BYTES_MIN) {
-    const message = `the secret of device tokens has ${secret.length} bytes, not ${SECRET_BYTES_MIN}`;
+    const message = `the device tokens' secret has ${secret.length} bytes, not ${SECRET_BYTES_MIN}`;
     throw new RuntimeError("config.invalid", message);
   }
   return {
