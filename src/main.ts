@@ -26,6 +26,7 @@ import { exportTally, PushTally } from "./actors/session/tally.ts";
 import { userType } from "./actors/user/behavior.ts";
 import { userKind } from "./actors/user/messages.ts";
 import { newUser, USER_LIMITS } from "./actors/user/state.ts";
+import type { SpawnWorker } from "./actors/worker/messages.ts";
 import { pushWorkers } from "./actors/worker/worker.ts";
 import { hashApiToken, newApiToken } from "./core/api-token.ts";
 import { systemClock } from "./core/clock.ts";
@@ -53,12 +54,23 @@ const DATABASE_FILE = "herald.db";
 const SECRET_BYTES = 32;
 const ASK_MS = 10_000;
 
+/** Reaches into a node to break it on purpose: for `herald campaign verify`, and nothing else. */
+export interface Sabotage {
+  opened(stores: Stores): void;
+  master(type: MasterType): MasterType;
+  workers(spawn: SpawnWorker): SpawnWorker;
+}
+
+/** What makes the masters of a node's campaigns. */
+export type MasterType = ReturnType<typeof campaignMaster>;
+
 /** What a caller may add to a node, beside its configuration. */
 export interface NodeExtras {
   /** Further providers that campaigns may name. */
   readonly providers?: readonly Provider[];
   /** Called once when the node cannot go on; it has begun to stop by then. */
   readonly onFailure?: (error: unknown) => void;
+  readonly sabotage?: Sabotage;
 }
 
 /** A node that serves. */
@@ -107,7 +119,7 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     const base = await openBase(config, logger, failed);
     undo.push(() => base.stores.close());
     undo.push(() => stopActors(base));
-    const { actors, inbox } = await openActors(base, extras.providers ?? []);
+    const { actors, inbox } = await openActors(base, extras);
     // What devices have confirmed is durable before the actors go.
     undo.push(async () => void (await inbox.flush()));
     // A campaign that finishes its windows leaves nothing in doubt.
@@ -155,7 +167,7 @@ async function openBase(
 }
 
 /** Starts every actor that is there from the beginning, and lets running campaigns go on. */
-async function openActors(base: Base, extra: readonly Provider[]) {
+async function openActors(base: Base, extras: NodeExtras) {
   const { boot, config, logger, metrics, stores, system } = base;
   const access = system.spawn(
     accessDesk({ ...stores, newId: systemNewId, owner: boot, logger, metrics }),
@@ -183,16 +195,24 @@ async function openActors(base: Base, extra: readonly Provider[]) {
     }),
     { name: "audience-desk", state: newAudienceDesk },
   );
-  const campaigns = await openCampaigns(base, [
-    sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
-    nullProvider(),
-    ...extra,
-  ]);
+  const campaigns = await openCampaigns(
+    base,
+    [
+      sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
+      nullProvider(),
+      ...(extras.providers ?? []),
+    ],
+    extras.sabotage,
+  );
   const actors: Actors = { access, audiences, campaigns, inbox: clerk };
   return { actors, inbox };
 }
 
-async function openCampaigns(base: Base, providers: readonly Provider[]) {
+async function openCampaigns(
+  base: Base,
+  providers: readonly Provider[],
+  sabotage: Sabotage | undefined,
+) {
   const { boot, config, stores, system } = base;
   const deps = {
     campaigns: stores.campaigns,
@@ -200,12 +220,13 @@ async function openCampaigns(base: Base, providers: readonly Provider[]) {
     providers: new Map(providers.map((provider) => [provider.name, provider])),
   };
   const { leaseMs } = config.campaign;
-  const spawnWorker = pushWorkers({ ...deps, clock: systemClock, owner: boot, leaseMs });
-  system.registerEntity(campaignKind, {
-    under: system.supervisor("campaigns"),
-    type: campaignMaster({ ...deps, spawnWorker }),
-    state: newMaster,
-  });
+  const workers = pushWorkers({ ...deps, clock: systemClock, owner: boot, leaseMs });
+  const spawnWorker = sabotage?.workers(workers) ?? workers;
+  const master = campaignMaster({ ...deps, spawnWorker });
+  const type = sabotage?.master(master) ?? master;
+  sabotage?.opened(stores);
+  const under = system.supervisor("campaigns");
+  system.registerEntity(campaignKind, { under, type, state: newMaster });
   // This boot holds the data folder's lock, so whoever else owns a lease is dead.
   await stores.campaigns.releaseOthers(boot);
   const desk = system.spawn(campaignDesk({ ...deps, newId: systemNewId }), {
