@@ -183,7 +183,7 @@ test("a provider goes on after a server was down, and after it was killed", asyn
   expect([await status(1), await status(2)]).toEqual(["ok", "ok"]);
 });
 
-test("of a thousand batches with 1 % of answers lost, each item is as the sink has it", async () => {
+test("with 1 % of the answers lost, what is said of each item is as the sink has it", async () => {
   let count = 0;
   const lost = new Set<string>();
   const sink = await startSink((arrived, answer) => {
