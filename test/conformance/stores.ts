@@ -6,6 +6,7 @@ import { credentialStoreConformance } from "./credential-store.ts";
 import { inboxStoreConformance } from "./inbox-store.ts";
 import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
 import { pageJournalConformance } from "./page-journal.ts";
+import { receiptStoreConformance } from "./receipt-store.ts";
 import { requestStoreConformance } from "./request-store.ts";
 
 /** What every adapter must do: the suites of all ports, and what holds for all of them. */
@@ -16,6 +17,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   inboxStoreConformance(name, open);
   credentialStoreConformance(name, open);
   auditStoreConformance(name, open);
+  receiptStoreConformance(name, open);
   requestStoreConformance(name, open);
 
   describe(`${name} is one set of stores`, () => {

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Outcome } from "../../src/core/ledger.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
+import { RECEIPT_STATUSES } from "../../src/core/receipt.ts";
 import { memoryStores } from "../../src/persistence/memory/memory-stores.ts";
 import type { CampaignState } from "../../src/persistence/ports/campaign.ts";
 import type { Stores } from "../../src/persistence/ports/stores.ts";
@@ -144,6 +145,46 @@ test.each([11, 12, 13])(
   "inboxes behave as in memory through random steps (seed %i)",
   async (seed) => {
     await expectSame(inboxStep, { seed, steps: 600 });
+  },
+);
+
+function receiptStep(random: Random, n: number): Step {
+  const below = (max: number) => Math.floor(random() * max);
+  const provider = `p${below(2)}`;
+  const page = { campaign: "c1", epoch: 1, partition: 0, k: below(2) };
+  const message = below(2) === 0 ? `c1:1:0/${below(2)}:${below(6)}` : `own-${below(12)}`;
+  switch (below(5)) {
+    case 0:
+    case 1: {
+      const receipts = Array.from({ length: below(5) }, () => ({
+        ...{ provider, message, part: below(2), at: below(5), reason: `${below(2)}` },
+        status: RECEIPT_STATUSES[below(5)]!,
+      }));
+      return (stores) => stores.receipts.apply(receipts, n);
+    }
+    case 2: {
+      const item = { ...page, index: below(6) };
+      return (stores) => stores.receipts.register([{ provider, message, item }], n);
+    }
+    case 3: {
+      const before = below(2) === 0 ? 0 : n - 50;
+      return (stores) => stores.receipts.purge(before, 1_000);
+    }
+    default: {
+      const item = { ...page, index: below(6) };
+      return async ({ receipts }) => [
+        await receipts.ofPage(provider, page),
+        await receipts.ofItem(item),
+        await receipts.counts("c1", 1),
+      ];
+    }
+  }
+}
+
+test.each([31, 32, 33])(
+  "receipts behave as in memory through random steps (seed %i)",
+  async (seed) => {
+    await expectSame(receiptStep, { seed, steps: 600 });
   },
 );
 

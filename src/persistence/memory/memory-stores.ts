@@ -7,6 +7,7 @@ import { memoryAudit } from "./audit.ts";
 import { memoryCampaigns } from "./campaign.ts";
 import { memoryCredentials } from "./credentials.ts";
 import { memoryInbox } from "./inbox.ts";
+import { memoryReceipts } from "./receipts.ts";
 import { memoryRequests } from "./requests.ts";
 
 export interface MemoryOptions {
@@ -44,6 +45,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),
     audit: asynchronous("audit", memoryAudit()),
+    receipts: asynchronous("receipts", memoryReceipts()),
     requests: asynchronous("requests", memoryRequests()),
     operations: () => ({ ...counts }),
     close: async () => {

@@ -3,6 +3,7 @@ import type { AuditStore } from "./audit.ts";
 import type { CampaignStore } from "./campaign.ts";
 import type { CredentialStore } from "./credentials.ts";
 import type { InboxStore } from "./inbox.ts";
+import type { ReceiptStore } from "./receipts.ts";
 import type { RequestStore } from "./requests.ts";
 
 /** Everything a node remembers, one port per domain, opened and closed together. */
@@ -12,6 +13,7 @@ export interface Stores {
   readonly inbox: InboxStore;
   readonly credentials: CredentialStore;
   readonly audit: AuditStore;
+  readonly receipts: ReceiptStore;
   readonly requests: RequestStore;
   /** How many operations each port has been asked for since the start, by `port.method`. */
   operations(): Readonly<Record<string, number>>;

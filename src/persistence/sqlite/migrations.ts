@@ -166,6 +166,49 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX requests_by_age ON requests (at);
   `,
+  `
+  -- One row per part of a message. Without a campaign nobody knows yet whose it is.
+  CREATE TABLE receipts (
+    provider TEXT NOT NULL,
+    message TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    campaign TEXT,
+    epoch INTEGER,
+    partition INTEGER,
+    k INTEGER,
+    idx INTEGER,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (provider, message, part)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX receipts_by_item ON receipts (campaign, epoch, partition, k, idx)
+    WHERE campaign IS NOT NULL;
+  CREATE INDEX receipts_unmatched ON receipts (received_at) WHERE campaign IS NULL;
+
+  CREATE TABLE receipt_counts (
+    campaign TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (campaign, epoch, rank)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What providers call the messages that they were given.
+  CREATE TABLE provider_messages (
+    provider TEXT NOT NULL,
+    message TEXT NOT NULL,
+    campaign TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    k INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (provider, message)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX provider_messages_by_age ON provider_messages (at);
+  `,
 ];
 
 /**

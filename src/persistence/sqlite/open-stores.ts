@@ -56,6 +56,7 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
     inbox: inboxFrom(port("inbox"), clock),
     credentials: port("credentials"),
     audit: port("audit"),
+    receipts: port("receipts"),
     requests: port("requests"),
     operations: () => ({ ...link.counts }),
     close: () => link.close(),

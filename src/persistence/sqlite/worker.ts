@@ -8,6 +8,7 @@ import type { Database } from "./database.ts";
 import { asFailure, commitTogether, type Operations } from "./group-commit.ts";
 import { inboxOperations } from "./inbox.ts";
 import { openDatabase } from "./open-database.ts";
+import { receiptOperations } from "./receipts.ts";
 import { requestOperations } from "./requests.ts";
 import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
 
@@ -21,6 +22,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     campaigns: campaignOperations(database),
     credentials: credentialOperations(database),
     inbox: inboxOperations(database, options.inboxPerUserMax),
+    receipts: receiptOperations(database),
     requests: requestOperations(database),
   };
   return new Map(
