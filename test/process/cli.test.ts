@@ -26,6 +26,7 @@ describe("help", () => {
       "campaign show",
       "campaign start",
       "campaign stop",
+      "campaign verify",
       "campaign watch",
       "check-config",
       "demo",

@@ -11,6 +11,7 @@ import { watchCampaign } from "../campaign-watch.ts";
 import { display, duration, fields, print, readDuration } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+import { verifyCommand } from "./verify.ts";
 
 type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
 
@@ -21,7 +22,11 @@ export function campaignCommand(): Command {
   for (const name of ["start", "pause", "resume", "stop"] as const) {
     command.addCommand(changeCommand(name));
   }
-  return command.addCommand(showCommand()).addCommand(watchCommand()).addCommand(listCommand());
+  return command
+    .addCommand(showCommand())
+    .addCommand(watchCommand())
+    .addCommand(listCommand())
+    .addCommand(verifyCommand());
 }
 
 interface CreateOptions {

@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Audience } from "../../actors/collect/messages.ts";
+import type { Campaign, CampaignProgress } from "../../actors/master/messages.ts";
+import { NodeProcess } from "./node-process.ts";
+import type { Verdict } from "./protocol.ts";
+import { SinkProcess } from "./sink-process.ts";
+
+/** Recipients per journal window, windows in flight, and workers of every campaign here. */
+export const SHAPE = { window: 200, inFlight: 2, workers: 2 } as const;
+const POLL_MS = 50;
+
+export type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
+
+/** What a campaign of the verification may say for itself. */
+export interface Wanted {
+  readonly guarantee: string;
+  readonly audience: string;
+  /** Messages per second; 0: no limit. */
+  readonly rate: number;
+  readonly further?: object | undefined;
+}
+
+/** A temporary folder with a node, the judge that its campaigns are sent to, and what they do. */
+export class Arena {
+  readonly node: NodeProcess;
+  readonly sink: SinkProcess;
+  readonly leaseMs: number;
+  readonly #folder: string;
+
+  private constructor(
+    folder: string,
+    parts: { node: NodeProcess; sink: SinkProcess; leaseMs: number },
+  ) {
+    this.#folder = folder;
+    this.node = parts.node;
+    this.sink = parts.sink;
+    this.leaseMs = parts.leaseMs;
+  }
+
+  static async open(leaseMs: number): Promise<Arena> {
+    const folder = await mkdtemp(join(tmpdir(), "herald-verify-"));
+    const sink = new SinkProcess(join(folder, "arrivals.log"));
+    await sink.start();
+    const secret = `whsec_${randomBytes(32).toString("base64")}`;
+    const dataDir = join(folder, "data");
+    const node = new NodeProcess({ dataDir, leaseMs, sinkUrl: sink.url, secret });
+    await node.start();
+    return new Arena(folder, { node, sink, leaseMs });
+  }
+
+  async close(): Promise<void> {
+    await this.node.kill();
+    await this.sink.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Imports members by their ids; repeated ones are one recipient. */
+  importMembers(name: string, members: readonly string[]): Promise<Audience> {
+    return this.node.api.post("/v1/audiences", { name, members });
+  }
+
+  create({ guarantee, audience, rate, further }: Wanted): Promise<Campaign> {
+    return this.node.api.post("/v1/campaigns", {
+      name: `verify ${guarantee}`,
+      provider: knowsKeys(guarantee) ? "keyed" : "plain",
+      payload: { text: "hello" },
+      ...{ audience, guarantee, rate, ...SHAPE, ...further },
+    });
+  }
+
+  command(id: string, command: string): Promise<unknown> {
+    return this.node.api.post(`/v1/campaigns/${id}/${command}`, { why: "the verification" });
+  }
+
+  /** Resolves when the campaign is over; looks again while the node is away. */
+  async ended(id: string): Promise<Shown> {
+    for (;;) {
+      const shown = await this.show(id).catch(() => undefined);
+      const state = shown?.campaign.state;
+      if (state === "finished" || state === "failed" || state === "stopped") return shown!;
+      await pause(POLL_MS);
+    }
+  }
+
+  show(id: string): Promise<Shown> {
+    return this.node.api.get(`/v1/campaigns/${id}`);
+  }
+
+  judge({ id, epoch, guarantee }: Campaign, members: readonly string[]): Promise<Verdict> {
+    const ledger = `campaign:${id}:${epoch}`;
+    return this.sink.judge({ ledger, members, knowsKeys: knowsKeys(guarantee) });
+  }
+}
+
+function knowsKeys(guarantee: string): boolean {
+  return guarantee === "key";
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function memberNames(count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, index) => `v-${from + index}`);
+}

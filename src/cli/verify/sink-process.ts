@@ -1,0 +1,99 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Arrival, FromSink, Question, SinkBehavior, ToSink, Verdict } from "./protocol.ts";
+
+const SINK = fileURLToPath(new URL("./sink.ts", import.meta.url));
+export const EXEC_ARGV = ["--disable-warning=ExperimentalWarning"];
+
+/** The judge's process, which is killed and started again on the same log and port. */
+export class SinkProcess {
+  readonly #log: string;
+  #child: ChildProcess | undefined;
+  #port = 0;
+  #calls = 0;
+  readonly #waiting = new Map<number, (answer: unknown) => void>();
+  /** Asked for again when the sink is started again. */
+  readonly #arrivals = new Map<number, ToSink>();
+
+  constructor(log: string) {
+    this.#log = log;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
+  async start(): Promise<void> {
+    const child = fork(SINK, [this.#log, String(this.#port)], { execArgv: EXEC_ARGV });
+    this.#child = child;
+    child.on("error", () => {});
+    await new Promise<void>((resolve, reject) => {
+      child.on("exit", (code, signal) => reject(new Error(`the sink ended: ${signal ?? code}`)));
+      child.on("message", (message: FromSink) => {
+        if (message.type === "listens") {
+          this.#port = message.port;
+          resolve();
+        } else this.#answered(message.id, message.answer);
+      });
+    });
+    for (const question of this.#arrivals.values()) child.send(question);
+  }
+
+  behave(behavior: SinkBehavior): void {
+    this.#child?.send({ type: "behave", behavior } satisfies ToSink);
+  }
+
+  /** Kills it in the midst of the next request, and starts it again. */
+  async dieAndReturn(when: "before" | "after"): Promise<void> {
+    const died = once(this.#child!, "exit");
+    this.#child!.send({ type: "die", when } satisfies ToSink);
+    await died;
+    await this.start();
+  }
+
+  /** What arrives next, from this moment on. */
+  next(): Promise<Arrival> {
+    const id = this.#newCall();
+    const question: ToSink = { type: "next", id };
+    this.#arrivals.set(id, question);
+    return this.#ask(question, id);
+  }
+
+  /** What has arrived by now. */
+  count(): Promise<Arrival> {
+    const id = this.#newCall();
+    return this.#ask({ type: "count", id }, id);
+  }
+
+  judge(question: Question): Promise<Verdict> {
+    const id = this.#newCall();
+    return this.#ask({ type: "judge", id, question }, id);
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  #newCall(): number {
+    this.#calls += 1;
+    return this.#calls;
+  }
+
+  #ask<Answer>(message: ToSink, id: number): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve as (answer: unknown) => void);
+      if (this.#child?.connected === true) this.#child.send(message);
+    });
+  }
+
+  #answered(id: number, answer: unknown): void {
+    this.#arrivals.delete(id);
+    this.#waiting.get(id)?.(answer);
+    this.#waiting.delete(id);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The judge of a verification: a server of its own process that campaigns are sent to.
+ *
+ * It writes every message to its own log before it answers, and says what became of a run from
+ * that log alone. Arguments: the log file and the port (0: any).
+ */
+import { openSync, readFileSync, writeSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { judge, type Logged } from "./judge.ts";
+import type { Arrival, FromSink, SinkBehavior, ToSink } from "./protocol.ts";
+
+interface Batch {
+  readonly ledger: string;
+  readonly items: readonly { readonly id: string; readonly member: string }[];
+}
+
+const [file = "", port = "0"] = process.argv.slice(2);
+const log = openSync(file, "a", 0o600);
+// What was cut short by the death of an earlier sink must not spoil the next line.
+writeSync(log, "\n");
+
+let behavior: SinkBehavior = { loseEvery: 0 };
+/** Where in the count the losses begin, so that a short run has one, too. */
+const FIRST_LOSS = 7;
+let dying: "before" | "after" | undefined;
+let batches = 0;
+let arrived = 0;
+const waiting: number[] = [];
+
+const server = createServer((request, response) => void take(request, response));
+server.keepAliveTimeout = 60_000;
+server.listen(Number(port), "127.0.0.1", () => {
+  say({ type: "listens", port: (server.address() as AddressInfo).port });
+});
+process.on("disconnect", () => process.exit(0));
+process.on("message", (message: ToSink) => {
+  switch (message.type) {
+    case "behave":
+      behavior = message.behavior;
+      batches = 0;
+      return;
+    case "die":
+      dying = message.when;
+      return;
+    case "next":
+      waiting.push(message.id);
+      return;
+    case "count":
+      say({ type: "answer", id: message.id, answer: { at: Date.now(), arrived } });
+      return;
+    case "judge": {
+      const { id, question } = message;
+      say({ type: "answer", id, answer: judge(readFileSync(file, "utf8"), question) });
+    }
+  }
+});
+
+async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of request) pieces.push(piece as Buffer);
+  } catch {
+    // The node died while it sent: half a request is no message.
+    return;
+  }
+  const { ledger, items } = JSON.parse(Buffer.concat(pieces).toString("utf8")) as Batch;
+  batches += 1;
+  if (dying === "before") process.kill(process.pid, "SIGKILL");
+  const entry: Logged = [ledger, items.map(({ id, member }) => [id, member] as const)];
+  writeSync(log, `${JSON.stringify(entry)}\n`);
+  arrived += items.length;
+  tell();
+  if (dying === "after") process.kill(process.pid, "SIGKILL");
+  if (behavior.loseEvery > 0 && batches % behavior.loseEvery === FIRST_LOSS) {
+    request.socket.resetAndDestroy();
+    return;
+  }
+  const results = items.map(({ id }) => ({ id, status: "ok" }));
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify({ results }));
+}
+
+function tell(): void {
+  const answer: Arrival = { at: Date.now(), arrived };
+  for (const id of waiting.splice(0)) say({ type: "answer", id, answer });
+}
+
+function say(message: FromSink): void {
+  process.send?.(message);
+}
