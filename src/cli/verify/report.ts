@@ -76,7 +76,8 @@ Written by \`herald campaign verify --chaos --write\`. Do not edit it: run it ag
 
 ${date}, Node.js ${node}, ${cores} cores, SQLite, ${seconds} s; **${kills} kill -9 of the node**.
 Campaigns of ${extent.members} members at ${extent.rate} messages/s, window 200, 2 windows in
-flight, 2 workers, leases of ${extent.leaseMs} ms. ${met ? "Every" : "**Not** every"} guarantee holds.
+flight, 2 workers, leases of ${extent.leaseMs} ms.
+${met ? "Every" : "**Not** every"} guarantee holds.
 
 ${line(HEADER)}
 ${line(HEADER.map((_, index) => (index < 2 ? "---" : "---:")))}
