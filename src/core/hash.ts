@@ -26,6 +26,11 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+/** The one partition of a member; `partitions` is a power of two. */
+export function partitionOf(member: string, partitions: number): number {
+  return hash32(member) & (partitions - 1);
+}
+
 /** A code point from U+0080 up, as its two to four UTF-8 bytes. */
 function mixPoint(hash: number, point: number): number {
   const mix = (byte: number): void => {

@@ -1,4 +1,4 @@
-import { hash32 } from "../../core/hash.ts";
+import { partitionOf } from "../../core/hash.ts";
 import type { SpillChunk } from "../../persistence/ports/audience.ts";
 import type { Recipient } from "./messages.ts";
 
@@ -22,12 +22,7 @@ export function partitionsForRows(rows: number): number {
   return Math.min(PARTITIONS_MAX, 2 ** Math.ceil(Math.log2(wanted)));
 }
 
-/** The one partition of a member, so that two lines with it meet there. */
-export function partitionOf(member: string, partitions: number): number {
-  return hash32(member) & (partitions - 1);
-}
-
-/** Groups recipients by partition, each group in the order of arrival. */
+/** Groups recipients by partition, so that two lines with one member meet; in arrival order. */
 export function groupRows(rows: readonly Recipient[], partitions: number): SpillChunk[] {
   const groups = new Map<number, Recipient[]>();
   for (const recipient of rows) {

@@ -1,12 +1,9 @@
 import { expect, test } from "vitest";
 import { cutPages } from "../../../src/actors/collect/pages.ts";
-import {
-  partitionOf,
-  partitionsFor,
-  partitionsForRows,
-} from "../../../src/actors/collect/partitions.ts";
+import { partitionsFor, partitionsForRows } from "../../../src/actors/collect/partitions.ts";
 import type { Columns } from "../../../src/actors/collect/recipients.ts";
 import { readHeader, readLine, readListed } from "../../../src/actors/collect/recipients.ts";
+import { partitionOf } from "../../../src/core/hash.ts";
 
 function header(...fields: string[]): Columns {
   const result = readHeader(fields);
