@@ -19,6 +19,9 @@ import { campaignDesk } from "./actors/master/desk.ts";
 import { campaignMaster, newMaster } from "./actors/master/master.ts";
 import { type CampaignMessage, campaignKind } from "./actors/master/messages.ts";
 import { quiesceCampaigns } from "./actors/master/quiesce.ts";
+import { receiptsDesk } from "./actors/receipts/behavior.ts";
+import { RECEIPTS } from "./actors/receipts/messages.ts";
+import { newReceipts } from "./actors/receipts/state.ts";
 import { sessionType } from "./actors/session/behavior.ts";
 import { type OpenSession, sessionKind } from "./actors/session/messages.ts";
 import { newSession, SESSION_LIMITS } from "./actors/session/state.ts";
@@ -35,6 +38,7 @@ import type { RuntimeError } from "./core/errors.ts";
 import type { Logger } from "./core/logger.ts";
 import { systemNewId, systemRandom } from "./core/random.ts";
 import type { Result } from "./core/result.ts";
+import { secretKey } from "./core/signature.ts";
 import { type DeviceTokens, deviceTokens } from "./gateways/auth/device-tokens.ts";
 import { resumeTokens } from "./gateways/auth/resume-tokens.ts";
 import { CsvDecoder } from "./gateways/csv/decoder.ts";
@@ -46,9 +50,12 @@ import { pinoLogger } from "./observability/pino-logger.ts";
 import { type PrometheusMetrics, prometheusMetrics } from "./observability/prometheus-metrics.ts";
 import type { Stores } from "./persistence/ports/stores.ts";
 import { openSqliteStores } from "./persistence/sqlite/open-stores.ts";
+import { withUsualLimits } from "./providers/limits/usual.ts";
 import { nullProvider } from "./providers/null.ts";
 import type { Provider } from "./providers/provider.ts";
 import { sessionProvider } from "./providers/session.ts";
+import { simulatedProvider } from "./providers/simulated.ts";
+import { webhookProvider } from "./providers/webhook/webhook.ts";
 
 const DATABASE_FILE = "herald.db";
 const SECRET_BYTES = 32;
@@ -119,7 +126,10 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     const base = await openBase(config, logger, failed);
     undo.push(() => base.stores.close());
     undo.push(() => stopActors(base));
-    const { actors, inbox } = await openActors(base, extras);
+    const webhooks = openWebhooks(base);
+    undo.push(async () => webhooks.close());
+    const providers = [...webhooks.providers, ...(extras.providers ?? [])];
+    const { actors, inbox } = await openActors(base, { ...extras, providers });
     // What devices have confirmed is durable before the actors go.
     undo.push(async () => void (await inbox.flush()));
     // A campaign that finishes its windows leaves nothing in doubt.
@@ -166,6 +176,33 @@ async function openBase(
   return { config, boot: systemNewId("boot"), logger, metrics, stores, system, tally };
 }
 
+/** The user's own servers that campaigns may send through, each behind its limits. */
+function openWebhooks({ config, metrics }: Base) {
+  const clock = systemClock;
+  const webhooks = config.providers.webhook.map((settings) => ({
+    provider: webhookProvider({ settings, clock }),
+    ratePerSecond: settings.ratePerSecond,
+  }));
+  return {
+    providers: webhooks.map(({ provider, ratePerSecond }) =>
+      withUsualLimits(provider, { ratePerSecond, clock, metrics }),
+    ),
+    close: () => {
+      for (const { provider } of webhooks) provider.close();
+    },
+  };
+}
+
+/** The keys of those webhooks that may report what became of messages. */
+function receiptKeys({ providers }: Config): (provider: string) => readonly Uint8Array[] {
+  const keys = new Map(
+    providers.webhook
+      .filter(({ receipts }) => receipts)
+      .map(({ name, secrets }) => [name, secrets.map(secretKey)] as const),
+  );
+  return (provider) => keys.get(provider) ?? [];
+}
+
 /** Starts every actor that is there from the beginning, and lets running campaigns go on. */
 async function openActors(base: Base, extras: NodeExtras) {
   const { boot, config, logger, metrics, stores, system } = base;
@@ -200,11 +237,16 @@ async function openActors(base: Base, extras: NodeExtras) {
     [
       sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
       nullProvider(),
+      simulatedProvider({ clock: systemClock, random: systemRandom }),
       ...(extras.providers ?? []),
     ],
     extras.sabotage,
   );
-  const actors: Actors = { access, audiences, campaigns, inbox: clerk };
+  const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
+    name: RECEIPTS,
+    state: newReceipts(),
+  });
+  const actors: Actors = { access, audiences, campaigns, inbox: clerk, receipts };
   return { actors, inbox };
 }
 
@@ -292,6 +334,7 @@ async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promis
       await inbox.flush();
       return stores.inbox.ledgerOfAll();
     },
+    receiptKeys: receiptKeys(config),
     renderMetrics: () => metrics.render(),
     limits: config.http,
   });

@@ -23,6 +23,7 @@ export const ERRORS = {
   "auth.forbidden": e(false, 403, "Use a token with the role that the message names."),
   "auth.invalid": e(false, 401, "Check the token, its key and its issuer."),
   "auth.missing": e(false, 401, "Send the header Authorization: Bearer <token>."),
+  "auth.signature": e(false, 401, "Sign it with the provider's secret, as in docs/providers.md."),
   "campaign.conflict": e(true, 409, "Read the campaign again: somebody else changed it."),
   "campaign.invalid": e(false, 422, "Correct the named fields and create it again."),
   "campaign.refused": e(false, 409, "The message says which state it is in and what that allows."),

@@ -64,8 +64,8 @@ export interface SignedRequest {
  * A request that was recorded can be repeated within the tolerance: what it asks for must be
  * harmless the second time.
  *
- * @throws RuntimeError `auth.missing` without the headers; `auth.expired` outside of the
- * tolerance; `auth.invalid` when no key and signature fit.
+ * @throws RuntimeError `auth.signature` without the headers, when no key and signature fit, or
+ * when the time is outside of the tolerance.
  */
 export function verifyRequest(
   { headers, body }: SignedRequest,
@@ -77,10 +77,10 @@ export function verifyRequest(
   const given = headers.get("webhook-signature");
   if (id === undefined || timestamp === undefined || given === undefined) {
     const names = "webhook-id, webhook-timestamp and webhook-signature";
-    throw new RuntimeError("auth.missing", `the request is not signed: it needs ${names}`);
+    throw new RuntimeError("auth.signature", `the request is not signed: it needs ${names}`);
   }
   if (!ID_FORM.test(id) || !TIMESTAMP_FORM.test(timestamp)) {
-    throw new RuntimeError("auth.invalid", "webhook-id or webhook-timestamp is not in its form");
+    throw new RuntimeError("auth.signature", "webhook-id or webhook-timestamp is not in its form");
   }
   const signatures = given.split(" ", SIGNATURES_MAX).map(macOf);
   // Every pair is compared, so that the time tells nothing about which one failed.
@@ -91,11 +91,12 @@ export function verifyRequest(
       if (signature !== undefined && timingSafeEqual(signature, expected)) fits = true;
     }
   }
-  if (!fits) throw new RuntimeError("auth.invalid", "the signature is not one of this provider's");
+  if (!fits)
+    throw new RuntimeError("auth.signature", "the signature is not one of this provider's");
   if (Math.abs(now - Number(timestamp) * 1000) > TOLERANCE_MS) {
     const seconds = TOLERANCE_MS / 1000;
     const message = `webhook-timestamp is more than ${seconds} s away from this node's clock`;
-    throw new RuntimeError("auth.expired", message);
+    throw new RuntimeError("auth.signature", message);
   }
 }
 

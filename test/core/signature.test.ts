@@ -25,7 +25,8 @@ function outcome(
     verifyRequest({ headers, body: text }, keys, now);
     return "ok";
   } catch (error) {
-    return (error as { code: string }).code;
+    const { code, message } = error as { code: string; message: string };
+    return `${code}: ${message}`;
   }
 }
 
@@ -73,34 +74,38 @@ describe("what was signed is taken", () => {
 
 describe("what was not signed is refused", () => {
   test.each(["webhook-id", "webhook-timestamp", "webhook-signature"])("without %s", (name) => {
-    expect(outcome(signed([key], { [name]: "" }))).toBe("auth.missing");
+    expect(outcome(signed([key], { [name]: "" }))).toMatch(/^auth.signature: .*not signed/);
   });
 
   test("when anything that was signed has changed", () => {
-    expect(outcome(signed(), { text: `${body} ` })).toBe("auth.invalid");
-    expect(outcome(signed([key], { "webhook-id": "batch_2" }))).toBe("auth.invalid");
-    expect(outcome(signed([key], { "webhook-timestamp": "1614265331" }))).toBe("auth.invalid");
+    expect(outcome(signed(), { text: `${body} ` })).toMatch(/^auth.signature: /);
+    expect(outcome(signed([key], { "webhook-id": "batch_2" }))).toMatch(/^auth.signature: /);
+    expect(outcome(signed([key], { "webhook-timestamp": "1614265331" }))).toMatch(
+      /^auth.signature: /,
+    );
   });
 
   test("when it was signed with another key, or nobody's", () => {
-    expect(outcome(signed([newKey]))).toBe("auth.invalid");
-    expect(outcome(signed(), { keys: [] })).toBe("auth.invalid");
+    expect(outcome(signed([newKey]))).toMatch(/^auth.signature: /);
+    expect(outcome(signed(), { keys: [] })).toMatch(/^auth.signature: /);
   });
 
   test.each(["", "v1,", "v1,AAAA", "v2,x", "nonsense", "v1"])("with the signature %j", (text) => {
     const headers = new Map(signed([key])).set("webhook-signature", text);
-    expect(outcome(headers)).toBe("auth.invalid");
+    expect(outcome(headers)).toMatch(/^auth.signature: /);
   });
 
   test("when id or timestamp are not in their form, whatever the signature", () => {
     for (const timestamp of ["-1", "1e9", "NaN", "9".repeat(13)]) {
-      expect(outcome(signed([key], { "webhook-timestamp": timestamp }))).toBe("auth.invalid");
+      expect(outcome(signed([key], { "webhook-timestamp": timestamp }))).toMatch(
+        /^auth.signature: /,
+      );
     }
-    expect(outcome(signed([key], { "webhook-id": "a b" }))).toBe("auth.invalid");
+    expect(outcome(signed([key], { "webhook-id": "a b" }))).toMatch(/^auth.signature: /);
   });
 
   test("when it is too old, or from too far in the future", () => {
-    expect(outcome(signed(), { now: AT + TOLERANCE_MS + 1 })).toBe("auth.expired");
-    expect(outcome(signed(), { now: AT - TOLERANCE_MS - 1 })).toBe("auth.expired");
+    expect(outcome(signed(), { now: AT + TOLERANCE_MS + 1 })).toMatch(/^auth.signature: .*clock/);
+    expect(outcome(signed(), { now: AT - TOLERANCE_MS - 1 })).toMatch(/^auth.signature: .*clock/);
   });
 });

@@ -20,7 +20,7 @@ export type {
 /** The receipts desk is found by this kind and the name `RECEIPTS`. */
 export const receiptsKind = kind<ReceiptsMessage>("receipts");
 
-export const RECEIPTS = "desk";
+export const RECEIPTS = "receipts-desk";
 
 /** How many of a request's receipts told something new, nothing new, or of nobody we know. */
 export interface ReceiptTally {

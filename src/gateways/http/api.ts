@@ -4,6 +4,7 @@ import type { InboxMessage } from "../../actors/inbox/messages.ts";
 import type { Ref } from "../../actors/kernel/actor.ts";
 import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { CampaignMessage } from "../../actors/master/messages.ts";
+import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Ledger } from "../../core/ledger.ts";
@@ -18,6 +19,7 @@ export interface Actors {
   readonly audiences: Ref<AudienceMessage>;
   readonly campaigns: Ref<CampaignMessage>;
   readonly inbox: Ref<InboxMessage>;
+  readonly receipts: Ref<ReceiptsMessage>;
 }
 
 /** What the gateway needs of the actor system. */
@@ -41,6 +43,8 @@ export interface HttpPorts {
   readonly mint: (request: MintRequest) => Promise<string>;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
+  /** The keys that a provider signs its receipts with; none when it may send none. */
+  readonly receiptKeys: (provider: string) => readonly Uint8Array[];
   /** Every figure of the node in Prometheus' text format. */
   readonly renderMetrics: () => Promise<string>;
   /** Why this node cannot take work, beside what the gateway sees itself. None: it can. */

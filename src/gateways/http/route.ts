@@ -31,12 +31,28 @@ export interface EventSink extends AnswerStream {
   onClosed(call: () => void): void;
 }
 
+/** A request whose body has come and has not been read yet. */
+export interface RawRequest {
+  readonly params: Readonly<Record<string, string>>;
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+  readonly api: Api;
+}
+
 /** What every route says of itself. From it come routing, checks, documents and audit. */
 interface Facts<Params extends Schema, Query extends Schema> {
   readonly method: "GET" | "POST" | "DELETE";
   /** Parameters in braces: `/v1/campaigns/{id}`. */
   readonly path: `/${string}`;
-  readonly tag: "Audiences" | "Campaigns" | "Messages" | "Tokens" | "Insight" | "Node";
+  readonly tag:
+    | "Audiences"
+    | "Campaigns"
+    | "Messages"
+    | "Providers"
+    | "Tokens"
+    | "Insight"
+    | "Node";
   /** What a token must at least be; `none` needs no token. */
   readonly role: Role | "none";
   /** The setting under which no token is needed after all. */
@@ -65,6 +81,12 @@ export interface JsonFacts<
   /** Where the limit of the body is not `bodyBytesMax`. */
   readonly bodyLimit?: "listBytesMax";
   readonly answer: Answer;
+  /**
+   * For a route without a token: whether whoever sent these bytes may call it.
+   *
+   * @throws RuntimeError `auth.signature`.
+   */
+  authenticate?(request: RawRequest): void;
   handle(
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): Promise<Deep<z.output<Answer>>>;

@@ -4,6 +4,7 @@ import { campaignRoutes } from "./routes/campaigns.ts";
 import { insightRoutes } from "./routes/insight.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { nodeRoutes } from "./routes/node.ts";
+import { providerRoutes } from "./routes/providers.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 
 /** Everything that the admin API can do, in the order of its documents. */
@@ -11,6 +12,7 @@ export const ROUTES: readonly Route[] = [
   ...audienceRoutes,
   ...campaignRoutes,
   ...messageRoutes,
+  ...providerRoutes,
   ...tokenRoutes,
   ...insightRoutes,
   ...nodeRoutes,

@@ -13,6 +13,8 @@ export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
   const type = mediaTypeOf(exchange);
   if (upload !== undefined && type === upload.mediaType) return runUpload(job, route);
   const bytes = await bodyOf(job, route);
+  const { params, api } = job;
+  route.authenticate?.({ params, headers: exchange.headers, body: bytes, api });
   if (route.body !== undefined) requireJson(type, bytes.byteLength, upload?.mediaType);
   const key = claimKeyOf(job);
   const raw = { params: job.params, query: exchange.query };

@@ -5,6 +5,9 @@ import { clerkType } from "../../../src/actors/inbox/behavior.ts";
 import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
 import { createSystem } from "../../../src/actors/kernel/system.ts";
+import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
+import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
+import { newReceipts } from "../../../src/actors/receipts/state.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
@@ -17,6 +20,9 @@ import { createListener } from "../../../src/gateways/listener.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { Stores } from "../../../src/persistence/ports/stores.ts";
 import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
+
+/** What the provider `crm` may sign its receipts with; the second one is new. */
+export const RECEIPT_KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 
 export interface NodeOptions {
   readonly limits?: Partial<HttpLimits>;
@@ -84,6 +90,10 @@ export async function startHttpNode(options: NodeOptions = {}) {
     audiences: system.spawn(audienceStandIn(seen), { name: "audiences", state: 0 }),
     campaigns: system.spawn(campaignStandIn(seen), { name: "campaigns", state: null }),
     inbox: system.spawn(clerk, { name: CLERK, state: newClerk() }),
+    receipts: system.spawn(
+      receiptsDesk({ store: stores.receipts, logger: silentLogger, metrics: noMetrics }),
+      { name: RECEIPTS, state: newReceipts() },
+    ),
   };
   const devices = deviceTokens({
     secret: new Uint8Array(32).fill(7),
@@ -102,6 +112,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     mint: (request) => devices.mint(request),
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
+    receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.notReady === undefined ? {} : { notReady: options.notReady }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),

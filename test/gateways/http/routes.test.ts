@@ -96,7 +96,9 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   "GET /readyz": { fails: { path: "/readyz?x=1", status: 400, code: "http.invalid" } },
 };
 
-const OWN_TESTS = ["POST /v1/campaigns/{id}/resume", "DELETE /v1/tokens/{id}"];
+/** It is signed: receipts.test.ts. */
+const RECEIPTS = "POST /v1/providers/{name}/receipts";
+const OWN_TESTS = ["POST /v1/campaigns/{id}/resume", "DELETE /v1/tokens/{id}", RECEIPTS];
 
 const jsonRoutes = ROUTES.filter((route): route is JsonRoute => route.kind === "json");
 

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { RECEIPT_STATUSES } from "../../../core/receipt.ts";
+import { verifyRequest } from "../../../core/signature.ts";
+import { jsonRoute, type Route } from "../route.ts";
+import { answer, count, instant, request, text } from "../schemas.ts";
+
+const RECEIPTS_MAX = 5_000;
+const PART_MAX = 255;
+
+const receipt = z.strictObject({
+  message: text(256).describe("The item's `id`, or the `providerId` that it was answered with."),
+  part: z.int().min(0).max(PART_MAX).default(0).describe("Of a message sent in parts, which one."),
+  status: z.enum(RECEIPT_STATUSES),
+  at: instant.optional().describe("When it happened; absent: now."),
+  reason: text(300).optional().describe("Why it failed."),
+});
+
+const newReceipts = request(
+  "NewReceipts",
+  z.strictObject({
+    receipts: z
+      .array(receipt)
+      .min(1)
+      .max(RECEIPTS_MAX)
+      .describe("In any order, late or again: of each message the highest status counts."),
+  }),
+);
+
+const receiptTally = answer(
+  "ReceiptTally",
+  z.object({
+    applied: count.describe("Told something new of a recipient."),
+    repeated: count.describe("Told nothing new."),
+    unmatched: count.describe("Of a message that is not known yet; kept for a week."),
+  }),
+);
+
+const details =
+  "For the server behind a webhook with `receipts: true`, not for people: it needs no token but " +
+  "a signature with the webhook's secret, in the headers `webhook-id`, `webhook-timestamp` and " +
+  "`webhook-signature` (Standard Webhooks). Sending the same again is harmless.";
+
+export const providerRoutes: readonly Route[] = [
+  jsonRoute({
+    method: "POST",
+    path: "/v1/providers/{name}/receipts",
+    tag: "Providers",
+    role: "none",
+    summary: "Report what became of messages",
+    details,
+    params: z.strictObject({ name: text(64).describe("The webhook's name.") }),
+    body: newReceipts,
+    answer: receiptTally,
+    authenticate({ params, headers, body, api }) {
+      // A name that there is not has no key, and is answered like a bad signature.
+      const keys = api.receiptKeys(params["name"] ?? "");
+      verifyRequest({ headers, body }, keys, api.clock.now());
+    },
+    handle({ params, body, api }) {
+      const now = api.clock.now();
+      const receipts = body.receipts.map(({ message, part, status, at = now, reason = "" }) => {
+        return { provider: params.name, message, part, status, at, reason };
+      });
+      return api.ask(api.actors.receipts, { type: "apply-receipts", receipts });
+    },
+  }),
+];
