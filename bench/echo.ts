@@ -16,7 +16,6 @@ const ROUND_MS = 700;
 const DEPTHS = [16, 1] as const;
 const DATA = "0123456789abcdef".repeat(4);
 const PING = { type: "ping", id: 12_345, data: DATA };
-const packr = new Packr({ useRecords: false });
 const JSON_PING = Buffer.from(JSON.stringify(PING));
 
 interface Contender {
