@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { newAudience } from "../src/actors/collect/store.ts";
 import type { Campaign, CampaignSpec } from "../src/actors/master/messages.ts";
+import { noCounts } from "../src/core/send-counts.ts";
 import type { Page } from "../src/persistence/ports/audience.ts";
 import type { Stores } from "../src/persistence/ports/stores.ts";
 import { nullProvider } from "../src/providers/null.ts";
@@ -155,7 +156,7 @@ async function perMember(stores: Stores): Promise<Run> {
   await stores.audiences.update({ ...audience, state: "ready", size: MEMBERS_PEER });
   const made: Campaign = {
     ...{ ...SPEC, audience: audience.id, id: "cmp_peer", state: "started", why: "" },
-    ...{ epoch: 1, createdAt: 0, changedAt: 0 },
+    ...{ epoch: 1, version: 1, run: { resumedAt: 0, canary: "none" }, createdAt: 0, changedAt: 0 },
   };
   await stores.campaigns.create(made, "bench");
 
@@ -171,12 +172,13 @@ async function perMember(stores: Stores): Promise<Run> {
         const k = next;
         next += 1;
         const key = { campaign: made.id, epoch: 1, partition: 0, k };
-        await stores.campaigns.claim(key, { owner: "w", now: 0, leaseUntil: 60_000 });
+        const lease = { owner: "w", now: 0, leaseUntil: 60_000, version: 1 };
+        await stores.campaigns.claim(key, { ...lease, sendsFrom: "done" });
         claimed.push(k);
       }
       await provider.sendBatch([], options);
       for (const k of claimed) {
-        const counts = { delivered: 1, handed: 0, shed: 0, unknown: 0 };
+        const counts = { ...noCounts, delivered: 1 };
         const step = { partition: 0, k, fence: 1, done: 1, intent: 1, counts, leaseUntil: 0 };
         await stores.campaigns.advance({ campaign: made.id, epoch: 1, ...step });
       }

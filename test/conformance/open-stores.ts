@@ -95,6 +95,8 @@ export function campaign(id: string, overrides: Partial<Campaign> = {}): Campaig
     state: "ready",
     why: "created",
     epoch: 0,
+    version: 1,
+    run: { resumedAt: 0, canary: "none" },
     createdAt: 1_700_000_000_000,
     changedAt: 1_700_000_000_000,
     ...overrides,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Advance, PageKey, SendCounts } from "../../src/persistence/ports/campaign.ts";
+import { noCounts } from "../../src/core/send-counts.ts";
+import type { Advance, PageKey } from "../../src/persistence/ports/campaign.ts";
 import type { Stores } from "../../src/persistence/ports/stores.ts";
 import {
   audience,
@@ -13,8 +14,14 @@ import {
 
 const PAGES = { partitions: 3, perPartition: 4, size: 10 };
 const page: PageKey = { campaign: "c1", epoch: 1, partition: 1, k: 2 };
-const none: SendCounts = { delivered: 0, handed: 0, shed: 0, unknown: 0 };
-const lease = { owner: "node-1", now: 1_000, leaseUntil: 2_000 };
+const none = noCounts;
+const lease = {
+  owner: "node-1",
+  now: 1_000,
+  leaseUntil: 2_000,
+  version: 1,
+  sendsFrom: "done",
+} as const;
 
 const step = (overrides: Partial<Advance>): Advance => ({
   ...page,
@@ -65,7 +72,11 @@ function leaseConformance(name: string, start: Start): void {
       const store = await start();
       const { owner, leaseUntil } = lease;
       const fresh = { size: 10, done: 0, intent: 0, fence: 1, owner, leaseUntil, counts: none };
-      expect(await store.claim(page, lease)).toEqual({ partition: 1, k: 2, ...fresh });
+      const versions = [{ from: 0, version: 1 }];
+      expect(await store.claim(page, lease)).toEqual({
+        ...{ partition: 1, k: 2, versions },
+        ...fresh,
+      });
     });
 
     test("while a lease is alive nobody gets the page, not even its owner", async () => {
@@ -79,7 +90,7 @@ function leaseConformance(name: string, start: Start): void {
       const store = await start();
       await store.claim(page, lease);
       await store.advance(step({ done: 3, intent: 5, counts: { ...none, delivered: 3 } }));
-      const next = { owner: "node-2", now: 2_000, leaseUntil: 3_000 };
+      const next = { ...lease, owner: "node-2", now: 2_000, leaseUntil: 3_000 };
       expect(await store.claim(page, next)).toMatchObject({
         done: 3,
         intent: 5,
@@ -140,7 +151,7 @@ function stepConformance(name: string, start: Start): void {
     test("steps move the cursors, add the counts and renew the lease", async () => {
       const store = await start();
       await store.claim(page, lease);
-      const counts = { delivered: 1, handed: 2, shed: 3, unknown: 4 };
+      const counts = { ...none, delivered: 1, handed: 2, shed: 3, unknown: 4 };
       await store.advance(step({ intent: 5 }));
       await store.advance(step({ done: 5, intent: 9, counts, leaseUntil: 5_000 }));
       await store.advance(step({ done: 9, intent: 9, counts, leaseUntil: 6_000 }));
@@ -192,6 +203,7 @@ function runConformance(name: string, start: Start): void {
       partition: Math.floor(n / 4),
       k: n % 4,
       size: 10,
+      zone: "",
     }));
 
     test("open pages are those not done in this epoch, in page order", async () => {
@@ -221,8 +233,8 @@ function runConformance(name: string, start: Start): void {
     test("totals add up the pages of one epoch, claimed or not", async () => {
       const store = await start();
       const totals = { pages: 12, pagesDone: 0, recipients: 120, settled: 0, inDoubt: 0 };
-      expect(await store.totals("c1", 1)).toEqual({ ...totals, counts: none });
-      const counts = { delivered: 4, handed: 3, shed: 2, unknown: 1 };
+      expect(await store.totals("c1", 1)).toEqual({ ...totals, counts: none, arms: {} });
+      const counts = { ...none, delivered: 4, handed: 3, shed: 2, unknown: 1 };
       await store.claim(page, lease);
       await store.advance(step({ done: 10, intent: 10, counts }));
       await store.claim({ ...page, k: 0 }, lease);
@@ -233,9 +245,10 @@ function runConformance(name: string, start: Start): void {
         recipients: 120,
         settled: 12,
         inDoubt: 4,
-        counts: { delivered: 6, handed: 3, shed: 2, unknown: 1 },
+        counts: { ...none, delivered: 6, handed: 3, shed: 2, unknown: 1 },
+        arms: {},
       });
-      expect(await store.totals("c1", 2)).toEqual({ ...totals, counts: none });
+      expect(await store.totals("c1", 2)).toEqual({ ...totals, counts: none, arms: {} });
     });
 
     test("an unknown campaign has no pages and no totals", async () => {

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Outcome } from "../../src/core/ledger.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { RECEIPT_STATUSES } from "../../src/core/receipt.ts";
+import { noCounts } from "../../src/core/send-counts.ts";
 import { memoryStores } from "../../src/persistence/memory/memory-stores.ts";
 import type { CampaignState } from "../../src/persistence/ports/campaign.ts";
 import type { Stores } from "../../src/persistence/ports/stores.ts";
@@ -13,6 +14,7 @@ import { dataFile } from "./data-folder.ts";
 type Step = (stores: Stores) => Promise<unknown>;
 
 const OUTCOMES: readonly Outcome[] = ["delivered", "acked", "expired", "shed", "unknown"];
+const { id: _, ...SPEC } = campaign("c0");
 const STATES: readonly CampaignState[] = ["ready", "started", "pause"];
 
 /** What a call came to: its value, or its error's code. */
@@ -104,7 +106,7 @@ function campaignStep(random: Random, n: number): Step {
   const below = (max: number) => Math.floor(random() * max);
   const id = `c${below(2)}`;
   const page = { campaign: id, epoch: below(3), partition: below(2), k: below(4) };
-  switch (below(8)) {
+  switch (below(11)) {
     case 0: {
       const expected = { state: STATES[below(3)]!, epoch: below(3) };
       const change = { to: STATES[below(3)]!, epoch: below(3), by: "x", why: `${n}`, at: n };
@@ -112,17 +114,44 @@ function campaignStep(random: Random, n: number): Step {
     }
     case 1:
     case 2: {
-      const lease = { owner: `o${below(3)}`, now: n, leaseUntil: n + below(50) };
-      return ({ campaigns }) => campaigns.claim(page, lease);
+      const version = 1 + below(3);
+      const sendsFrom = below(2) === 0 ? "done" : "intent";
+      const until = { owner: `o${below(3)}`, now: n, leaseUntil: n + below(50) };
+      return ({ campaigns }) => campaigns.claim(page, { ...until, version, sendsFrom });
     }
     case 3:
     case 4:
     case 5: {
-      const counts = { delivered: below(3), handed: below(3), shed: below(3), unknown: below(3) };
+      const counts = { ...noCounts, delivered: below(3), shed: below(3), held: below(3) };
       const cursors = { done: below(5), intent: below(7) };
       const leaseUntil = below(3) === 0 ? 0 : n + below(50);
-      const step = { ...page, ...cursors, fence: 1 + below(3), counts, leaseUntil };
+      const from = below(5);
+      const status = (["unknown", "refused"] as const)[below(2)]!;
+      const exception = { from, to: from + 1 + below(2), status, rule: "r", reason: "no" };
+      const exceptions = below(2) === 0 ? [exception] : undefined;
+      const arms = below(2) === 0 ? { a: counts } : undefined;
+      const extras = { exceptions, arms, leaseUntil };
+      const step = { ...page, ...cursors, fence: 1 + below(3), counts, ...extras };
       return ({ campaigns }) => campaigns.advance(step);
+    }
+    case 7: {
+      const spec = { ...SPEC, name: `version ${n}` };
+      const expected = { state: STATES[below(3)]!, version: 1 + below(3) };
+      return ({ campaigns }) => campaigns.edit(id, expected, { spec, by: "x", why: "", at: n });
+    }
+    case 8: {
+      const indices = Array.from({ length: below(4) }, () => below(7));
+      const as = below(2) === 0 ? "delivered" : "refused";
+      const arm = below(2) === 0 ? "a" : undefined;
+      const settled = { indices, as, arm, rule: "operator", reason: "said so" } as const;
+      return ({ campaigns }) => campaigns.resolve(page, settled);
+    }
+    case 9: {
+      const entries = Array.from({ length: below(4) }, () => {
+        return { member: `m${below(3)}`, item: `i${below(20)}` };
+      });
+      const cap = { max: 1 + below(3), perMs: 1 + below(100) };
+      return ({ campaigns }) => campaigns.takeCaps({ entries, cap, now: n });
     }
     case 6: {
       const owner = `o${below(3)}`;
@@ -131,11 +160,18 @@ function campaignStep(random: Random, n: number): Step {
     default: {
       const request = { after: `${below(2)}/${below(3)}`, limit: 1 + below(4) };
       const state = STATES[below(3)];
+      const unknown = below(2) === 0;
       return async ({ campaigns }) => [
-        await campaigns.openPages(id, page.epoch, request),
+        await campaigns.openPages(id, page.epoch, { ...request, zones: ["", "Asia/Tokyo"] }),
         await campaigns.totals(id, page.epoch),
         await campaigns.log(id, { limit: 1_000 }),
+        await campaigns.versions(id, { limit: 1_000 }),
         await campaigns.list({ state, limit: 1 }),
+        await campaigns.interrupted(id, page.epoch, 3),
+        await campaigns.zones(id),
+        await campaigns.pageState(page),
+        await campaigns.exceptions(page),
+        await campaigns.pageStates(id, page.epoch, { ...request, unknown }),
       ];
     }
   }

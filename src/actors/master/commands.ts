@@ -1,11 +1,11 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
-import type { Campaign, CommandAnswer } from "./messages.ts";
+import { judge } from "../../core/task.ts";
+import type { Campaign, CampaignState, CommandAnswer } from "./messages.ts";
 import { answerQuiet } from "./quiesce.ts";
 import { beginRun, endRun, isComplete } from "./run.ts";
 import { providerOf } from "./spec.ts";
 import type { Change, Command, Ctx, Loaded, MasterDeps, MasterState, Message } from "./state.ts";
-import { judge, type RunEnd } from "./transitions.ts";
 import { afterChange } from "./watching.ts";
 
 /** How often a change is decided anew because somebody else was faster. */
@@ -57,7 +57,7 @@ export function checkRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
 
 function endBySelf(
   state: MasterState,
-  to: RunEnd,
+  to: CampaignState,
   why: string,
   deps: MasterDeps,
   ctx: Ctx,

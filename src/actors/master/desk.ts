@@ -92,6 +92,8 @@ function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx
       state: "ready",
       why: "created",
       epoch: 0,
+      version: 1,
+      run: { resumedAt: 0, canary: "none" },
       createdAt: at,
       changedAt: at,
     };

@@ -1,5 +1,6 @@
+import { addCounts, noCounts, type SendCounts } from "../../core/send-counts.ts";
 import type { Recipient } from "../../persistence/ports/audience.ts";
-import type { Guarantee, PageState, SendCounts } from "../../persistence/ports/campaign.ts";
+import type { Guarantee, PageState } from "../../persistence/ports/campaign.ts";
 import type { PageToSend } from "./messages.ts";
 
 /** A window of a page on its way: `[from, to)`. */
@@ -30,17 +31,6 @@ export interface PageRun {
   readonly windows: readonly SendWindow[];
   /** Monotonic milliseconds; nothing may be handed to the provider from then on. */
   readonly deadline: number;
-}
-
-export const noCounts: SendCounts = { delivered: 0, handed: 0, shed: 0, unknown: 0 };
-
-export function addCounts(a: SendCounts, b: SendCounts): SendCounts {
-  return {
-    delivered: a.delivered + b.delivered,
-    handed: a.handed + b.handed,
-    shed: a.shed + b.shed,
-    unknown: a.unknown + b.unknown,
-  };
 }
 
 /**

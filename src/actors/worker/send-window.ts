@@ -1,11 +1,11 @@
 import type { Clock } from "../../core/clock.ts";
+import { addCounts, noCounts, type SendCounts } from "../../core/send-counts.ts";
 import type { Template } from "../../core/template.ts";
 import type { Recipient } from "../../persistence/ports/audience.ts";
-import type { Campaign, SendCounts } from "../../persistence/ports/campaign.ts";
+import type { Campaign } from "../../persistence/ports/campaign.ts";
 import type { ItemResult, Provider, ProviderItem } from "../../providers/provider.ts";
 import { ledgerName } from "../master/messages.ts";
 import type { PageRun, SendWindow } from "./page-run.ts";
-import { addCounts, noCounts } from "./page-run.ts";
 
 /** What one hand-off of a window brought. */
 export interface Attempt {

@@ -1,12 +1,12 @@
 import { toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
+import { noCounts } from "../../core/send-counts.ts";
 import type { PageOutcome } from "./messages.ts";
 import {
   journalled as afterJournal,
   inFlight,
   journalStep,
   nextFrom,
-  noCounts,
   type PageRun,
   planWindow,
   replaceWindow,

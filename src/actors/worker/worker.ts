@@ -76,11 +76,12 @@ function open(
   ctx: Ctx,
 ): WorkerState {
   const serial = state.serial + 1;
-  const { id: campaign, epoch, audience } = state.start.campaign;
+  const { id: campaign, epoch, version, audience, guarantee } = state.start.campaign;
   const { partition, k } = page;
   const { leaseUntil, deadline } = newLease(deps, ctx);
   const key = { campaign, epoch, partition, k };
-  const lease = { owner: deps.owner, now: ctx.now, leaseUntil };
+  const sendsFrom = guarantee === "at-most-once" ? "intent" : "done";
+  const lease = { owner: deps.owner, now: ctx.now, leaseUntil, version, sendsFrom } as const;
   ctx.perform(
     async () => {
       const [claimed, read] = await Promise.all([

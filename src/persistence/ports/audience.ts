@@ -45,6 +45,8 @@ export interface PageId {
 }
 
 export interface Page extends PageId {
+  /** The IANA time zone of all its recipients; empty or absent when not known. */
+  readonly zone?: string;
   readonly recipients: readonly Recipient[];
 }
 

@@ -81,18 +81,18 @@ function contentOperations(db: Database): Pick<Synchronous<AudienceTexts>, Conte
         id,
         partition,
       );
-      const sql = `INSERT INTO audience_pages (audience, partition, k, size, recipients)
-        VALUES (?, ?, ?, ?, ?)`;
-      for (const page of sealed ? [] : pages) {
-        db.run(sql, id, partition, page.k, page.size, page.recipients);
+      const sql = `INSERT INTO audience_pages (audience, partition, k, size, zone, recipients)
+        VALUES (?, ?, ?, ?, ?, ?)`;
+      for (const { k, size, zone = "", recipients } of sealed ? [] : pages) {
+        db.run(sql, id, partition, k, size, zone, recipients);
       }
       db.run("DELETE FROM audience_spill WHERE audience = ? AND partition = ?", id, partition);
     },
 
     page(id, partition, k) {
-      const sql = `SELECT recipients FROM audience_pages
+      const sql = `SELECT zone, recipients FROM audience_pages
         WHERE audience = ? AND partition = ? AND k = ?`;
-      return db.row<{ recipients: string }>(sql, id, partition, k)?.recipients;
+      return db.row<{ zone: string; recipients: string }>(sql, id, partition, k);
     },
   };
 }

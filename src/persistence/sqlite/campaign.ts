@@ -2,46 +2,53 @@ import { RuntimeError } from "../../core/errors.ts";
 import { pageOf, readCursor, rowsWanted } from "../cursor.ts";
 import type {
   Campaign,
+  CampaignRecords,
   CampaignSpec,
   CampaignState,
   CampaignStore,
-  PageState,
-  RunTotals,
+  Certificate,
+  RunNotes,
+  SpecVersion,
   Transition,
 } from "../ports/campaign.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
+import { journalOperations } from "./page-journal.ts";
 
-/** The campaign port's SQL: campaigns, their log, and the journal of their pages. */
+/** The campaign port's SQL: records, the journal of pages, and frequency caps. */
 export function campaignOperations(db: Database): Synchronous<CampaignStore> {
-  return { ...recordOperations(db), ...journalOperations(db) };
+  return {
+    ...recordOperations(db),
+    ...certificateOperations(db),
+    ...changeOperations(db),
+    ...journalOperations(db),
+    ...capOperations(db),
+  };
 }
 
-type RecordOperation = "create" | "read" | "list" | "transition" | "log";
+type ChangeOperation = "transition" | "edit" | "tune";
 
-function recordOperations(db: Database): Pick<Synchronous<CampaignStore>, RecordOperation> {
-  const read = (id: string): Campaign | undefined => {
-    const row = db.row<CampaignRow>(`${SELECT_CAMPAIGN} WHERE id = ?`, id);
-    return row && campaignOf(row);
-  };
-  const addToLog = (id: string, { from, to, epoch, by, why, at }: Transition): void => {
-    const sql = `INSERT INTO campaign_log (campaign, from_state, to_state, epoch, by, why, at)
-      VALUES (?, ?, ?, ?, ?, ?, ?)`;
-    db.run(sql, id, from, to, epoch, by, why, at);
-  };
+type CertificateOperation = "certify" | "certificate";
 
+function recordOperations(
+  db: Database,
+): Omit<Synchronous<CampaignRecords>, ChangeOperation | CertificateOperation> {
   return {
-    read,
+    read: (id) => readCampaign(db, id),
 
     create(campaign, by) {
-      const { id, state, why, epoch, createdAt, changedAt, ...spec } = campaign;
+      const { spec, rest } = splitCampaign(campaign);
+      const { id, state, why, epoch, version, run, createdAt: at, changedAt } = rest;
       const added = db.run(
-        `INSERT INTO campaigns (id, state, why, epoch, created_at, changed_at, audience, spec)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-        ...[id, state, why, epoch, createdAt, changedAt, spec.audience, JSON.stringify(spec)],
+        `INSERT INTO campaigns
+          (id, state, why, epoch, created_at, changed_at, audience, spec, version, run)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+        ...[id, state, why, epoch, at, changedAt, spec.audience, JSON.stringify(spec)],
+        ...[version, JSON.stringify(run)],
       );
       if (added === 0) throw new RuntimeError("store.conflict", `campaign ${id} exists`);
-      addToLog(id, { from: state, to: state, epoch, by, why, at: createdAt });
+      addToLog(db, id, { from: state, to: state, epoch, by, why, at });
+      addVersion(db, id, { version, spec, by, why, at });
     },
 
     list(request) {
@@ -61,23 +68,6 @@ function recordOperations(db: Database): Pick<Synchronous<CampaignStore>, Record
       return { items: items.map(campaignOf), next };
     },
 
-    transition(id, expected, change) {
-      const changed = db.run(
-        `UPDATE campaigns SET state = ?, epoch = ?, why = ?, changed_at = ?
-        WHERE id = ? AND state = ? AND epoch = ?`,
-        ...[change.to, change.epoch, change.why, change.at, id, expected.state, expected.epoch],
-      );
-      const campaign = read(id);
-      if (campaign === undefined) throw unknownCampaign(id);
-      if (changed === 0) {
-        const found = `${campaign.state} in epoch ${campaign.epoch}`;
-        const message = `${id} is ${found}, not ${expected.state} in epoch ${expected.epoch}`;
-        throw new RuntimeError("store.conflict", message);
-      }
-      addToLog(id, { ...change, from: expected.state });
-      return campaign;
-    },
-
     log(id, request) {
       const [after] = readCursor(request.after, [0]);
       const sql = `SELECT seq, from_state AS "from", to_state AS "to", epoch, by, why, at
@@ -86,121 +76,143 @@ function recordOperations(db: Database): Pick<Synchronous<CampaignStore>, Record
       const { items, next } = pageOf(rows, request, (row) => String(row.seq));
       return { items: items.map(({ seq: _, ...transition }) => transition), next };
     },
+
+    versions(id, request) {
+      const [after] = readCursor(request.after, [0]);
+      const sql = `SELECT version, spec, by, why, at FROM campaign_versions
+        WHERE campaign = ? AND version > ? ORDER BY version LIMIT ?`;
+      const rows = db.rows<VersionRow>(sql, id, after, rowsWanted(request));
+      const { items, next } = pageOf(rows, request, (row) => String(row.version));
+      const versionOf = (row: VersionRow): SpecVersion => ({ ...row, spec: JSON.parse(row.spec) });
+      return { items: items.map(versionOf), next };
+    },
   };
 }
 
-type JournalOperation = "openPages" | "claim" | "advance" | "totals" | "releaseOthers";
+function certificateOperations(
+  db: Database,
+): Pick<Synchronous<CampaignRecords>, CertificateOperation> {
+  return {
+    certify(certificate) {
+      const { id, campaign } = certificate;
+      if (readCampaign(db, campaign) === undefined) throw unknownCampaign(campaign);
+      const sql = `INSERT INTO campaign_certificates (id, campaign, certificate) VALUES (?, ?, ?)
+        ON CONFLICT DO NOTHING`;
+      const added = db.run(sql, id, campaign, JSON.stringify(certificate));
+      if (added === 0) throw new RuntimeError("store.conflict", `certificate ${id} exists`);
+    },
 
-function journalOperations(db: Database): Pick<Synchronous<CampaignStore>, JournalOperation> {
-  const audienceOf = (campaign: string): string => {
-    const sql = "SELECT audience FROM campaigns WHERE id = ?";
-    const row = db.row<{ audience: string }>(sql, campaign);
-    if (row === undefined) throw unknownCampaign(campaign);
-    return row.audience;
+    certificate(campaign) {
+      const sql = `SELECT certificate FROM campaign_certificates WHERE campaign = ?
+        ORDER BY seq DESC LIMIT 1`;
+      const row = db.row<{ certificate: string }>(sql, campaign);
+      return row && (JSON.parse(row.certificate) as Certificate);
+    },
+  };
+}
+
+function changeOperations(db: Database): Pick<Synchronous<CampaignRecords>, ChangeOperation> {
+  /** The campaign after a change; refuses when nothing was changed. */
+  const after = (id: string, changes: number, expected: string): Campaign => {
+    const campaign = readCampaign(db, id);
+    if (campaign === undefined) throw unknownCampaign(id);
+    if (changes > 0) return campaign;
+    const { state, epoch, version } = campaign;
+    const found = `${state} in epoch ${epoch} at version ${version}`;
+    throw new RuntimeError("store.conflict", `${id} is ${found}, not ${expected}`);
   };
 
   return {
-    openPages(campaign, epoch, request) {
-      const [partition, k] = readCursor(request.after, [-1, -1]);
-      const rows = db.rows<{ partition: number; k: number; size: number }>(
-        OPEN_PAGES,
-        ...[campaign, epoch, audienceOf(campaign), partition, k, rowsWanted(request)],
+    transition(id, expected, { run, ...change }) {
+      const { to, epoch, why, at } = change;
+      const changes = db.run(
+        `UPDATE campaigns SET state = ?, epoch = ?, why = ?, changed_at = ?, run = coalesce(?, run)
+        WHERE id = ? AND state = ? AND epoch = ?`,
+        ...[to, epoch, why, at, run === undefined ? null : JSON.stringify(run)],
+        ...[id, expected.state, expected.epoch],
       );
-      return pageOf(rows, request, (row) => `${row.partition}/${row.k}`);
+      const campaign = after(id, changes, `${expected.state} in epoch ${expected.epoch}`);
+      addToLog(db, id, { ...change, from: expected.state });
+      return campaign;
     },
 
-    claim(page, { owner, now, leaseUntil }) {
-      const { campaign, epoch, partition, k } = page;
-      const row = db.runReturning<PageRow>(
-        CLAIM,
-        campaign,
-        epoch,
-        partition,
-        k,
-        owner,
-        now,
-        leaseUntil,
+    edit(id, { state, version }, { spec, by, why, at }) {
+      const changes = db.run(
+        `UPDATE campaigns SET spec = ?, audience = ?, version = version + 1, changed_at = ?
+        WHERE id = ? AND state = ? AND version = ?`,
+        ...[JSON.stringify(spec), spec.audience, at, id, state, version],
       );
-      return row && pageStateOf(row);
+      const campaign = after(id, changes, `${state} at version ${version}`);
+      addVersion(db, id, { version: campaign.version, spec, by, why, at });
+      return campaign;
     },
 
-    advance(step) {
-      const { campaign, epoch, partition, k, fence, done, intent, counts, leaseUntil } = step;
-      const { delivered, handed, shed, unknown } = counts;
-      const changed = db.run(
-        ADVANCE,
-        ...[campaign, epoch, partition, k, fence, done, intent, leaseUntil],
-        ...[delivered, handed, shed, unknown],
+    tune(id, { state, epoch }, { workers, rate, by, why, at }) {
+      const changes = db.run(
+        `UPDATE campaigns SET spec = json_set(spec, '$.workers', ?, '$.rate', ?), changed_at = ?
+        WHERE id = ? AND state = ? AND epoch = ?`,
+        ...[workers, rate, at, id, state, epoch],
       );
-      if (changed === 1) return;
-      const found = db.row<PageRow>(
-        "SELECT * FROM page_states WHERE campaign = ? AND epoch = ? AND partition = ? AND k = ?",
-        ...[campaign, epoch, partition, k],
-      );
-      const where = found
-        ? `at ${found.done}/${found.intent} of ${found.size} with fence ${found.fence}`
-        : "not claimed";
-      const message = `page ${campaign}/${epoch}/${partition}/${k} is ${where}`;
-      throw new RuntimeError(
-        "store.fenced",
-        `${message}: no step to ${done}/${intent} by ${fence}`,
-      );
-    },
-
-    totals(campaign, epoch) {
-      const row = db.row<Record<string, number>>(TOTALS, campaign, epoch, audienceOf(campaign))!;
-      const { delivered, handed, shed, unknown, ...totals } = row;
-      return { ...totals, counts: { delivered, handed, shed, unknown } } as RunTotals;
-    },
-
-    releaseOthers(owner) {
-      const sql = `UPDATE page_states SET owner = '', lease_until = 0
-        WHERE owner <> '' AND owner <> ?`;
-      return db.run(sql, owner);
+      const campaign = after(id, changes, `${state} in epoch ${epoch}`);
+      addToLog(db, id, { from: state, to: state, epoch, by, why, at });
+      return campaign;
     },
   };
 }
 
-const SELECT_CAMPAIGN =
-  "SELECT seq, id, state, why, epoch, created_at, changed_at, spec FROM campaigns";
+/** How long a counted message is remembered, in milliseconds. */
+const CAPS_KEPT_MS = 31 * 24 * 3_600_000;
+/** Old rows that go with one call; a call adds fewer than that. */
+const CAPS_FORGOTTEN = 20_000;
 
-/** Of the audience's pages, those without a state in this epoch or with one that is not done. */
-const OPEN_PAGES = `
-  SELECT p.partition, p.k, p.size FROM audience_pages p
-  LEFT JOIN page_states s
-    ON s.campaign = ?1 AND s.epoch = ?2 AND s.partition = p.partition AND s.k = p.k
-  WHERE p.audience = ?3 AND (p.partition, p.k) > (?4, ?5) AND coalesce(s.done, 0) < p.size
-  ORDER BY p.partition, p.k LIMIT ?6`;
+function capOperations(db: Database): Pick<Synchronous<CampaignStore>, "takeCaps"> {
+  return {
+    takeCaps({ entries, cap, now }) {
+      db.run(
+        `DELETE FROM campaign_caps WHERE (member, item) IN
+          (SELECT member, item FROM campaign_caps WHERE at <= ? ORDER BY at LIMIT ?)`,
+        ...[now - CAPS_KEPT_MS, CAPS_FORGOTTEN],
+      );
+      const known = "SELECT 1 FROM campaign_caps WHERE member = ? AND item = ?";
+      const add = `INSERT INTO campaign_caps (member, item, at) SELECT ?1, ?2, ?3
+        WHERE (SELECT count(*) FROM campaign_caps WHERE member = ?1 AND at > ?4) < ?5`;
+      return entries.map(
+        ({ member, item }) =>
+          db.row(known, member, item) !== undefined ||
+          db.run(add, member, item, now, now - cap.perMs, cap.max) === 1,
+      );
+    },
+  };
+}
 
-/** The first claim makes the state; a run that is over (an older epoch) gets no more leases. */
-const CLAIM = `
-  INSERT INTO page_states (campaign, epoch, partition, k, size, done, intent, fence,
-    owner, lease_until, delivered, handed, shed, unknown)
-  SELECT c.id, ?2, p.partition, p.k, p.size, 0, 0, 1, ?5, ?7, 0, 0, 0, 0
-  FROM campaigns c JOIN audience_pages p ON p.audience = c.audience
-  WHERE c.id = ?1 AND c.epoch <= ?2 AND p.partition = ?3 AND p.k = ?4
-  ON CONFLICT DO UPDATE
-    SET fence = fence + 1, owner = excluded.owner, lease_until = excluded.lease_until
-    WHERE done < size AND lease_until <= ?6
-  RETURNING *`;
+function readCampaign(db: Database, id: string): Campaign | undefined {
+  const row = db.row<CampaignRow>(`${SELECT_CAMPAIGN} WHERE id = ?`, id);
+  return row && campaignOf(row);
+}
 
-/** A page that is done, or whose lease is given up, is nobody's. */
-const ADVANCE = `
-  UPDATE page_states SET done = ?6, intent = ?7,
-    owner = CASE WHEN ?6 = size OR ?8 = 0 THEN '' ELSE owner END, lease_until = ?8,
-    delivered = delivered + ?9, handed = handed + ?10, shed = shed + ?11, unknown = unknown + ?12
-  WHERE campaign = ?1 AND epoch = ?2 AND partition = ?3 AND k = ?4 AND fence = ?5
-    AND done <= ?6 AND intent <= ?7 AND ?6 <= ?7 AND ?7 <= size`;
+function addToLog(db: Database, id: string, transition: Transition): void {
+  const { from, to, epoch, by, why, at } = transition;
+  const sql = `INSERT INTO campaign_log (campaign, from_state, to_state, epoch, by, why, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`;
+  db.run(sql, id, from, to, epoch, by, why, at);
+}
 
-const TOTALS = `
-  SELECT count(*) AS pages, coalesce(sum(s.done = p.size), 0) AS pagesDone,
-    coalesce(sum(p.size), 0) AS recipients, coalesce(sum(s.done), 0) AS settled,
-    coalesce(sum(s.intent - s.done), 0) AS inDoubt,
-    coalesce(sum(s.delivered), 0) AS delivered, coalesce(sum(s.handed), 0) AS handed,
-    coalesce(sum(s.shed), 0) AS shed, coalesce(sum(s.unknown), 0) AS unknown
-  FROM audience_pages p LEFT JOIN page_states s
-    ON s.campaign = ?1 AND s.epoch = ?2 AND s.partition = p.partition AND s.k = p.k
-  WHERE p.audience = ?3`;
+function addVersion(db: Database, id: string, { version, spec, by, why, at }: SpecVersion): void {
+  const sql = `INSERT INTO campaign_versions (campaign, version, spec, by, why, at)
+    VALUES (?, ?, ?, ?, ?, ?)`;
+  db.run(sql, id, version, JSON.stringify(spec), by, why, at);
+}
+
+const SELECT_CAMPAIGN = `SELECT seq, id, state, why, epoch, version, run, created_at, changed_at,
+  spec FROM campaigns`;
+
+interface VersionRow {
+  readonly version: number;
+  readonly spec: string;
+  readonly by: string;
+  readonly why: string;
+  readonly at: number;
+}
 
 interface CampaignRow {
   readonly seq: number;
@@ -208,36 +220,24 @@ interface CampaignRow {
   readonly state: CampaignState;
   readonly why: string;
   readonly epoch: number;
+  readonly version: number;
+  readonly run: string;
   readonly created_at: number;
   readonly changed_at: number;
   readonly spec: string;
 }
 
 function campaignOf(row: CampaignRow): Campaign {
-  const { id, state, why, epoch, created_at: createdAt, changed_at: changedAt } = row;
-  return { ...(JSON.parse(row.spec) as CampaignSpec), id, state, why, epoch, createdAt, changedAt };
+  const { id, state, why, epoch, version, created_at: createdAt, changed_at: changedAt } = row;
+  const spec = JSON.parse(row.spec) as CampaignSpec;
+  const run = JSON.parse(row.run) as RunNotes;
+  return { ...spec, id, state, why, epoch, version, run, createdAt, changedAt };
 }
 
-interface PageRow {
-  readonly partition: number;
-  readonly k: number;
-  readonly size: number;
-  readonly done: number;
-  readonly intent: number;
-  readonly fence: number;
-  readonly owner: string;
-  readonly lease_until: number;
-  readonly delivered: number;
-  readonly handed: number;
-  readonly shed: number;
-  readonly unknown: number;
-}
-
-function pageStateOf(row: PageRow): PageState {
-  const { partition, k, size, done, intent, fence, owner, lease_until: leaseUntil } = row;
-  const { delivered, handed, shed, unknown } = row;
-  const counts = { delivered, handed, shed, unknown };
-  return { partition, k, size, done, intent, fence, owner, leaseUntil, counts };
+/** What somebody has specified, and the rest. */
+function splitCampaign(campaign: Campaign) {
+  const { id, state, why, epoch, version, run, createdAt, changedAt, ...spec } = campaign;
+  return { spec, rest: { id, state, why, epoch, version, run, createdAt, changedAt } };
 }
 
 function unknownCampaign(id: string): RuntimeError {

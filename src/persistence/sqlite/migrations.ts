@@ -167,6 +167,69 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX requests_by_age ON requests (at);
   `,
   `
+  -- Campaigns: versions, notes of a run, time zones, A/B arms, caps, and what became of whom.
+  ALTER TABLE campaigns ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE campaigns ADD COLUMN run TEXT NOT NULL DEFAULT '{"resumedAt":0,"canary":"none"}';
+  CREATE TABLE campaign_versions (
+    campaign TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    by TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (campaign, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE campaign_certificates (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    campaign TEXT NOT NULL,
+    certificate TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX campaign_certificates_by_campaign ON campaign_certificates (campaign);
+  CREATE TABLE campaign_caps (
+    member TEXT NOT NULL,
+    item TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (member, item)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX campaign_caps_by_age ON campaign_caps (at);
+
+  ALTER TABLE audience_pages ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+  DROP INDEX audience_pages_by_id;
+  CREATE UNIQUE INDEX audience_pages_by_id ON audience_pages (audience, partition, k, size, zone);
+
+  ALTER TABLE page_states ADD COLUMN invalid INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE page_states ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE page_states ADD COLUMN capped INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE page_states ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE page_states ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE page_states ADD COLUMN versions TEXT NOT NULL DEFAULT '[]';
+  CREATE TABLE page_exceptions (
+    campaign TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    k INTEGER NOT NULL,
+    exceptions TEXT NOT NULL,
+    PRIMARY KEY (campaign, epoch, partition, k)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE page_arms (
+    campaign TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    arm TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    k INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    handed INTEGER NOT NULL,
+    shed INTEGER NOT NULL,
+    unknown INTEGER NOT NULL,
+    invalid INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    capped INTEGER NOT NULL,
+    skipped INTEGER NOT NULL,
+    PRIMARY KEY (campaign, epoch, arm, partition, k)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   -- One row per part of a message. Without a campaign nobody knows yet whose it is.
   CREATE TABLE receipts (
     provider TEXT NOT NULL,
@@ -209,6 +272,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX provider_messages_by_age ON provider_messages (at);
   `,
+  // How an item ended, so that somebody who asks can be told.
+  "ALTER TABLE inbox_ids ADD COLUMN outcome TEXT;",
 ];
 
 /**

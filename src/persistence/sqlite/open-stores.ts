@@ -82,16 +82,20 @@ function audiencesFrom(texts: AudienceTexts): AudienceStore {
       texts.seal(
         id,
         partition,
-        pages.map(({ k, recipients }) => ({
+        pages.map(({ k, zone = "", recipients }) => ({
           partition,
           k,
+          zone,
           size: recipients.length,
           recipients: JSON.stringify(recipients),
         })),
       ),
     page: async (id, { partition, k }) => {
-      const text = await texts.page(id, partition, k);
-      return text === undefined ? undefined : { partition, k, recipients: recipientsOf(text) };
+      const row = await texts.page(id, partition, k);
+      if (row === undefined) return undefined;
+      const { zone, recipients } = row;
+      const content = { partition, k, recipients: recipientsOf(recipients) };
+      return zone === "" ? content : { ...content, zone };
     },
   };
 }

@@ -44,6 +44,7 @@ export interface RecipientsText {
 export interface PageText extends RecipientsText {
   readonly k: number;
   readonly size: number;
+  readonly zone: string;
 }
 
 /** The audience port between the threads. */
@@ -52,7 +53,11 @@ export interface AudienceTexts
   spill(id: string, chunks: readonly RecipientsText[]): Promise<void>;
   readSpill(id: string, partition: number): Promise<readonly string[]>;
   seal(id: string, partition: number, pages: readonly PageText[]): Promise<void>;
-  page(id: string, partition: number, k: number): Promise<string | undefined>;
+  page(
+    id: string,
+    partition: number,
+    k: number,
+  ): Promise<{ readonly zone: string; readonly recipients: string } | undefined>;
 }
 
 /** The inbox port between the threads: the clock is on the other side. */

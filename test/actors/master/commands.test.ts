@@ -14,7 +14,13 @@ const COMMANDS: readonly CampaignCommand[] = ["start", "pause", "resume", "stop"
 
 /** What the states and commands are documented to do, written down independently. */
 const NEXT: Readonly<Record<CampaignCommand, Partial<Record<CampaignState, CampaignState>>>> = {
-  start: { ready: "started", stopped: "started", finished: "started", failed: "started" },
+  start: {
+    ready: "started",
+    pause: "started",
+    stopped: "started",
+    finished: "started",
+    failed: "started",
+  },
   pause: { started: "pause" },
   resume: { pause: "started" },
   stop: { started: "stopped", pause: "stopped" },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Campaign, CampaignState } from "../../../src/actors/master/messages.ts";
+import type { Campaign } from "../../../src/actors/master/messages.ts";
 import { FailureMeter, RateMeter } from "../../../src/actors/master/meters.ts";
 import {
   defer,
@@ -13,34 +13,37 @@ import {
 } from "../../../src/actors/master/page-supply.ts";
 import { type Figures, progressOf, runLedger } from "../../../src/actors/master/progress.ts";
 import { TokenBucket, windowFor } from "../../../src/actors/master/token-bucket.ts";
-import { allowedIn, judge } from "../../../src/actors/master/transitions.ts";
 import { emptyLedger, ledgerGap } from "../../../src/core/ledger.ts";
 import { seededRandom } from "../../../src/core/random.ts";
+import { noCounts } from "../../../src/core/send-counts.ts";
+import { allowedIn, judge, TASK_STATES } from "../../../src/core/task.ts";
 import { SPEC } from "./rig.ts";
 
 test("each command in each state changes it, holds already, or is refused", () => {
-  const states: CampaignState[] = ["ready", "started", "pause", "stopped", "finished", "failed"];
   const table = (["start", "resume", "pause", "stop"] as const).map((command) =>
-    states.map((state) => {
+    TASK_STATES.map((state) => {
       const verdict = judge(state, command);
       if (verdict.type !== "change") return verdict.type;
       return verdict.newRun ? `new ${verdict.to}` : verdict.to;
     }),
   );
   const fresh = "new started";
+  const not = "refused";
+  // ready, started, finished, failed, stopped, pause, reboot
   expect(table).toEqual([
-    [fresh, "holds", "refused", fresh, fresh, fresh],
-    ["refused", "holds", "started", "refused", "refused", "refused"],
-    ["refused", "pause", "holds", "refused", "refused", "refused"],
-    ["refused", "stopped", "stopped", "holds", "refused", "refused"],
+    [fresh, "holds", fresh, fresh, fresh, fresh, "holds"],
+    [not, "holds", not, not, not, "started", "holds"],
+    [not, "pause", not, not, not, "holds", "pause"],
+    [not, "stopped", not, not, "holds", "stopped", "stopped"],
   ]);
-  expect(states.map(allowedIn)).toEqual([
+  expect(TASK_STATES.map(allowedIn)).toEqual([
     ["start"],
     ["pause", "stop"],
-    ["resume", "stop"],
     ["start"],
     ["start"],
     ["start"],
+    ["start", "resume", "stop"],
+    ["pause", "stop"],
   ]);
 });
 
@@ -114,7 +117,7 @@ test("pages are read ahead in bounded steps and looked for again until none is o
 
 const CAMPAIGN: Campaign = {
   ...{ ...SPEC, id: "c", state: "started", why: "", epoch: 1 },
-  ...{ createdAt: 0, changedAt: 0 },
+  ...{ version: 1, run: { resumedAt: 0, canary: "none" }, createdAt: 0, changedAt: 0 },
 };
 
 function figures(change: {
@@ -123,11 +126,11 @@ function figures(change: {
   counts?: Partial<Figures["totals"]["counts"]>;
   provider?: Partial<Figures["provider"]>;
 }): Figures {
-  const counts = { delivered: 0, handed: 0, shed: 0, unknown: 0, ...change.counts };
+  const counts = { ...noCounts, ...change.counts };
   const { settled = 0, inDoubt = 0 } = change;
   return {
     accepted: 1_000,
-    totals: { pages: 1, pagesDone: 0, recipients: 1_000, settled, inDoubt, counts },
+    totals: { pages: 1, pagesDone: 0, recipients: 1_000, settled, inDoubt, counts, arms: {} },
     provider: { ...emptyLedger, ...change.provider },
   };
 }

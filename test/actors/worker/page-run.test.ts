@@ -4,7 +4,6 @@ import {
   journalled,
   journalStep,
   nextFrom,
-  noCounts,
   type PageRun,
   planWindow,
   replaceWindow,
@@ -18,11 +17,13 @@ import {
   retryPause,
 } from "../../../src/actors/worker/send-window.ts";
 import { seededRandom } from "../../../src/core/random.ts";
+import { noCounts } from "../../../src/core/send-counts.ts";
 import type { PageState } from "../../../src/persistence/ports/campaign.ts";
 
 function claimed(change: Partial<PageState> = {}): PageState {
   const cursors = { size: 100, done: 0, intent: 0, fence: 1 };
-  return { partition: 0, k: 0, ...cursors, owner: "o", leaseUntil: 1, counts: noCounts, ...change };
+  const held = { owner: "o", leaseUntil: 1, counts: noCounts, versions: [] };
+  return { partition: 0, k: 0, ...cursors, ...held, ...change };
 }
 
 function open(change: Partial<PageState> = {}, guarantee: "at-most-once" | "key" = "key"): PageRun {

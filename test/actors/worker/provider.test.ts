@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { RuntimeError } from "../../../src/core/errors.ts";
 import { emptyLedger } from "../../../src/core/ledger.ts";
+import { noCounts } from "../../../src/core/send-counts.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { Stores } from "../../../src/persistence/ports/stores.ts";
 import { nullProvider } from "../../../src/providers/null.ts";
@@ -149,13 +150,19 @@ test("a provider that hangs keeps its page: the lease is renewed meanwhile", asy
   const { id } = await rig.create({ audience });
   await rig.command(id, "start");
   await rig.advance(30_000);
-  const lease = { owner: "thief", now: rig.clock.now(), leaseUntil: rig.clock.now() + 5_000 };
+  const lease = theftAt(rig.clock.now(), 5_000);
   const page = { campaign: id, epoch: 1, partition: 0, k: 0 };
   expect(await rig.stores.campaigns.claim(page, lease)).toBeUndefined();
   answer();
   await rig.settle();
   expect((await rig.read(id)).progress.ledger.delivered).toBe(10);
 });
+
+/** A lease for somebody else. */
+function theftAt(now: number, forMs: number) {
+  const lease = { owner: "thief", now, leaseUntil: now + forMs };
+  return { ...lease, version: 1, sendsFrom: "done" } as const;
+}
 
 test("a worker whose lease was taken over drops the page at once", async () => {
   const rig = startCampaigns();
@@ -166,14 +173,14 @@ test("a worker whose lease was taken over drops the page at once", async () => {
   expect(rig.provider.items.length).toBe(20);
 
   await rig.stores.campaigns.releaseOthers("thief");
-  const lease = { owner: "thief", now: rig.clock.now(), leaseUntil: rig.clock.now() + 60_000 };
+  const lease = theftAt(rig.clock.now(), 60_000);
   const key = { campaign: id, epoch: 1, partition: 0, k: 0 };
   const stolen = await rig.stores.campaigns.claim(key, lease);
   expect(stolen).toMatchObject({ fence: 2, done: 0, intent: 20 });
   await rig.advance(30_000);
   expect(rig.provider.items.length).toBe(20);
 
-  const counts = { delivered: 1_000, handed: 0, shed: 0, unknown: 0 };
+  const counts = { ...noCounts, delivered: 1_000 };
   const all = { fence: 2, done: 1_000, intent: 1_000, counts, leaseUntil: 0 };
   await rig.stores.campaigns.advance({ ...key, ...all });
   await rig.advance(10_000);

@@ -40,6 +40,8 @@ const campaign: Campaign = {
   state: "ready",
   why: "created",
   epoch: 0,
+  version: 1,
+  run: { resumedAt: 0, canary: "none" },
   createdAt: 1,
   changedAt: 1,
 };

@@ -6,71 +6,15 @@ import {
   answer,
   byId,
   count,
-  DAY_MS,
   instant,
   ledger,
   page,
   paged,
   pageOf,
-  payload,
   request,
   text,
-  ttlMs,
 } from "../schemas.ts";
-
-const state = z.enum(["ready", "started", "pause", "stopped", "finished", "failed"]);
-const guarantee = z.enum(["at-most-once", "at-least-once", "key"]);
-
-const guaranteeDetails =
-  "What happens to a window that was in doubt after a crash: marked `unknown`, sent again, or " +
-  "sent again with the same idempotency key. Default `key` with the provider `session`, " +
-  "otherwise `at-most-once`.";
-
-const newCampaign = request(
-  "NewCampaign",
-  z.strictObject({
-    name: text(200).meta({ examples: ["spring"] }),
-    audience: text(128)
-      .meta({ examples: ["aud_8Jm1cJ3kTZq5n0b2V4xY7w"] })
-      .describe("Id of an audience that is ready."),
-    provider: text(64).default("session").describe("Who sends: `session`, or `null` to measure."),
-    topic: text(128).default("campaign").describe("What devices see it under."),
-    payload: payload
-      .meta({ examples: [{ text: "Hello {{name|friend}}" }] })
-      .describe("Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`."),
-    ack: z.boolean().default(true).describe("Whether devices confirm it."),
-    ttlMs: ttlMs.default(DAY_MS).describe("How long a message waits for its member."),
-    rate: z.int().min(0).max(1_000_000).default(0).describe("Messages per second; 0: no limit."),
-    workers: z.int().min(1).max(64).default(2),
-    window: z.int().min(1).max(10_000).default(200).describe("Recipients per journal step."),
-    inFlight: z.int().min(1).max(16).default(2).describe("Windows on their way per worker."),
-    guarantee: guarantee.optional().describe(guaranteeDetails),
-  }),
-);
-
-const campaign = answer(
-  "Campaign",
-  z.object({
-    id: z.string(),
-    name: z.string(),
-    audience: z.string(),
-    provider: z.string(),
-    topic: z.string(),
-    payload: z.unknown(),
-    ack: z.boolean(),
-    ttlMs: count,
-    rate: count,
-    workers: count,
-    window: count,
-    inFlight: count,
-    guarantee,
-    state,
-    why: z.string().describe("Why it is in this state."),
-    epoch: count.describe("Grows with every start; 0 before the first."),
-    createdAt: instant,
-    changedAt: instant,
-  }),
-);
+import { campaign, newCampaign, state } from "./campaign-schemas.ts";
 
 const progress = answer(
   "Progress",

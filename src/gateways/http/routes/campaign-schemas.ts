@@ -1,0 +1,162 @@
+import { z } from "zod";
+import { TASK_STATES } from "../../../core/task.ts";
+import { answer, count, DAY_MS, instant, payload, request, text, ttlMs } from "../schemas.ts";
+
+export const state = z.enum(TASK_STATES);
+export const guarantee = z.enum(["at-most-once", "at-least-once", "key", "receipt"]);
+
+const LOCALES_MAX = 100;
+const ARMS_MAX = 20;
+
+const guaranteeDetails =
+  "What happens to a window that was in doubt after a crash: marked `unknown`, sent again, sent " +
+  "again with the same idempotency key, or sent again to those without a receipt. Default `key` " +
+  "with the provider `session`, otherwise `at-most-once`.";
+
+const locales = z
+  .record(z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a locale, as pt-BR"), payload)
+  .refine((it) => Object.keys(it).length <= LOCALES_MAX, `at most ${LOCALES_MAX} locales`)
+  .describe("Payload by locale, as `pt-BR` or `pt`; the member's variable `locale` chooses.");
+
+const percent = z.number().gt(0).max(100);
+const timeZone = text(64).describe("An IANA time zone, as `Europe/Paris`.");
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of day, as 22:00");
+
+const arm = z.strictObject({
+  name: text(64),
+  percent: percent.describe("Share of the members, by a stable hash."),
+  payload: payload.optional().describe("Absent: the campaign's own."),
+  locales: locales.optional(),
+});
+
+const maxLatenessMs = z
+  .int()
+  .min(0)
+  .max(30 * DAY_MS)
+  .default(3_600_000)
+  .describe("What has not begun so long after its time waits until somebody resumes it.");
+
+const schedule = z
+  .union([
+    z.strictObject({ at: instant, maxLatenessMs }),
+    z.strictObject({
+      local: z
+        .string()
+        .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/, "a local time, as 2026-12-24T18:00"),
+      defaultTimeZone: timeZone,
+      maxLatenessMs,
+    }),
+  ])
+  .describe("When it goes, once started: at an instant, or at each member's local time.");
+
+const quietHours = z
+  .strictObject({
+    from: clockTime,
+    to: clockTime,
+    zone: text(64).default("member").describe("`member`, or an IANA time zone."),
+  })
+  .describe("Hours in which nothing is sent.");
+
+const cap = z
+  .strictObject({
+    max: z.int().min(1).max(1_000),
+    perMs: z
+      .int()
+      .min(1_000)
+      .max(31 * DAY_MS),
+  })
+  .describe("Most messages per member, counted over all campaigns that have a cap.");
+
+const canary = z
+  .strictObject({
+    pages: z.int().min(1).max(10_000).describe("Pages of up to 1000 members to begin with."),
+    errorRateMax: z.number().min(0).max(1).default(0.05),
+    refusalRateMax: z.number().min(0).max(1).default(0.1),
+  })
+  .describe("Sends the first pages alone, and pauses by itself when too many go wrong.");
+
+const spec = {
+  name: text(200).meta({ examples: ["spring"] }),
+  audience: text(128)
+    .meta({ examples: ["aud_8Jm1cJ3kTZq5n0b2V4xY7w"] })
+    .describe("Id of an audience that is ready."),
+  provider: text(64).default("session").describe("Who sends: `session`, or `null` to measure."),
+  topic: text(128).default("campaign").describe("What devices see it under."),
+  payload: payload
+    .meta({ examples: [{ text: "Hello {{name|friend}}" }] })
+    .describe("Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`."),
+  locales: locales.optional(),
+  link: text(2_000).optional().describe("A template of the payload's field `link`."),
+  arms: z.array(arm).min(1).max(ARMS_MAX).optional().describe("An A/B test."),
+  controlPercent: percent.optional().describe("Share of the members that get nothing."),
+  ack: z.boolean().default(true).describe("Whether devices confirm it."),
+  ttlMs: ttlMs.default(DAY_MS).describe("How long a message waits for its member."),
+  rate: z.int().min(0).max(1_000_000).default(0).describe("Messages per second; 0: no limit."),
+  workers: z.int().min(1).max(64).default(2),
+  window: z.int().min(1).max(10_000).default(200).describe("Recipients per journal step."),
+  inFlight: z.int().min(1).max(16).default(2).describe("Windows on their way per worker."),
+  guarantee: guarantee.optional().describe(guaranteeDetails),
+  schedule: schedule.optional(),
+  quietHours: quietHours.optional(),
+  cap: cap.optional(),
+  canary: canary.optional(),
+  requireDryRun: z.boolean().optional().describe("A start needs a dry run of just this."),
+};
+
+export const newCampaign = request("NewCampaign", z.strictObject(spec));
+
+export const campaign = answer(
+  "Campaign",
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    audience: z.string(),
+    provider: z.string(),
+    topic: z.string(),
+    payload: z.unknown(),
+    locales: z.record(z.string(), z.unknown()).optional(),
+    link: z.string().optional(),
+    arms: z
+      .array(
+        z.object({
+          name: z.string(),
+          percent: z.number(),
+          payload: z.unknown().optional(),
+          locales: z.record(z.string(), z.unknown()).optional(),
+        }),
+      )
+      .optional(),
+    controlPercent: z.number().optional(),
+    ack: z.boolean(),
+    ttlMs: count,
+    rate: count,
+    workers: count,
+    window: count,
+    inFlight: count,
+    guarantee,
+    schedule: z
+      .union([
+        z.object({ at: instant, maxLatenessMs: count }),
+        z.object({ local: z.string(), defaultTimeZone: z.string(), maxLatenessMs: count }),
+      ])
+      .optional(),
+    quietHours: z.object({ from: z.string(), to: z.string(), zone: z.string() }).optional(),
+    cap: z.object({ max: count, perMs: count }).optional(),
+    canary: z
+      .object({ pages: count, errorRateMax: z.number(), refusalRateMax: z.number() })
+      .optional(),
+    requireDryRun: z.boolean().optional(),
+    state,
+    why: z.string().describe("Why it is in this state."),
+    epoch: count.describe("Grows with every start; 0 before the first."),
+    version: count.describe("Grows with every edit, from 1."),
+    run: z
+      .object({
+        resumedAt: count.describe("When somebody last resumed this run; 0: nobody has."),
+        canary: z.enum(["none", "trial", "passed", "halted", "overruled"]),
+      })
+      .describe("What the present run remembers."),
+    createdAt: instant,
+    changedAt: instant,
+  }),
+);
