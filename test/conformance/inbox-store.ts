@@ -96,6 +96,21 @@ function appendConformance(name: string, start: Start): void {
       expect(await store.append([item("m1")])).toEqual([{ offset: 2, fresh: true }]);
     });
 
+    test("who asks for an id is told where it waits, and how it ended", async () => {
+      const store = await start({ inboxPerUserMax: 2 });
+      expect(await store.fate("m1")).toBeUndefined();
+      await store.append(items(["m1", "m2", "m3"]));
+      expect(await store.fate("m1")).toMatchObject({ offset: 1, settled: { outcome: "shed" } });
+      expect(await store.fate("m2")).toEqual({ offset: 2, settled: undefined });
+      await store.settle([{ user: "u1", offset: 2, outcome: "acked" }], 500);
+      await store.expire(20_000, 10);
+      expect(await store.fate("m2")).toEqual({ offset: 2, settled: { outcome: "acked", at: 500 } });
+      const expired = { outcome: "expired", at: 20_000 };
+      expect(await store.fate("m3")).toEqual({ offset: 3, settled: expired });
+      await store.purge(501, 10);
+      expect(await store.fate("m2")).toBeUndefined();
+    });
+
     test("a purge takes the longest settled first, at most the limit", async () => {
       const store = await start();
       await store.append(items(["m1", "m2", "m3", "m4"]));

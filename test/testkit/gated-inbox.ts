@@ -51,6 +51,7 @@ export class GatedInbox implements InboxStore {
     this.#call("read", users.length, () => this.#inner.read(users, now));
   settle: InboxStore["settle"] = (settlements, at) =>
     this.#call("settle", settlements.length, () => this.#inner.settle(settlements, at));
+  fate: InboxStore["fate"] = (id) => this.#call("fate", 0, () => this.#inner.fate(id));
   expire: InboxStore["expire"] = (now, limit) =>
     this.#call("expire", 0, () => this.#inner.expire(now, limit));
   purge: InboxStore["purge"] = (before, limit) =>

@@ -13,6 +13,7 @@ interface User {
 interface KnownId {
   readonly offset: number;
   settledAt: number | undefined;
+  outcome: Outcome | undefined;
 }
 
 type Counts = Record<Exclude<keyof Ledger, "pending">, number>;
@@ -39,6 +40,12 @@ export function memoryInbox(perUserMax: number, clock: Clock): Synchronous<Inbox
         const alive = [...items.values()].filter((item) => item.expiresAt > now);
         return { user, head, forgotten, items: alive.map((item) => ({ ...item })) };
       }),
+    fate(id) {
+      const known = memory.ids.get(id);
+      if (known === undefined) return undefined;
+      const { offset, settledAt: at, outcome } = known;
+      return { offset, settled: at === undefined ? undefined : { outcome: outcome!, at } };
+    },
     ...endings(memory),
     ...ledgersOf(memory),
   };
@@ -108,7 +115,7 @@ function add(memory: Memory, item: NewInboxItem): Appended {
   memory.users.set(item.user, user);
   user.head += 1;
   user.items.set(user.head, { ...item, offset: user.head });
-  memory.ids.set(item.id, { offset: user.head, settledAt: undefined });
+  memory.ids.set(item.id, { offset: user.head, settledAt: undefined, outcome: undefined });
   countsOf(memory, item.ledger).accepted += 1;
   return { offset: user.head, fresh: true };
 }
@@ -122,7 +129,9 @@ function settle(
   const item = user?.items.get(place.offset);
   if (user === undefined || item === undefined) return false;
   user.items.delete(place.offset);
-  memory.ids.get(item.id)!.settledAt = end.at;
+  const known = memory.ids.get(item.id)!;
+  known.settledAt = end.at;
+  known.outcome = end.outcome;
   countsOf(memory, item.ledger)[end.outcome] += 1;
   // A confirmed item was seen, and an expired one is not worth telling of.
   if (end.outcome !== "acked" && end.outcome !== "expired") {

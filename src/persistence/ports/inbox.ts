@@ -42,6 +42,13 @@ export interface Inbox {
   readonly items: readonly InboxItem[];
 }
 
+/** What is known of one appended item. */
+export interface Fate {
+  readonly offset: number;
+  /** How it ended and when; undefined while it waits. */
+  readonly settled: { readonly outcome: Outcome; readonly at: number } | undefined;
+}
+
 export interface Settlement {
   readonly user: string;
   readonly offset: number;
@@ -63,6 +70,8 @@ export interface InboxStore {
   read(users: readonly string[], now: number): Promise<readonly Inbox[]>;
   /** Settles what is still unsettled; returns how many were. All in one step. */
   settle(settlements: readonly Settlement[], at: number): Promise<number>;
+  /** What became of the item with this id; undefined when it is not known, or not any more. */
+  fate(id: string): Promise<Fate | undefined>;
   /**
    * Settles at most `limit` items whose time has passed as `expired`, the longest expired
    * first; returns how many.

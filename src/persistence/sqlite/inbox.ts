@@ -64,7 +64,7 @@ function appendOperation(
 
 function readOperations(
   db: Database,
-): Pick<Synchronous<InboxStore>, "read" | "ledger" | "ledgerOfAll"> {
+): Pick<Synchronous<InboxStore>, "read" | "fate" | "ledger" | "ledgerOfAll"> {
   const readOne = (user: string, now: number): Inbox => {
     const sql = "SELECT head, forgotten FROM inbox_users WHERE user = ?";
     const row = db.row<{ head: number; forgotten: number }>(sql, user);
@@ -75,6 +75,12 @@ function readOperations(
 
   return {
     read: (users, now) => users.map((user) => readOne(user, now)),
+    fate(id) {
+      const row = db.row<FateRow>(FATE, id);
+      if (row === undefined) return undefined;
+      const { offset, settled_at: at, outcome } = row;
+      return { offset, settled: at === null || outcome === null ? undefined : { outcome, at } };
+    },
     ledger: (name) => db.row<Ledger>(LEDGER, name) ?? emptyLedger,
     ledgerOfAll: () => db.row<Ledger>(LEDGER_OF_ALL)!,
   };
@@ -118,7 +124,7 @@ function settling(db: Database, at: number): Settling {
     settle(user, offset, outcome) {
       const item = db.runReturning<{ id: string; ledger: number }>(TAKE_ITEM, user, offset);
       if (item === undefined) return;
-      db.run("UPDATE inbox_ids SET settled_at = ? WHERE id = ?", at, item.id);
+      db.run(SETTLE_ID, at, outcome, item.id);
       let byLedger = counts.get(outcome);
       if (byLedger === undefined) {
         byLedger = new Map();
@@ -167,6 +173,10 @@ const ITEMS_OF_USER = `
 
 const TAKE_ITEM = "DELETE FROM inbox_items WHERE user = ? AND offset = ? RETURNING id, ledger";
 
+const SETTLE_ID = "UPDATE inbox_ids SET settled_at = ?, outcome = ? WHERE id = ?";
+
+const FATE = "SELECT offset, settled_at, outcome FROM inbox_ids WHERE id = ?";
+
 const DUE = `
   SELECT user, offset FROM inbox_items WHERE expires_at <= ? ORDER BY expires_at, seq LIMIT ?`;
 
@@ -186,6 +196,12 @@ const LEDGER_OF_ALL = `
     coalesce(sum(shed), 0) AS shed, coalesce(sum(unknown), 0) AS unknown,
     (SELECT count(*) FROM inbox_items) AS pending
   FROM inbox_ledgers`;
+
+interface FateRow {
+  readonly offset: number;
+  readonly settled_at: number | null;
+  readonly outcome: Outcome | null;
+}
 
 interface ItemRow extends Omit<InboxItem, "ack" | "expiresAt"> {
   readonly ack: number;
