@@ -48,6 +48,7 @@ import { createListener } from "./gateways/listener.ts";
 import { openWebSocketGateway } from "./gateways/websocket/gateway.ts";
 import { pinoLogger } from "./observability/pino-logger.ts";
 import { type PrometheusMetrics, prometheusMetrics } from "./observability/prometheus-metrics.ts";
+import { exportStores } from "./observability/store-metrics.ts";
 import type { Stores } from "./persistence/ports/stores.ts";
 import { openSqliteStores } from "./persistence/sqlite/open-stores.ts";
 import { withUsualLimits } from "./providers/limits/usual.ts";
@@ -324,6 +325,7 @@ async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promis
     limits: config.websocket,
     random: systemRandom,
   });
+  const refreshLedger = exportStores(stores, metrics);
   const http = openHttpGateway({
     ...ports,
     system,
@@ -335,7 +337,10 @@ async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promis
       return stores.inbox.ledgerOfAll();
     },
     receiptKeys: receiptKeys(config),
-    renderMetrics: () => metrics.render(),
+    renderMetrics: async () => {
+      await refreshLedger();
+      return metrics.render();
+    },
     limits: config.http,
   });
   const listening = listener.listen();
