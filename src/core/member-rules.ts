@@ -1,3 +1,5 @@
+import { hash32 } from "./hash.ts";
+
 /** The value of one attribute of a member. */
 export type Scalar = string | number | boolean;
 
@@ -27,6 +29,14 @@ const TAG = /^[\p{L}\p{N}_.:/-][\p{L}\p{N}_.:/ -]{0,63}$/u;
 const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/;
 /** Names checked before, bounded: there are about 600 zones and far fewer locales in use. */
 const KNOWN_MAX = 2_000;
+
+/** Groups of members, by hash, that stores keep and read one after the other. */
+export const MEMBER_BUCKETS = 256;
+
+/** The one bucket of a member. Stored data depend on it. */
+export function bucketOf(member: string): number {
+  return hash32(member) & (MEMBER_BUCKETS - 1);
+}
 
 export function isFieldAttribute(name: string): name is FieldAttribute {
   return (FIELD_ATTRIBUTES as readonly string[]).includes(name);

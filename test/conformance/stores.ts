@@ -2,16 +2,24 @@ import { describe, expect, test } from "vitest";
 import { audienceStoreConformance } from "./audience-store.ts";
 import { auditStoreConformance } from "./audit-store.ts";
 import { campaignStoreConformance } from "./campaign-store.ts";
+import { collectionStoreConformance } from "./collection-store.ts";
+import { conditionConformance } from "./conditions.ts";
 import { credentialStoreConformance } from "./credential-store.ts";
 import { inboxStoreConformance } from "./inbox-store.ts";
+import { memberStoreConformance } from "./member-store.ts";
 import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
 import { pageJournalConformance } from "./page-journal.ts";
 import { receiptStoreConformance } from "./receipt-store.ts";
 import { requestStoreConformance } from "./request-store.ts";
+import { suppressionStoreConformance } from "./suppression-store.ts";
 
 /** What every adapter must do: the suites of all ports, and what holds for all of them. */
 export function storesConformance(name: string, open: OpenStores): void {
   audienceStoreConformance(name, open);
+  collectionStoreConformance(name, open);
+  memberStoreConformance(name, open);
+  conditionConformance(name, open);
+  suppressionStoreConformance(name, open);
   campaignStoreConformance(name, open);
   pageJournalConformance(name, open);
   inboxStoreConformance(name, open);

@@ -146,8 +146,8 @@ test("a condition is told in plain words", () => {
     ],
   };
   expect(explain(condition)).toBe(
-    'plan is one of "pro", "team" and ((age is at least 18 and age is less than 65) or tagged vip)' +
-      " and not (in audience aud_1) and last seen within the last 7d and" +
+    'plan is one of "pro", "team" and ((age is at least 18 and age is less than 65)' +
+      " or tagged vip) and not (in audience aud_1) and last seen within the last 7d and" +
       ' in a steady sample of 10 %, drawn as "may"',
   );
   expect(explain({ all: [] })).toBe("everybody");

@@ -5,10 +5,13 @@ import type { Synchronous } from "../synchronous.ts";
 import { memoryAudiences } from "./audience.ts";
 import { memoryAudit } from "./audit.ts";
 import { memoryCampaigns } from "./campaign.ts";
+import { memoryCollections } from "./collections.ts";
 import { memoryCredentials } from "./credentials.ts";
 import { memoryInbox } from "./inbox.ts";
+import { memoryMembers } from "./members.ts";
 import { memoryReceipts } from "./receipts.ts";
 import { memoryRequests } from "./requests.ts";
+import { memorySuppressions } from "./suppressions.ts";
 
 export interface MemoryOptions {
   /** Unsettled items that a user's inbox holds before the oldest are shed. */
@@ -39,8 +42,12 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
 
   const audiences = memoryAudiences();
   const { pagesOf: _, ...audiencePort } = audiences;
+  const suppressions = memorySuppressions();
   return {
     audiences: asynchronous("audiences", audiencePort),
+    collections: asynchronous("collections", memoryCollections(audiences)),
+    members: asynchronous("members", memoryMembers({ audiences, suppressions })),
+    suppressions: asynchronous("suppressions", suppressions),
     campaigns: asynchronous("campaigns", memoryCampaigns(audiences)),
     inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),

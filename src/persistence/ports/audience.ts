@@ -1,3 +1,22 @@
+import type { Condition } from "../../core/condition.ts";
+import type { Exclusions } from "./members.ts";
+
+/** Where a collected audience comes from. */
+export type AudienceSource =
+  | {
+      readonly type: "condition";
+      readonly condition: Condition;
+      /** The attribute that holds the address, when that is not the member's id. */
+      readonly address?: string;
+      /** Attributes that become variables; absent: all of them. */
+      readonly variables?: readonly string[];
+    }
+  | {
+      readonly type: "union" | "intersection" | "difference";
+      /** Frozen audiences; a difference takes all others away from the first. */
+      readonly audiences: readonly string[];
+    };
+
 /** One member of an audience, with the variables that a template may use. */
 export interface Recipient {
   readonly member: string;
@@ -12,7 +31,8 @@ export interface Recipient {
 export interface Audience {
   readonly id: string;
   readonly name: string;
-  readonly state: "importing" | "ready" | "failed";
+  /** `importing`: it is fed from outside. `collecting`: it is made of what Herald has. */
+  readonly state: "importing" | "collecting" | "ready" | "failed";
   /** Why it failed; empty otherwise. */
   readonly failure: string;
   readonly createdAt: number;
@@ -28,6 +48,10 @@ export interface Audience {
   readonly invalid: number;
   /** SHA-256 in hex; empty until ready. */
   readonly hash: string;
+  /** Of a collected audience. */
+  readonly source?: AudienceSource;
+  /** Members that the source has and the audience has not. Of a collected audience. */
+  readonly excluded?: Exclusions;
 }
 
 /** A line that was left out, and why. Line 1 is the first line of the file. */

@@ -1,14 +1,20 @@
 import type { AudienceStore } from "./audience.ts";
 import type { AuditStore } from "./audit.ts";
 import type { CampaignStore } from "./campaign.ts";
+import type { CollectionStore } from "./collections.ts";
 import type { CredentialStore } from "./credentials.ts";
 import type { InboxStore } from "./inbox.ts";
+import type { MemberStore } from "./members.ts";
 import type { ReceiptStore } from "./receipts.ts";
 import type { RequestStore } from "./requests.ts";
+import type { SuppressionStore } from "./suppressions.ts";
 
 /** Everything a node remembers, one port per domain, opened and closed together. */
 export interface Stores {
   readonly audiences: AudienceStore;
+  readonly collections: CollectionStore;
+  readonly members: MemberStore;
+  readonly suppressions: SuppressionStore;
   readonly campaigns: CampaignStore;
   readonly inbox: InboxStore;
   readonly credentials: CredentialStore;

@@ -274,6 +274,46 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // How an item ended, so that somebody who asks can be told.
   "ALTER TABLE inbox_ids ADD COLUMN outcome TEXT;",
+  `
+  -- The bucket comes first, so that one is read without the others, in the order of ids.
+  -- Attributes and tags (as keys) are JSONB.
+  CREATE TABLE members (
+    bucket INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    attributes BLOB NOT NULL,
+    tags BLOB NOT NULL,
+    locale TEXT,
+    time_zone TEXT,
+    last_seen_at INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    opted_out INTEGER NOT NULL,
+    PRIMARY KEY (bucket, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE suppressions (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    why TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (kind, value)
+  ) STRICT;
+
+  CREATE TABLE collections (
+    seq INTEGER PRIMARY KEY,
+    audience TEXT NOT NULL UNIQUE,
+    plan TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE collection_parts (
+    audience TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    part TEXT NOT NULL,
+    PRIMARY KEY (audience, partition)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

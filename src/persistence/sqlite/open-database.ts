@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { RuntimeError } from "../../core/errors.ts";
 import { Database } from "./database.ts";
+import { indexMembers } from "./member-indexes.ts";
 import { migrate } from "./migrations.ts";
 import type { StorageOptions } from "./wire.ts";
 
@@ -28,6 +29,7 @@ export function openDatabase(options: StorageOptions): Database {
     const database = new Database(connection);
     configure(database, options);
     migrate(database);
+    indexMembers(database, options.indexedAttributes);
     return database;
   } catch (thrown) {
     if (connection?.isOpen) connection.close();

@@ -1,10 +1,12 @@
 import type { Clock } from "../../core/clock.ts";
 import type { RuntimeError } from "../../core/errors.ts";
-import type { AudienceStore, Recipient } from "../ports/audience.ts";
+import type { AudienceStore, Page, Recipient } from "../ports/audience.ts";
+import type { CollectionStore } from "../ports/collections.ts";
 import type { InboxStore } from "../ports/inbox.ts";
 import type { Stores } from "../ports/stores.ts";
 import { StorageLink } from "./link.ts";
-import type { AudienceTexts, TimedInbox } from "./wire.ts";
+import { membersFrom } from "./member-link.ts";
+import type { AudienceTexts, CollectionTexts, PageText, TimedInbox } from "./wire.ts";
 
 /** Where a node keeps its data, and how safely. */
 export interface SqliteOptions {
@@ -18,6 +20,11 @@ export interface SqliteOptions {
    */
   readonly synchronous: "normal" | "full";
   readonly clock: Clock;
+  /**
+   * Attributes of members that have an index. Those that are new get theirs at the opening, which
+   * takes about two seconds per million members. Default: none.
+   */
+  readonly indexedAttributes?: readonly string[];
   /** Called once when the storage thread dies by itself; every later call is refused. */
   readonly onFailure?: (error: RuntimeError) => void;
   /** The largest size of the file, in pages of 8 KB. Default: no limit. */
@@ -35,8 +42,9 @@ export interface SqliteOptions {
  * disk fails.
  */
 export async function openSqliteStores(options: SqliteOptions): Promise<Stores> {
-  const { file, inboxPerUserMax, synchronous, clock, onFailure, filePagesMax = 0 } = options;
-  const storage = { file, inboxPerUserMax, synchronous, filePagesMax };
+  const { file, inboxPerUserMax, synchronous, clock, onFailure } = options;
+  const { filePagesMax = 0, indexedAttributes = [] } = options;
+  const storage = { file, inboxPerUserMax, synchronous, filePagesMax, indexedAttributes };
   const link = new StorageLink(storage, onFailure ?? (() => {}));
   const operations = await link.opened();
 
@@ -52,6 +60,9 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
 
   return {
     audiences: audiencesFrom(port("audiences")),
+    collections: collectionsFrom(port("collections")),
+    members: membersFrom(port("members")),
+    suppressions: port("suppressions"),
     campaigns: port("campaigns"),
     inbox: inboxFrom(port("inbox"), clock),
     credentials: port("credentials"),
@@ -78,18 +89,7 @@ function audiencesFrom(texts: AudienceTexts): AudienceStore {
       ),
     readSpill: async (id, partition) =>
       (await texts.readSpill(id, partition)).flatMap(recipientsOf),
-    seal: (id, partition, pages) =>
-      texts.seal(
-        id,
-        partition,
-        pages.map(({ k, zone = "", recipients }) => ({
-          partition,
-          k,
-          zone,
-          size: recipients.length,
-          recipients: JSON.stringify(recipients),
-        })),
-      ),
+    seal: (id, partition, pages) => texts.seal(id, partition, textsOf(pages)),
     page: async (id, { partition, k }) => {
       const row = await texts.page(id, partition, k);
       if (row === undefined) return undefined;
@@ -98,6 +98,20 @@ function audiencesFrom(texts: AudienceTexts): AudienceStore {
       return zone === "" ? content : { ...content, zone };
     },
   };
+}
+
+function collectionsFrom(texts: CollectionTexts): CollectionStore {
+  return { ...texts, addPart: (id, part, pages) => texts.addPart(id, part, textsOf(pages)) };
+}
+
+function textsOf(pages: readonly Page[]): PageText[] {
+  return pages.map(({ partition, k, zone = "", recipients }) => ({
+    partition,
+    k,
+    zone,
+    size: recipients.length,
+    recipients: JSON.stringify(recipients),
+  }));
 }
 
 function inboxFrom(timed: TimedInbox, clock: Clock): InboxStore {

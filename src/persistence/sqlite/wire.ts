@@ -1,6 +1,14 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { AudienceStore } from "../ports/audience.ts";
+import type { CollectionStore } from "../ports/collections.ts";
 import type { InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import type {
+  MemberCounts,
+  MemberQuery,
+  MemberStore,
+  Scan,
+  ScanRequest,
+} from "../ports/members.ts";
 
 /** One operation and its arguments, as `["campaigns.advance", [step]]`. */
 export type Call = readonly [operation: string, args: readonly unknown[]];
@@ -31,6 +39,8 @@ export interface StorageOptions {
   readonly inboxPerUserMax: number;
   /** `full` also survives a power failure, at one disk flush per commit. */
   readonly synchronous: "normal" | "full";
+  /** Attributes of members that have an index. */
+  readonly indexedAttributes: readonly string[];
   /** The file's limit, in pages of 8 KB; 0 means none. */
   readonly filePagesMax: number;
 }
@@ -63,4 +73,42 @@ export interface AudienceTexts
 /** The inbox port between the threads: the clock is on the other side. */
 export interface TimedInbox extends Omit<InboxStore, "append"> {
   append(items: readonly NewInboxItem[], now: number): ReturnType<InboxStore["append"]>;
+}
+
+/** The collection port between the threads. */
+export interface CollectionTexts extends Omit<CollectionStore, "addPart"> {
+  addPart(
+    audience: string,
+    part: Parameters<CollectionStore["addPart"]>[1],
+    pages: readonly PageText[],
+  ): Promise<boolean>;
+}
+
+/** Bits of a change that say what of a member takes the given value, be it null. */
+export const CHANGED = { tags: 1, locale: 2, timeZone: 4, lastSeenAt: 8 } as const;
+
+/** A change of a member; attributes and tags are patches in JSON. */
+export type ChangeRow = readonly [
+  bucket: number,
+  id: string,
+  attributes: string,
+  tags: string,
+  changed: number,
+  locale: string | null,
+  timeZone: string | null,
+  lastSeenAt: number | null,
+];
+
+export interface ScannedText extends Omit<Scan, "members"> {
+  /** JSON of `[id, locale, timeZone, attributes]` each. */
+  readonly members: string;
+}
+
+/** The member port between the threads. */
+export interface MemberTexts extends Omit<MemberStore, "upsert" | "count" | "scan"> {
+  /** `changes`: JSON of `ChangeRow[]`. */
+  upsert(changes: string, at: number): Promise<readonly number[]>;
+  /** Counts in some buckets. */
+  countIn(query: MemberQuery, buckets: readonly number[]): Promise<MemberCounts>;
+  scan(query: MemberQuery, request: ScanRequest): Promise<ScannedText>;
 }

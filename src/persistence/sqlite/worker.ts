@@ -3,27 +3,34 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { audienceOperations } from "./audience.ts";
 import { auditOperations } from "./audit.ts";
 import { campaignOperations } from "./campaign.ts";
+import { collectionOperations } from "./collections.ts";
 import { credentialOperations } from "./credentials.ts";
 import type { Database } from "./database.ts";
 import { asFailure, commitTogether, type Operations } from "./group-commit.ts";
 import { inboxOperations } from "./inbox.ts";
+import { memberOperations } from "./members.ts";
 import { openDatabase } from "./open-database.ts";
 import { receiptOperations } from "./receipts.ts";
 import { requestOperations } from "./requests.ts";
+import { suppressionOperations } from "./suppressions.ts";
 import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
 
 /** Calls in one transaction, about; more wait for the next, so that no answer waits long. */
 const CALLS_PER_COMMIT_MAX = 4_096;
 
 function operationsOf(database: Database, options: StorageOptions): Operations {
+  const audiences = audienceOperations(database);
   const ports = {
-    audiences: audienceOperations(database),
+    audiences,
     audit: auditOperations(database),
     campaigns: campaignOperations(database),
+    collections: collectionOperations(database, audiences),
     credentials: credentialOperations(database),
     inbox: inboxOperations(database, options.inboxPerUserMax),
+    members: memberOperations(database),
     receipts: receiptOperations(database),
     requests: requestOperations(database),
+    suppressions: suppressionOperations(database),
   };
   return new Map(
     Object.entries(ports).flatMap(([port, operations]) =>

@@ -35,7 +35,9 @@ const audience = answer(
   z.object({
     id: z.string(),
     name: z.string(),
-    state: z.enum(["importing", "ready", "failed"]),
+    state: z
+      .enum(["importing", "collecting", "ready", "failed"])
+      .describe("`importing`: fed from outside. `collecting`: made of what Herald has."),
     failure: z.string().describe("Why it failed; empty otherwise."),
     createdAt: instant,
     size: count.describe("Recipients after duplicates were dropped."),

@@ -1,0 +1,201 @@
+import type { SQLInputValue } from "node:sqlite";
+import { samplePosition } from "../../core/condition-matches.ts";
+import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
+import { bucketOf, MEMBER_LIMITS, type Scalar } from "../../core/member-rules.ts";
+import type { Member, MemberCounts, MemberQuery } from "../ports/members.ts";
+import type { Synchronous } from "../synchronous.ts";
+import { AudienceMembers } from "./audience-members.ts";
+import { attributeSql, compileCondition } from "./condition-sql.ts";
+import type { Database } from "./database.ts";
+import { CHANGED, type ChangeRow, type MemberTexts, type ScannedText } from "./wire.ts";
+
+/**
+ * Members that one scan looks at, at most, so that other calls do not wait long. A query that an
+ * index answers looks at fewer.
+ */
+const LOOKS_MAX = 20_000;
+
+/** The member port's SQL. */
+export function memberOperations(db: Database): Synchronous<MemberTexts> {
+  defineFunctions(db);
+  return { ...changeOperations(db), ...queryOperations(db) };
+}
+
+type ChangeOperation = "upsert" | "read" | "remove" | "optOut" | "seen";
+
+function changeOperations(db: Database): Pick<Synchronous<MemberTexts>, ChangeOperation> {
+  return {
+    upsert(changes, at) {
+      const refused: number[] = [];
+      for (const [index, row] of (JSON.parse(changes) as ChangeRow[]).entries()) {
+        const [bucket, id, attributes, tags, flags, locale, timeZone, lastSeenAt] = row;
+        const params = [bucket, id, attributes, tags, flags, locale, timeZone, lastSeenAt, at];
+        if (db.run(UPSERT, ...params) === 0) refused.push(index);
+      }
+      return refused;
+    },
+
+    read(id) {
+      const row = db.row<MemberRow>(
+        `${SELECT_MEMBER} WHERE bucket = ? AND id = ?`,
+        bucketOf(id),
+        id,
+      );
+      return row && memberOf(row);
+    },
+
+    remove: (id) => db.run("DELETE FROM members WHERE bucket = ? AND id = ?", bucketOf(id), id) > 0,
+
+    optOut(id, { optedOut, at }) {
+      const sql = "UPDATE members SET opted_out = ?, updated_at = ? WHERE bucket = ? AND id = ?";
+      return db.run(sql, optedOut ? 1 : 0, at, bucketOf(id), id) > 0;
+    },
+
+    seen(sightings) {
+      const sql = `UPDATE members SET last_seen_at = ?1
+        WHERE bucket = ?2 AND id = ?3 AND coalesce(last_seen_at, -1) < ?1`;
+      let moved = 0;
+      for (const { id, at } of sightings) moved += db.run(sql, at, bucketOf(id), id);
+      return moved;
+    },
+  };
+}
+
+type QueryOperation = "countIn" | "scan";
+
+function queryOperations(db: Database): Pick<Synchronous<MemberTexts>, QueryOperation> {
+  return {
+    countIn(query, buckets) {
+      const { where, why } = queryOf(query);
+      const sql = `SELECT ${why.sql} AS why, count(*) AS count FROM members
+        WHERE bucket = ? AND ${where.sql} GROUP BY 1`;
+      const counts: Record<Why, number> = { eligible: 0, optedOut: 0, suppressed: 0, noAddress: 0 };
+      for (const bucket of buckets) {
+        const params = [...why.params, bucket, ...where.params];
+        const rows = db.adHocRows<{ why: Why; count: number }>(sql, ...params);
+        for (const row of rows) counts[row.why] += row.count;
+      }
+      return counts;
+    },
+
+    scan(query, { bucket, after = "", limit }) {
+      const { where, why } = queryOf(query);
+      const bound = boundOf(db, bucket, after);
+      const upTo = bound === undefined ? "" : "AND id <= ?";
+      const sql = `SELECT id, ${why.sql} AS why,
+          json_array(id, locale, time_zone, json(attributes)) AS text
+        FROM members WHERE bucket = ? AND id > ? ${upTo} AND ${where.sql} ORDER BY id LIMIT ?`;
+      const rows = db.adHocRows<{ id: string; why: Why; text: string }>(
+        sql,
+        ...why.params,
+        ...[bucket, after, ...(bound === undefined ? [] : [bound])],
+        ...[...where.params, limit],
+      );
+      const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
+      const texts: string[] = [];
+      for (const row of rows) {
+        if (row.why === "eligible") texts.push(row.text);
+        else excluded[row.why] += 1;
+      }
+      const next = rows.length === limit ? rows.at(-1)?.id : bound;
+      return { members: `[${texts.join(",")}]`, excluded, next } satisfies ScannedText;
+    },
+  };
+}
+
+/** Where a scan that begins after this id must stop; undefined when it may go to the end. */
+function boundOf(db: Database, bucket: number, after: string): string | undefined {
+  const sql = `SELECT id FROM members WHERE bucket = ? AND id > ?
+    ORDER BY id LIMIT 1 OFFSET ${LOOKS_MAX - 1}`;
+  return db.row<{ id: string }>(sql, bucket, after)?.id;
+}
+
+type Why = keyof MemberCounts;
+
+interface Part {
+  readonly sql: string;
+  readonly params: readonly SQLInputValue[];
+}
+
+/** The condition, and what becomes of a member for whom it holds. */
+function queryOf({ condition, now, address }: MemberQuery): { where: Part; why: Part } {
+  const compiled = compileCondition(condition, now);
+  const where = { sql: `(${compiled.sql})`, params: compiled.params };
+  const suppressed = (kind: string, value: string) =>
+    `EXISTS (SELECT 1 FROM suppressions WHERE kind = '${kind}' AND value = ${value})`;
+  const always = `WHEN opted_out THEN 'optedOut' WHEN ${suppressed("member", "id")}
+    THEN 'suppressed'`;
+  if (address === undefined) {
+    return { where, why: { sql: `CASE ${always} ELSE 'eligible' END`, params: [] } };
+  }
+  const value = attributeSql(address);
+  const sql = `CASE ${always} WHEN typeof(${value}) <> 'text' THEN 'noAddress'
+    WHEN ${suppressed("address", value)} THEN 'suppressed' ELSE 'eligible' END`;
+  return { where, why: { sql, params: [] } };
+}
+
+/** What conditions need and SQLite does not have. Pure: even audiences are frozen. */
+function defineFunctions(db: Database): void {
+  const globs = new Map<string, Glob>();
+  const globOf = (pattern: string): Glob => {
+    let glob = globs.get(pattern);
+    if (glob === undefined) {
+      if (globs.size >= 100) globs.clear();
+      glob = parseGlob(pattern);
+      globs.set(pattern, glob);
+    }
+    return glob;
+  };
+  db.define("matches_glob", (pattern, text) =>
+    typeof text === "string" && matchesGlob(globOf(pattern as string), text) ? 1 : 0,
+  );
+  db.define("sample_position", (salt, id) => samplePosition(salt as string, id as string));
+  const audiences = new AudienceMembers(db);
+  db.define("in_audience", (audience, id) =>
+    audiences.has(audience as string, id as string) ? 1 : 0,
+  );
+}
+
+/** One member's change. Null in a patch removes a key, so that a merge is one call. */
+const UPSERT = `
+  INSERT INTO members (bucket, id, attributes, tags, locale, time_zone, last_seen_at,
+    created_at, updated_at, opted_out)
+  VALUES (?1, ?2, jsonb_patch('{}', ?3), jsonb_patch('{}', ?4), ?6, ?7, ?8, ?9, ?9, 0)
+  ON CONFLICT (bucket, id) DO UPDATE SET
+    attributes = jsonb_patch(attributes, ?3),
+    tags = CASE WHEN ?5 & ${CHANGED.tags} THEN excluded.tags ELSE jsonb_patch(tags, ?4) END,
+    locale = CASE WHEN ?5 & ${CHANGED.locale} THEN ?6 ELSE locale END,
+    time_zone = CASE WHEN ?5 & ${CHANGED.timeZone} THEN ?7 ELSE time_zone END,
+    last_seen_at = CASE WHEN ?5 & ${CHANGED.lastSeenAt} THEN ?8 ELSE last_seen_at END,
+    updated_at = ?9
+  WHERE length(attributes) + length(?3) <= ${MEMBER_LIMITS.attributesBytesMax}`;
+
+const SELECT_MEMBER = `SELECT id, json(attributes) AS attributes, json(tags) AS tags, locale,
+  time_zone, last_seen_at, created_at, updated_at, opted_out FROM members`;
+
+interface MemberRow {
+  readonly id: string;
+  readonly attributes: string;
+  readonly tags: string;
+  readonly locale: string | null;
+  readonly time_zone: string | null;
+  readonly last_seen_at: number | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly opted_out: number;
+}
+
+function memberOf(row: MemberRow): Member {
+  const { id, locale, time_zone, last_seen_at, created_at, updated_at, opted_out } = row;
+  return {
+    id,
+    attributes: JSON.parse(row.attributes) as Record<string, Scalar>,
+    tags: Object.keys(JSON.parse(row.tags) as object).sort(),
+    ...(locale === null ? {} : { locale }),
+    ...(time_zone === null ? {} : { timeZone: time_zone }),
+    ...(last_seen_at === null ? {} : { lastSeenAt: last_seen_at }),
+    createdAt: created_at,
+    updatedAt: updated_at,
+    optedOut: opted_out === 1,
+  };
+}
