@@ -6,7 +6,7 @@
  * the receivers, a process of their own, did not get of all rounds.
  */
 import { startChild } from "./load/child.ts";
-import { openLoad } from "./load/devices.ts";
+import { hellosOf, openLoad } from "./load/devices.ts";
 import { alternate, type BenchReport, report, runDirectly } from "./report.ts";
 
 const CONNECTIONS = 10_000;
@@ -22,7 +22,8 @@ export async function run(): Promise<BenchReport> {
   let lost = 0;
   const contend = async (name: "herald" | "uws", question: object) => {
     const server = await startChild(new URL(`./servers/${name}.ts`, import.meta.url));
-    const load = await openLoad(server, { count: CONNECTIONS, hasLogin: name === "herald" });
+    const hellos = name === "herald" ? await hellosOf(server, CONNECTIONS) : undefined;
+    const load = await openLoad(server, { count: CONNECTIONS, hellos });
     const round = async (): Promise<number> => {
       const tookMs = await server.ask<number>({ type: "fanout", ...question });
       const expected = { type: "received", each: 1, withinMs: RECEIVED_WITHIN_MS };

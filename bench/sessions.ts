@@ -7,7 +7,7 @@
  * warmed up by connections that come and go, so that what is paid once is not counted.
  */
 import { type Child, startChild } from "./load/child.ts";
-import { openLoad } from "./load/devices.ts";
+import { hellosOf, openLoad } from "./load/devices.ts";
 import { type BenchReport, report, runDirectly } from "./report.ts";
 
 const CONNECTIONS = 10_000;
@@ -27,9 +27,11 @@ export async function run(): Promise<BenchReport> {
 
 async function bytesPerConnection(name: "herald" | "uws" | "ws"): Promise<number> {
   const server = await startChild(new URL(`./servers/${name}.ts`, import.meta.url));
-  await cameAndWent(server, name);
+  const hellos = name === "herald" ? await hellosOf(server, CONNECTIONS + WARM_UP) : undefined;
+  // By users of their own: their sessions stay for a while, and are in both measurements.
+  await comeAndGo(server, hellos?.slice(CONNECTIONS));
   const before = await server.ask<number>({ type: "memory" });
-  const load = await openLoad(server, { count: CONNECTIONS, hasLogin: name === "herald" });
+  const load = await openLoad(server, { count: CONNECTIONS, hellos });
   const after = await server.ask<number>({ type: "memory" });
   const open = await server.ask<number>({ type: "connections" });
   if (open !== CONNECTIONS) throw new Error(`${open} connections of ${CONNECTIONS} are open`);
@@ -38,8 +40,8 @@ async function bytesPerConnection(name: "herald" | "uws" | "ws"): Promise<number
   return (after - before) / CONNECTIONS;
 }
 
-async function cameAndWent(server: Child, name: string): Promise<void> {
-  const load = await openLoad(server, { count: WARM_UP, hasLogin: name === "herald" });
+async function comeAndGo(server: Child, hellos: readonly Uint8Array[] | undefined): Promise<void> {
+  const load = await openLoad(server, { count: WARM_UP, hellos });
   await load.stop();
   while ((await server.ask<number>({ type: "connections" })) > 0);
 }
