@@ -20,7 +20,7 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   // The composition root and the command line wire everything. The command line also measures
   // (`herald bench`), plays devices (`herald demo`) and tells its version.
-  { of: /^src\/main\.ts$/, imports: [/^src\//], importsTypes: [] },
+  { of: /^src\/(main\.ts$|wiring\/)/, imports: [/^src\//], importsTypes: [] },
   {
     of: /^src\/cli\//,
     imports: [/^(src|bench|clients\/js\/src)\//, /^package\.json$/],

@@ -1,7 +1,7 @@
 import type { ActorType, Context } from "../../actors/kernel/actor.ts";
 import type { SpawnWorker } from "../../actors/worker/messages.ts";
-import type { MasterType, Sabotage } from "../../main.ts";
 import type { Stores } from "../../persistence/ports/stores.ts";
+import type { MasterType, Sabotage } from "../../wiring/campaigns.ts";
 
 /** What a fault is thrown into. */
 export type Part = "master" | "worker";

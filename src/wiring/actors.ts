@@ -1,0 +1,102 @@
+import { accessDesk } from "../actors/access/behavior.ts";
+import type { AccessMessage } from "../actors/access/messages.ts";
+import { newAccessState } from "../actors/access/state.ts";
+import { audienceDesk, newAudienceDesk } from "../actors/collect/desk.ts";
+import { clerkType } from "../actors/inbox/behavior.ts";
+import { inboxDesk } from "../actors/inbox/desk.ts";
+import { CLERK } from "../actors/inbox/messages.ts";
+import { CLERK_LIMITS, clerkFigures, newClerk } from "../actors/inbox/state.ts";
+import type { Ref } from "../actors/kernel/actor.ts";
+import type { ActorSystem } from "../actors/kernel/system.ts";
+import { receiptsDesk } from "../actors/receipts/behavior.ts";
+import { RECEIPTS } from "../actors/receipts/messages.ts";
+import { newReceipts } from "../actors/receipts/state.ts";
+import { userType } from "../actors/user/behavior.ts";
+import { userKind } from "../actors/user/messages.ts";
+import { newUser, USER_LIMITS } from "../actors/user/state.ts";
+import { hashApiToken, newApiToken } from "../core/api-token.ts";
+import { systemClock } from "../core/clock.ts";
+import { systemNewId, systemRandom } from "../core/random.ts";
+import type { Result } from "../core/result.ts";
+import { CsvDecoder } from "../gateways/csv/decoder.ts";
+import type { Actors } from "../gateways/http/api.ts";
+import { nullProvider } from "../providers/null.ts";
+import type { Provider } from "../providers/provider.ts";
+import { sessionProvider } from "../providers/session.ts";
+import { simulatedProvider } from "../providers/simulated.ts";
+import type { Base } from "./base.ts";
+import { openCampaigns, type Sabotage } from "./campaigns.ts";
+
+const ASK_MS = 10_000;
+
+/** What a caller may add to a node, beside its configuration. */
+export interface NodeExtras {
+  /** Further providers that campaigns may name. */
+  readonly providers?: readonly Provider[];
+  /** Called once when the node cannot go on; it has begun to stop by then. */
+  readonly onFailure?: (error: unknown) => void;
+  readonly sabotage?: Sabotage;
+}
+
+/** Starts every actor that is there from the beginning, and lets running campaigns go on. */
+export async function openActors(base: Base, extras: NodeExtras) {
+  const { boot, config, logger, metrics, stores, system } = base;
+  const access = system.spawn(
+    accessDesk({ ...stores, newId: systemNewId, owner: boot, logger, metrics }),
+    { name: "access", state: newAccessState },
+  );
+  const clerk = system.spawn(
+    clerkType({
+      store: stores.inbox,
+      logger,
+      figures: clerkFigures(metrics),
+      limits: { ...CLERK_LIMITS, keyTtlMs: config.inbox.keyTtlMs },
+    }),
+    { name: CLERK, state: newClerk() },
+  );
+  const users = system.supervisor("users");
+  const type = userType({ tally: base.tally, limits: USER_LIMITS });
+  system.registerEntity(userKind, { under: users, type, state: newUser });
+
+  const inbox = inboxDesk(system, stores.inbox);
+  const audiences = system.spawn(
+    audienceDesk({
+      audiences: stores.audiences,
+      newId: systemNewId,
+      newDecoder: () => new CsvDecoder(),
+    }),
+    { name: "audience-desk", state: newAudienceDesk },
+  );
+  const campaigns = await openCampaigns(
+    base,
+    [
+      sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
+      nullProvider(),
+      simulatedProvider({ clock: systemClock, random: systemRandom }),
+      ...(extras.providers ?? []),
+    ],
+    extras.sabotage,
+  );
+  const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
+    name: RECEIPTS,
+    state: newReceipts(),
+  });
+  const actors: Actors = { access, audiences, campaigns, inbox: clerk, receipts };
+  return { actors, inbox };
+}
+
+/** Makes the first admin token when this data folder has none. */
+export async function ensureAdmin(
+  system: ActorSystem,
+  access: Ref<AccessMessage>,
+): Promise<string | undefined> {
+  const token = newApiToken();
+  const hash = hashApiToken(token);
+  const made = await system.ask<AccessMessage, Result<boolean>>(
+    access,
+    (replyTo) => ({ type: "ensure-admin", hash, replyTo }),
+    { deadlineMs: ASK_MS },
+  );
+  if (!made.ok) throw made.error;
+  return made.value ? token : undefined;
+}

@@ -1,0 +1,58 @@
+import { campaignDesk } from "../actors/master/desk.ts";
+import { campaignMaster, newMaster } from "../actors/master/master.ts";
+import { type CampaignMessage, campaignKind } from "../actors/master/messages.ts";
+import type { SpawnWorker } from "../actors/worker/messages.ts";
+import { pushWorkers } from "../actors/worker/worker.ts";
+import { systemClock } from "../core/clock.ts";
+import { systemNewId } from "../core/random.ts";
+import type { Result } from "../core/result.ts";
+import type { Stores } from "../persistence/ports/stores.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Base } from "./base.ts";
+
+const ASK_MS = 10_000;
+
+/** Reaches into a node to break it on purpose: for `herald campaign verify`, and nothing else. */
+export interface Sabotage {
+  opened(stores: Stores): void;
+  master(type: MasterType): MasterType;
+  workers(spawn: SpawnWorker): SpawnWorker;
+}
+
+/** What makes the masters of a node's campaigns. */
+export type MasterType = ReturnType<typeof campaignMaster>;
+
+/** Starts the campaign desk; campaigns that were running go on. */
+export async function openCampaigns(
+  base: Base,
+  providers: readonly Provider[],
+  sabotage: Sabotage | undefined,
+) {
+  const { boot, config, stores, system } = base;
+  const deps = {
+    campaigns: stores.campaigns,
+    audiences: stores.audiences,
+    providers: new Map(providers.map((provider) => [provider.name, provider])),
+  };
+  const { leaseMs } = config.campaign;
+  const workers = pushWorkers({ ...deps, clock: systemClock, owner: boot, leaseMs });
+  const spawnWorker = sabotage?.workers(workers) ?? workers;
+  const master = campaignMaster({ ...deps, spawnWorker });
+  const type = sabotage?.master(master) ?? master;
+  sabotage?.opened(stores);
+  const under = system.supervisor("campaigns");
+  system.registerEntity(campaignKind, { under, type, state: newMaster });
+  // This boot holds the data folder's lock, so whoever else owns a lease is dead.
+  await stores.campaigns.releaseOthers(boot);
+  const desk = system.spawn(campaignDesk({ ...deps, newId: systemNewId }), {
+    name: "campaign-desk",
+    state: null,
+  });
+  const recovered = await system.ask<CampaignMessage, Result<number>>(
+    desk,
+    (replyTo) => ({ type: "recover", replyTo }),
+    { deadlineMs: ASK_MS },
+  );
+  if (!recovered.ok) throw recovered.error;
+  return desk;
+}

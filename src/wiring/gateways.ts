@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import type { InboxDesk } from "../actors/inbox/desk.ts";
+import { sessionType } from "../actors/session/behavior.ts";
+import { type OpenSession, sessionKind } from "../actors/session/messages.ts";
+import { newSession, SESSION_LIMITS } from "../actors/session/state.ts";
+import { systemClock } from "../core/clock.ts";
+import { systemNewId, systemRandom } from "../core/random.ts";
+import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
+import { resumeTokens } from "../gateways/auth/resume-tokens.ts";
+import type { Actors } from "../gateways/http/api.ts";
+import { openHttpGateway } from "../gateways/http/gateway.ts";
+import { createListener } from "../gateways/listener.ts";
+import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
+import { exportStores } from "../observability/store-metrics.ts";
+import type { Base } from "./base.ts";
+import { receiptKeys } from "./providers.ts";
+
+const SECRET_BYTES = 32;
+
+interface Inside {
+  readonly actors: Actors;
+  readonly inbox: InboxDesk;
+  readonly undo: (() => Promise<void>)[];
+}
+
+/** Opens both gateways on one port and returns where they serve. */
+export async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promise<string> {
+  const { config, logger, metrics, stores, system } = base;
+  const { host, port } = config.listen;
+  const listener = createListener({ host, port });
+  undo.push(async () => listener.close());
+  const tokens = await openDeviceTokens(base);
+  const resumeSecret = await stores.credentials.secret("resume", randomBytes(SECRET_BYTES));
+  const ports = { app: listener.app, clock: systemClock, logger, metrics, newId: systemNewId };
+  const sessions = openWebSocketGateway({
+    ...ports,
+    openSession: sessionOpener(base),
+    findSession: (id) => system.find(sessionKind, id),
+    deviceTokens: tokens,
+    resumeTokens: resumeTokens(resumeSecret),
+    limits: config.websocket,
+    random: systemRandom,
+  });
+  const refreshLedger = exportStores(stores, metrics);
+  const http = openHttpGateway({
+    ...ports,
+    system,
+    actors,
+    mint: (request) => tokens.mint(request),
+    readLedger: async (name) => {
+      if (name !== undefined) return inbox.ledger(name);
+      await inbox.flush();
+      return stores.inbox.ledgerOfAll();
+    },
+    receiptKeys: receiptKeys(config),
+    renderMetrics: async () => {
+      await refreshLedger();
+      return metrics.render();
+    },
+    limits: config.http,
+  });
+  const listening = listener.listen();
+  const { deadlineMs } = config.shutdown;
+  undo.push(async () => {
+    listener.stopListening();
+    await Promise.all([sessions.drain(deadlineMs / 2), http.drain({ deadlineMs: deadlineMs / 2 })]);
+    sessions.close();
+  });
+  return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
+}
+
+function sessionOpener({ config, system, tally }: Base): OpenSession {
+  const under = system.supervisor("sessions");
+  const type = sessionType({ tally, limits: { ...SESSION_LIMITS, ...config.session } });
+  return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
+}
+
+async function openDeviceTokens({ config, stores }: Base): Promise<DeviceTokens> {
+  const { secret, publicKeys, issuer, audience } = config.auth;
+  const kept =
+    secret === undefined
+      ? await stores.credentials.secret("device-tokens", randomBytes(SECRET_BYTES))
+      : new TextEncoder().encode(secret);
+  return deviceTokens({ secret: kept, publicKeys, issuer, audience, clock: systemClock });
+}
