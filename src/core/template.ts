@@ -27,12 +27,12 @@ const PLACEHOLDER = /\{\{\s*([^{}|]*?)\s*(?:\|([^{}]*))?\}\}/g;
  *
  * `{{member}}` is always there. Values are escaped, so that the result is JSON whatever they
  * hold. A payload without variables is encoded once for everybody. Fails with
- * `campaign.invalid`, which names each field with a malformed placeholder.
+ * `campaign.invalid`, which names each field with a malformed placeholder, below `path`.
  */
-export function compileTemplate(payload: unknown): Result<Template> {
+export function compileTemplate(payload: unknown, path = "payload"): Result<Template> {
   const parts: Part[] = [];
   const problems: Problem[] = [];
-  write(payload, { path: "payload", depth: 0 }, { parts, problems });
+  write(payload, { path, depth: 0 }, { parts, problems });
   if (problems.length > 0) {
     const list = problems.map(
       ({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`,

@@ -1,8 +1,8 @@
 import { emptyLedger, type Ledger, ledgerGap } from "../../core/ledger.ts";
+import { windowFor } from "../../core/price.ts";
 import { isFinal } from "../../core/task.ts";
 import type { RunTotals } from "../../persistence/ports/campaign.ts";
 import type { Campaign, CampaignProgress } from "./messages.ts";
-import { windowFor } from "./token-bucket.ts";
 
 /** What a campaign's figures are computed from; each comes from its own source. */
 export interface Figures {

@@ -1,3 +1,4 @@
+import { windowFor } from "../../core/price.ts";
 import { FailureMeter } from "./meters.ts";
 import {
   defer,
@@ -23,7 +24,7 @@ import {
   type Slot,
   storePause,
 } from "./state.ts";
-import { TokenBucket, windowFor } from "./token-bucket.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 type Running = MasterState & { readonly run: Run };
 

@@ -1,18 +1,7 @@
+import { windowFor } from "../../core/price.ts";
+
 /** How much may be caught up after a stall, in milliseconds' worth of messages. */
 const CATCH_UP_MS = 250;
-/** A window holds so many milliseconds' worth of messages at most. */
-const WINDOW_MS = 50;
-
-/**
- * How many messages one window may hold at this rate.
- *
- * Small windows at low rates keep the flow smooth and let a pause take hold quickly.
- */
-export function windowFor(rate: number, windowMax: number): number {
-  if (rate === 0) return windowMax;
-  return Math.max(1, Math.min(windowMax, Math.floor((rate * WINDOW_MS) / 1_000)));
-}
-
 /**
  * Permits at a steady rate.
  *

@@ -12,8 +12,9 @@ import {
   wantsListing,
 } from "../../../src/actors/master/page-supply.ts";
 import { type Figures, progressOf, runLedger } from "../../../src/actors/master/progress.ts";
-import { TokenBucket, windowFor } from "../../../src/actors/master/token-bucket.ts";
+import { TokenBucket } from "../../../src/actors/master/token-bucket.ts";
 import { emptyLedger, ledgerGap } from "../../../src/core/ledger.ts";
+import { windowFor } from "../../../src/core/price.ts";
 import { seededRandom } from "../../../src/core/random.ts";
 import { noCounts } from "../../../src/core/send-counts.ts";
 import { allowedIn, judge, TASK_STATES } from "../../../src/core/task.ts";
