@@ -150,21 +150,24 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (isBinary !== codec.binary) return this.close("invalid-frame");
     const frame = codec.decode(bytes);
     if (!frame.ok) return this.#refuseMalformed(frame.error);
-    this.#malformed = 0;
+    // A hello is well-formed, and never right after the first.
+    if (frame.value.type !== "hello") this.#malformed = 0;
     if (this.login === undefined) this.forward(frame.value);
     else this.login.receive(this, frame.value);
   }
 
-  /** Passes a frame of a logged-in device to its session. */
+  /** Passes a frame of a logged-in device to its session; nothing when it has been closed. */
   forward(frame: ClientFrame): void {
+    const { session } = this;
+    if (session === undefined) return;
     switch (frame.type) {
       case "ping":
         // A ping is the same on the wire and in the session: it is passed on as it is.
-        if (!this.session!.send(frame)) this.#sessionRefused(frame.id);
+        if (!session.send(frame)) this.#sessionRefused(frame.id);
         return;
       case "ack": {
         const { offsets = NO_OFFSETS, upTo = -1 } = frame;
-        if (!this.session!.send({ type: "ack", offsets, upTo })) this.#sessionRefused(undefined);
+        if (!session.send({ type: "ack", offsets, upTo })) this.#sessionRefused(undefined);
         return;
       }
       case "hello":
