@@ -29,11 +29,18 @@ export const ITEM_STATUSES = [
  *
  * Final: `ok`; `handed`, taken and settled later in the provider's own ledger; `refused`;
  * `invalid`, refused because the member's address is bad, so that nobody should try it again.
- * Certainly not sent: `retry`, which was tried and failed; `throttled`, which was not even tried,
- * because the provider or the limits around it take no more now: it costs no attempt.
+ * Certainly not sent: `retry`, which was tried and failed; `throttled`, which was not even tried
+ * for a reason that is not the item's, see `ThrottleCause`: it costs no attempt.
  * `unknown`: it may have gone (timeout, reset).
  */
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
+
+/**
+ * Why an item was not even tried: the provider, or the limits around it, take no more now; it
+ * cannot be reached or is not set up right; or it was too late, since the sender's lease is over
+ * or the sender was stopped, which says nothing of the provider.
+ */
+export type ThrottleCause = "busy" | "unreachable" | "late";
 
 export interface ItemResult {
   readonly status: ItemStatus;
@@ -41,6 +48,8 @@ export interface ItemResult {
   readonly reason?: string | undefined;
   /** For `retry` and `throttled`: when to try again, in milliseconds from now. */
   readonly retryAfterMs?: number | undefined;
+  /** For `throttled`. Default `busy`. */
+  readonly cause?: ThrottleCause | undefined;
   /** What the provider calls this message; receipts may name it so. */
   readonly providerId?: string | undefined;
   /** What it cost, in the provider's own unit. */

@@ -71,7 +71,8 @@ async function simulate(
 ): Promise<readonly ItemResult[]> {
   const { clock, random, latencyMs = { min: 20, max: 80 }, answersLost = 0 } = options;
   if (signal.aborted || clock.monotonic() >= deadline) {
-    return items.map(() => ({ status: "retry", reason: "the lease has ended" }));
+    const reason = "the lease has ended";
+    return items.map(() => ({ status: "throttled", cause: "late", reason, retryAfterMs: 0 }));
   }
   const results = items.map(() => resultOf(options));
   const taken = items.filter(({ id }, index) => {

@@ -22,7 +22,8 @@ const item: ProviderItem = {
 };
 
 function statusFor(outcome: PostOutcome): string {
-  return resultsOf([item], outcome, 0)[0]!.status;
+  const { status, cause } = resultsOf([item], outcome, 0)[0]!;
+  return cause ?? status;
 }
 
 const answered = (status: number, retryAfter?: string): PostOutcome => ({
@@ -93,15 +94,15 @@ test("each status that the page names is taken as it says, and any other is in d
   const refused = numbers("refused, all of them");
   for (let status = 300; status < 600; status += 1) {
     const expected = misdirected.includes(status)
-      ? "retry"
+      ? "unreachable"
       : refused.includes(status)
         ? "refused"
         : status === 429
-          ? "throttled"
+          ? "busy"
           : "unknown";
     expect(statusFor(answered(status)), `${status}`).toBe(expected);
   }
-  expect(statusFor(answered(503, "1"))).toBe("throttled");
+  expect(statusFor(answered(503, "1"))).toBe("busy");
 });
 
 test("the statuses of receipts stand in the order of their rank", () => {

@@ -52,6 +52,7 @@ export class AdaptiveConcurrency implements Gate {
   leave({ outcome, startedAt, endedAt }: BatchReport): void {
     const isUsed = this.#inFlight >= Math.floor(this.#limit);
     this.#inFlight -= 1;
+    if (outcome === "untried") return;
     const ms = endedAt - startedAt;
     const isSlow = outcome === "answered" && this.#isSlow(ms);
     if (outcome === "answered" && !isSlow) {

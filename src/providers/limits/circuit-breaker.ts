@@ -71,16 +71,16 @@ export class CircuitBreaker implements Gate {
     if (this.#state === "half-open") this.#probes += 1;
   }
 
-  leave(report: BatchReport): void {
-    const isFailed = report.outcome === "failed";
+  leave({ outcome, startedAt, endedAt }: BatchReport): void {
     switch (this.#state) {
       case "closed":
-        return this.#count(isFailed, report.endedAt);
+        if (outcome !== "untried") this.#count(outcome === "failed", endedAt);
+        return;
       case "open":
         return;
       case "half-open":
         // What began before it opened says nothing about how the provider is by now.
-        if (report.startedAt >= this.#halfOpenAt) this.#probed(isFailed, report.endedAt);
+        if (startedAt >= this.#halfOpenAt) this.#probed(outcome, endedAt);
     }
   }
 
@@ -101,9 +101,10 @@ export class CircuitBreaker implements Gate {
     if (this.#failuresInRow >= failuresMax || isShareReached) this.#open(now);
   }
 
-  #probed(isFailed: boolean, now: number): void {
+  #probed(outcome: BatchReport["outcome"], now: number): void {
     this.#probes -= 1;
-    if (isFailed) return this.#open(now);
+    if (outcome === "untried") return;
+    if (outcome === "failed") return this.#open(now);
     this.#probesAnswered += 1;
     if (this.#probesAnswered < this.#options.closeAfter) return;
     this.#state = "closed";

@@ -5,8 +5,11 @@ export interface BatchReport {
   readonly items: number;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** `failed`: most of its items got no answer. `throttled`: the provider wants less. */
-  readonly outcome: "answered" | "throttled" | "failed";
+  /**
+   * `failed`: most of its items got no answer. `throttled`: the provider wants less. `untried`:
+   * it did not get to the provider, and says nothing of it.
+   */
+  readonly outcome: "answered" | "throttled" | "failed" | "untried";
   /** How long the provider asks everybody to wait, in milliseconds; 0 when it does not. */
   readonly holdMs: number;
 }
@@ -33,14 +36,25 @@ export function reportOf(
   results: readonly ItemResult[] | undefined,
   batch: Pick<BatchReport, "items" | "startedAt" | "endedAt">,
 ): BatchReport {
-  const of = (...statuses: readonly ItemResult["status"][]): readonly ItemResult[] =>
-    (results ?? []).filter(({ status }) => statuses.includes(status));
-  const throttled = of("throttled");
-  const holdMs =
-    throttled.length === batch.items
-      ? Math.max(0, ...throttled.map(({ retryAfterMs = 0 }) => retryAfterMs))
-      : 0;
-  const isFailed = results === undefined || of("retry", "unknown").length * 2 > batch.items;
-  const outcome = isFailed ? "failed" : throttled.length > 0 ? "throttled" : "answered";
-  return { ...batch, outcome, holdMs };
+  if (results === undefined) return { ...batch, outcome: "failed", holdMs: 0 };
+  const tally = { busy: 0, late: 0, failed: 0 };
+  let holdMs = 0;
+  for (const { status, cause = "busy", retryAfterMs = 0 } of results) {
+    if (status === "retry" || status === "unknown") tally.failed += 1;
+    if (status !== "throttled") continue;
+    tally[cause === "unreachable" ? "failed" : cause] += 1;
+    if (cause === "busy") holdMs = Math.max(holdMs, retryAfterMs);
+  }
+  const outcome = outcomeOf(tally, batch.items);
+  // One item that has to wait is no reason to let everybody wait.
+  return { ...batch, outcome, holdMs: tally.busy === batch.items ? holdMs : 0 };
+}
+
+function outcomeOf(
+  { busy, late, failed }: { readonly busy: number; readonly late: number; readonly failed: number },
+  items: number,
+): BatchReport["outcome"] {
+  if (late === items) return "untried";
+  if (failed * 2 > items) return "failed";
+  return busy > 0 ? "throttled" : "answered";
 }

@@ -89,9 +89,9 @@ class Limited {
       const onAbort = (): void => this.#giveUp(waiting);
       const waiting: Waiting = { items, options, waitUntil, resolve, reject, onAbort };
       if (this.#queue.length >= this.#waitingMax) {
-        return this.#throttle(waiting, "too many batches wait for the provider", CROWDED_MS);
+        return this.#throttle(waiting, { why: CROWDED, retryAfterMs: CROWDED_MS });
       }
-      if (options.signal.aborted) return this.#throttle(waiting, STOPPED, 0);
+      if (options.signal.aborted) return this.#throttle(waiting, STOPPED);
       options.signal.addEventListener("abort", onAbort);
       this.#queue.push(waiting);
       this.#pump();
@@ -119,7 +119,8 @@ class Limited {
       const [waitMs, gate] = this.#longestWait(first.items.length, now);
       if (now >= first.waitUntil || (waitMs > first.waitUntil - now && waitMs < Infinity)) {
         this.#queue.shift();
-        this.#throttle(first, `${gate}: its turn comes too late`, waitMs < Infinity ? waitMs : 0);
+        const retryAfterMs = waitMs < Infinity ? waitMs : 0;
+        this.#throttle(first, { why: `${gate}: ${TOO_LATE}`, retryAfterMs });
       } else if (waitMs > 0) {
         return this.#schedule(waitMs);
       } else {
@@ -156,7 +157,7 @@ class Limited {
     const now = this.#clock.monotonic();
     for (const waiting of this.#queue.filter(({ waitUntil }) => waitUntil <= now)) {
       this.#queue.splice(this.#queue.indexOf(waiting), 1);
-      this.#throttle(waiting, "its turn comes too late", 0);
+      this.#throttle(waiting, { why: TOO_LATE, retryAfterMs: 0 });
     }
   }
 
@@ -164,14 +165,14 @@ class Limited {
     const index = this.#queue.indexOf(waiting);
     if (index < 0) return;
     this.#queue.splice(index, 1);
-    this.#throttle(waiting, STOPPED, 0);
+    this.#throttle(waiting, STOPPED);
     this.#pump();
   }
 
-  #throttle({ items, options, resolve, onAbort }: Waiting, why: string, retryAfterMs: number) {
+  #throttle({ items, options, resolve, onAbort }: Waiting, { why, ...rest }: Throttling): void {
     options.signal.removeEventListener("abort", onAbort);
     this.#figures.count("throttled", items.length);
-    resolve(items.map(() => ({ status: "throttled", reason: why, retryAfterMs })));
+    resolve(items.map(() => ({ status: "throttled", reason: why, ...rest })));
   }
 
   #start({ items, options, resolve, reject, onAbort }: Waiting, startedAt: number): void {
@@ -201,7 +202,14 @@ class Limited {
   }
 }
 
-const STOPPED = "the sender was stopped";
+interface Throttling extends Pick<ItemResult, "cause"> {
+  readonly why: string;
+  readonly retryAfterMs: number;
+}
+
+const CROWDED = "too many batches wait for the provider";
+const TOO_LATE = "its turn comes too late";
+const STOPPED: Throttling = { why: "the sender was stopped", cause: "late", retryAfterMs: 0 };
 
 /** What came of the batches so far, for people and for metrics. */
 class Figures {

@@ -45,9 +45,9 @@ export function resultsOf(
   const all = (result: ItemResult): ItemResult[] => items.map(() => result);
   switch (outcome.type) {
     case "late":
-      return all({ status: "retry", reason: "the lease has ended" });
+      return all({ ...UNTRIED, cause: "late", reason: outcome.reason, retryAfterMs: 0 });
     case "not-sent":
-      return all({ status: "retry", reason: outcome.reason, retryAfterMs: RETRY_MS });
+      return all({ ...UNREACHABLE, reason: outcome.reason, retryAfterMs: RETRY_MS });
     case "in-doubt":
       return all({ status: "unknown", reason: outcome.reason });
     case "answered": {
@@ -58,17 +58,20 @@ export function resultsOf(
   }
 }
 
+const UNTRIED = { status: "throttled" } as const;
+const UNREACHABLE = { ...UNTRIED, cause: "unreachable" } as const;
+
 /** An answer that is no success, by its status alone: the same for every item. */
 function refusalOf({ status, retryAfter }: Answered, now: number): ItemResult {
   const reason = `HTTP ${status}`;
   const asked = retryAfterMs(retryAfter, now);
   if (status === 429 || (status === 503 && asked !== undefined)) {
-    return { status: "throttled", reason, retryAfterMs: asked ?? RETRY_MS };
+    return { ...UNTRIED, cause: "busy", reason, retryAfterMs: asked ?? RETRY_MS };
   }
   if (MISDIRECTED.has(status)) {
     const isRedirect = status < 400;
     const why = isRedirect ? `${reason}: redirects are not followed; correct the url` : reason;
-    return { status: "retry", reason: why, retryAfterMs: REPAIR_MS };
+    return { ...UNREACHABLE, reason: why, retryAfterMs: REPAIR_MS };
   }
   return { status: REFUSED.has(status) ? "refused" : "unknown", reason };
 }

@@ -31,8 +31,8 @@ export type PostOutcome =
     }
   /** Not a byte of it has left. */
   | { readonly type: "not-sent"; readonly reason: string }
-  /** Not a byte of it has left, because it came too late. */
-  | { readonly type: "late" }
+  /** Not a byte of it has left, because it came too late or was not wanted any more. */
+  | { readonly type: "late"; readonly reason: string }
   /** It may have been read and done. */
   | { readonly type: "in-doubt"; readonly reason: string };
 
@@ -74,6 +74,8 @@ export function poster(options: PosterOptions): Poster {
   return { post: (it) => post(way, it), close: () => agent.destroy() };
 }
 
+const STOPPED = "the sender was stopped";
+
 interface Way extends Pick<PosterOptions, "timeoutMs" | "clock"> {
   readonly open: () => ClientRequest;
   /** The event of a socket that may be written to. */
@@ -100,17 +102,21 @@ function post(way: Way, it: Post): Promise<PostOutcome> {
       settle({ type: isSent ? "in-doubt" : "not-sent", reason });
       call.destroy();
     };
-    const onAbort = (): void => fail("the sender was stopped");
+    const late = (reason: string): void => {
+      settle({ type: "late", reason });
+      call.destroy();
+    };
+    const onAbort = (): void => {
+      if (isSent) fail(STOPPED);
+      else late(STOPPED);
+    };
     const cancel = clock.after(timeoutMs, () => {
       fail(`no ${isSent ? "answer" : "connection"} within ${timeoutMs} ms`);
     });
     const handOff = (): void => {
+      if (call.destroyed) return;
       // The last moment: a process that was frozen until now may have lost its lease.
-      if (it.signal.aborted || clock.monotonic() >= it.deadline) {
-        settle({ type: "late" });
-        call.destroy();
-        return;
-      }
+      if (clock.monotonic() >= it.deadline) return late("the lease has ended");
       isSent = true;
       for (const [name, value] of Object.entries(it.headers())) call.setHeader(name, value);
       call.setHeader("content-length", it.body.byteLength);

@@ -4,7 +4,7 @@ import { AdaptiveConcurrency } from "../../../src/providers/limits/adaptive-conc
 import { CircuitBreaker } from "../../../src/providers/limits/circuit-breaker.ts";
 import { type BatchReport, reportOf } from "../../../src/providers/limits/gate.ts";
 import { TokenBucket } from "../../../src/providers/limits/token-bucket.ts";
-import type { ItemResult } from "../../../src/providers/provider.ts";
+import type { ItemResult, ThrottleCause } from "../../../src/providers/provider.ts";
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -213,6 +213,14 @@ describe("a circuit breaker", () => {
     expect(breaker.waitMs(1, 1_600)).toBe(Infinity);
   });
 
+  test("a probe that was not even tried leaves its place to another one", () => {
+    const breaker = opened();
+    breaker.enter(1, 2_000);
+    breaker.leave(report({ outcome: "untried", startedAt: 2_000, endedAt: 2_001 }));
+    expect(breaker.waitMs(1, 2_002)).toBe(0);
+    expect(breaker.figures(2_002)).toMatchObject({ state: "half-open" });
+  });
+
   test("being throttled is no failure", () => {
     const breaker = new CircuitBreaker();
     for (let n = 0; n < 50; n += 1) breaker.leave(report({ outcome: "throttled", endedAt: n }));
@@ -263,5 +271,12 @@ test("what a batch says of its provider", () => {
   expect(of("unknown", "retry", "ok")).toBe("failed 0");
   expect(of("throttled", "ok", "handed")).toBe("throttled 0");
   expect(of("throttled", "throttled", "throttled")).toBe("throttled 40");
+  const untried = (...causes: (ThrottleCause | undefined)[]): string => {
+    const results = causes.map((cause): ItemResult => ({ status: "throttled", cause }));
+    return reportOf(results, batch).outcome;
+  };
+  expect(untried("late", "late", "late")).toBe("untried");
+  expect(untried("unreachable", "unreachable", "late")).toBe("failed");
+  expect(untried("unreachable", "busy", undefined)).toBe("throttled");
   expect(reportOf(undefined, batch)).toEqual({ ...batch, outcome: "failed", holdMs: 0 });
 });

@@ -146,7 +146,7 @@ describe("a provider behind gates", () => {
     await advance(10);
     stop.abort();
     await advance(0);
-    expect(stopped.results).toEqual([throttled("the sender was stopped", 0)]);
+    expect(stopped.results).toEqual([{ ...throttled("the sender was stopped", 0), cause: "late" }]);
     expect(guarded.state?.().waiting).toBe(1);
     expect(send(messages(1, 3), 5_000, AbortSignal.abort())).toEqual({});
     await advance(100);

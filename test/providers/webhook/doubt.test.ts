@@ -15,18 +15,20 @@ const answering =
   (_, answer) =>
     answer.text(status, "<html>no</html>", headers);
 
+const UNREACHABLE = { status: "throttled", cause: "unreachable" };
+
 describe("what was certainly not sent comes back to be sent again", () => {
   test("when nobody listens", async () => {
     const sink = await startSink();
     await sink.stop();
     const [result] = await providerFor(sink.url).sendBatch(messages(1), options());
-    expect(result).toMatchObject({ status: "retry", reason: expect.stringContaining("REFUSED") });
+    expect(result).toMatchObject({ ...UNREACHABLE, reason: expect.stringContaining("REFUSED") });
   });
 
   test("when the name cannot be found", async () => {
     const url = "http://nobody.invalid/push";
     const [result] = await providerFor(url).sendBatch(messages(1), options());
-    expect(result).toMatchObject({ status: "retry", reason: expect.stringMatching(/ENOT|EAI/) });
+    expect(result).toMatchObject({ ...UNREACHABLE, reason: expect.stringMatching(/ENOT|EAI/) });
   });
 
   test("when no connection is made in time", async () => {
@@ -41,7 +43,7 @@ describe("what was certainly not sent comes back to be sent again", () => {
     });
     const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
     const [result] = await providerFor(url, { timeoutMs: 100 }).sendBatch(messages(1), options());
-    expect(result).toMatchObject({ status: "retry", reason: "no connection within 100 ms" });
+    expect(result).toMatchObject({ ...UNREACHABLE, reason: "no connection within 100 ms" });
   });
 
   test("when nobody vouches for the server's certificate", async () => {
@@ -54,20 +56,20 @@ describe("what was certainly not sent comes back to be sent again", () => {
     onTestFinished(() => void server.close());
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const [result] = await providerFor(url).sendBatch(messages(1), options());
-    expect(result).toMatchObject({ status: "retry", reason: expect.stringMatching(/SELF_SIGNED/) });
+    expect(result).toMatchObject({ ...UNREACHABLE, reason: expect.stringMatching(/SELF_SIGNED/) });
     expect(requests).toBe(0);
   });
 
   test.each([301, 302, 307, 308])("when the server redirects with %i", async (status) => {
     const elsewhere = await startSink();
     const found = await outcomeOf(answering(status, { location: elsewhere.url }));
-    expect(found).toMatchObject({ status: "retry", reason: expect.stringContaining("redirects") });
+    expect(found).toMatchObject({ ...UNREACHABLE, reason: expect.stringContaining("redirects") });
     expect(elsewhere.requests).toEqual([]);
   });
 
   test.each([401, 403, 404, 405, 410, 415, 501])("when it answers %i", async (status) => {
     const found = await outcomeOf(answering(status));
-    expect(found).toMatchObject({ status: "retry", reason: `HTTP ${status}`, retryAfterMs: 5_000 });
+    expect(found).toMatchObject({ ...UNREACHABLE, reason: `HTTP ${status}`, retryAfterMs: 5_000 });
   });
 });
 
@@ -82,7 +84,13 @@ describe("a server that takes no more now is left alone as long as it says", () 
   ])("%i %j", async (status, headers, retryAfterMs) => {
     const found = await outcomeOf(answering(status, headers as Record<string, string>));
     const reason = `HTTP ${status}`;
-    expect(found).toEqual({ status: "throttled", reason, retryAfterMs, requests: 1 });
+    expect(found).toEqual({
+      status: "throttled",
+      cause: "busy",
+      reason,
+      retryAfterMs,
+      requests: 1,
+    });
   });
 
   test("a date is taken as the time until then", async () => {

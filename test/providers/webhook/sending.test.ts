@@ -88,8 +88,9 @@ test("nothing is sent at the deadline, nor after the sender was stopped", async 
   const provider = providerFor(sink.url);
   const late = await provider.sendBatch(messages(2), options({ deadlineMs: 0 }));
   const stopped = await provider.sendBatch(messages(1), options({ signal: AbortSignal.abort() }));
-  expect(late).toEqual(Array(2).fill({ status: "retry", reason: "the lease has ended" }));
-  expect(stopped).toMatchObject([{ status: "retry", reason: "the sender was stopped" }]);
+  const untried = { status: "throttled", cause: "late", retryAfterMs: 0 };
+  expect(late).toEqual(Array(2).fill({ ...untried, reason: "the lease has ended" }));
+  expect(stopped).toEqual([{ ...untried, reason: "the sender was stopped" }]);
   expect(await provider.sendBatch([], options())).toEqual([]);
   expect(sink.requests).toEqual([]);
 });
@@ -107,7 +108,7 @@ test("a batch that waited for a connection until after its deadline is not sent"
   while (performance.now() < deadline.deadline) await new Promise((next) => setImmediate(next));
   release();
   expect(await first).toMatchObject([{ status: "unknown" }]);
-  expect(await second).toMatchObject([{ status: "retry", reason: "the lease has ended" }]);
+  expect(await second).toMatchObject([{ status: "throttled", cause: "late" }]);
   expect(sink.requests).toHaveLength(1);
 });
 
