@@ -15,7 +15,8 @@ const RECEIVED_WITHIN_MS = 10_000;
 const PAYLOAD = JSON.stringify({ title: "It begins", body: "x".repeat(64) });
 /** A frame as ours is, for the limit. */
 const FRAME = Buffer.from(
-  `{"type":"push","id":"b","topic":"all","ack":false,"expiresAt":1800000000000,"payload":${PAYLOAD}}`,
+  `{"type":"push","id":"b","topic":"all","ack":false,"expiresAt":1800000000000,` +
+    `"payload":${PAYLOAD}}`,
 );
 
 export async function run(): Promise<BenchReport> {
