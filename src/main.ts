@@ -46,19 +46,19 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
   try {
     const base = await openBase(config, logger, failed);
     undo.push(() => base.stores.close());
-    undo.push(() => stopActors(base));
     const webhooks = openWebhooks(base);
     undo.push(async () => webhooks.close());
+    undo.push(() => stopActors(base));
     const providers = [...webhooks.providers, ...(extras.providers ?? [])];
-    const { actors, inbox } = await openActors(base, { ...extras, providers });
+    const opened = await openActors(base, { ...extras, providers });
     // What devices have confirmed is durable before the actors go.
-    undo.push(async () => void (await inbox.flush()));
+    undo.push(async () => void (await opened.inbox.flush()));
     // A campaign that finishes its windows leaves nothing in doubt.
     const quietMs = config.shutdown.deadlineMs / 4;
     undo.push(() => quiesceCampaigns(base.system, { deadlineMs: quietMs }));
-    const url = await openGateways(base, { actors, inbox, undo });
+    const url = await openGateways(base, { ...opened, undo });
     // Last, because it can be told only once: a start that fails must not use it up.
-    const firstAdminToken = await ensureAdmin(base.system, actors.access);
+    const firstAdminToken = await ensureAdmin(base.system, opened.actors.access);
     logger.info("the node serves", { url, boot: base.boot });
     return { url, firstAdminToken, system: base.system, stop };
   } catch (error) {

@@ -67,22 +67,19 @@ export async function openActors(base: Base, extras: NodeExtras) {
     }),
     { name: "audience-desk", state: newAudienceDesk },
   );
-  const campaigns = await openCampaigns(
-    base,
-    [
-      sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
-      nullProvider(),
-      simulatedProvider({ clock: systemClock, random: systemRandom }),
-      ...(extras.providers ?? []),
-    ],
-    extras.sabotage,
-  );
+  const providers = [
+    sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
+    nullProvider(),
+    simulatedProvider({ clock: systemClock, random: systemRandom }),
+    ...(extras.providers ?? []),
+  ];
+  const campaigns = await openCampaigns(base, providers, extras.sabotage);
   const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
     name: RECEIPTS,
     state: newReceipts(),
   });
   const actors: Actors = { access, audiences, campaigns, inbox: clerk, receipts };
-  return { actors, inbox };
+  return { actors, inbox, providers };
 }
 
 /** Makes the first admin token when this data folder has none. */

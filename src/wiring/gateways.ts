@@ -12,20 +12,23 @@ import { openHttpGateway } from "../gateways/http/gateway.ts";
 import { createListener } from "../gateways/listener.ts";
 import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
 import { exportStores } from "../observability/store-metrics.ts";
+import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
-import { receiptKeys } from "./providers.ts";
+import { receiptKeys, viewsOf } from "./providers.ts";
 
 const SECRET_BYTES = 32;
 
 interface Inside {
   readonly actors: Actors;
   readonly inbox: InboxDesk;
+  readonly providers: readonly Provider[];
   readonly undo: (() => Promise<void>)[];
 }
 
 /** Opens both gateways on one port and returns where they serve. */
-export async function openGateways(base: Base, { actors, inbox, undo }: Inside): Promise<string> {
+export async function openGateways(base: Base, inside: Inside): Promise<string> {
   const { config, logger, metrics, stores, system } = base;
+  const { actors, inbox, providers, undo } = inside;
   const { host, port } = config.listen;
   const listener = createListener({ host, port });
   undo.push(async () => listener.close());
@@ -52,6 +55,7 @@ export async function openGateways(base: Base, { actors, inbox, undo }: Inside):
       await inbox.flush();
       return stores.inbox.ledgerOfAll();
     },
+    providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     renderMetrics: async () => {
       await refreshLedger();

@@ -1,7 +1,9 @@
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import { secretKey } from "../core/signature.ts";
+import type { ProviderView } from "../gateways/http/api.ts";
 import { withUsualLimits } from "../providers/limits/usual.ts";
+import type { Provider } from "../providers/provider.ts";
 import { webhookProvider } from "../providers/webhook/webhook.ts";
 import type { Base } from "./base.ts";
 
@@ -30,4 +32,14 @@ export function receiptKeys({ providers }: Config): (provider: string) => readon
       .map(({ name, secrets }) => [name, secrets.map(secretKey)] as const),
   );
   return (provider) => keys.get(provider) ?? [];
+}
+
+/** What the providers are and do at this moment, by name. */
+export function viewsOf(providers: readonly Provider[]): readonly ProviderView[] {
+  return providers
+    .map((provider) => {
+      const { name, capabilities } = provider;
+      return { name, capabilities, state: provider.state?.() };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -158,3 +158,18 @@ test("a storm of 429 delays a campaign and loses nothing", async () => {
   expect(ledger).toMatchObject({ delivered: 300, unknown: 0, shed: 0 });
   await node.end("SIGTERM");
 });
+
+test("what providers are doing is one call", async () => {
+  const sink = await startSink();
+  const node = await startNode([], { env: webhooks(sink.url) });
+  await campaign(node, 200);
+  const { status, body } = await node.call("GET", "/v1/providers", node.places.adminToken);
+  expect(status).toBe(200);
+  const { items } = body as { items: { name: string; state?: unknown }[] };
+  expect(items.map(({ name }) => name)).toEqual(["crm", "null", "session", "simulated"]);
+  expect(items[0]!.state).toMatchObject({
+    ...{ inFlight: 0, waiting: 0, items: { ok: 200, unknown: 0 } },
+    gates: { breaker: { state: "closed" }, concurrency: { max: 16 }, rate: { heldMs: 0 } },
+  });
+  await node.end("SIGTERM");
+});

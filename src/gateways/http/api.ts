@@ -32,6 +32,29 @@ export interface MintRequest {
   readonly ttlMs: number;
 }
 
+/** A provider that campaigns may name, and what it is doing. */
+export interface ProviderView {
+  readonly name: string;
+  readonly capabilities: {
+    readonly maxBatch: number;
+    readonly maxInFlight: number;
+    readonly idempotency: "none" | "key" | "collapse";
+    readonly keyTtlMs: number;
+    readonly receipts: "none" | "callback" | "poll";
+    readonly dryRun: boolean;
+  };
+  /** Undefined for those that have no limits around them. */
+  readonly state:
+    | {
+        readonly inFlight: number;
+        readonly waiting: number;
+        readonly items: Readonly<Record<string, number>>;
+        readonly latencyMs: number;
+        readonly gates: Readonly<Record<string, Readonly<Record<string, number | string>>>>;
+      }
+    | undefined;
+}
+
 /** What the gateway is given by `main.ts`. */
 export interface HttpPorts {
   readonly system: System;
@@ -43,6 +66,8 @@ export interface HttpPorts {
   readonly mint: (request: MintRequest) => Promise<string>;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
+  /** Every provider of this node, in the order of their names. */
+  readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */
   readonly receiptKeys: (provider: string) => readonly Uint8Array[];
   /** Every figure of the node in Prometheus' text format. */

@@ -14,7 +14,12 @@ import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom, systemNewId } from "../../../src/core/random.ts";
 import { deviceTokens } from "../../../src/gateways/auth/device-tokens.ts";
-import { askOf, HTTP_LIMITS, type HttpLimits } from "../../../src/gateways/http/api.ts";
+import {
+  askOf,
+  HTTP_LIMITS,
+  type HttpLimits,
+  type ProviderView,
+} from "../../../src/gateways/http/api.ts";
 import { openHttpGateway } from "../../../src/gateways/http/gateway.ts";
 import { createListener } from "../../../src/gateways/listener.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
@@ -23,6 +28,21 @@ import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
 
 /** What the provider `crm` may sign its receipts with; the second one is new. */
 export const RECEIPT_KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+
+const PROVIDERS: readonly ProviderView[] = ["crm", "null"].map((name) => ({
+  name,
+  capabilities: {
+    ...{ maxBatch: 100, maxInFlight: 16, idempotency: "key", keyTtlMs: 60_000 },
+    ...{ receipts: "callback", dryRun: name === "null" },
+  },
+  state:
+    name === "null"
+      ? undefined
+      : {
+          ...{ inFlight: 1, waiting: 0, items: { ok: 7 }, latencyMs: 3.5 },
+          gates: { breaker: { state: "closed", isOpen: 0 } },
+        },
+}));
 
 export interface NodeOptions {
   readonly limits?: Partial<HttpLimits>;
@@ -112,6 +132,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     mint: (request) => devices.mint(request),
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
+    providers: () => PROVIDERS,
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.notReady === undefined ? {} : { notReady: options.notReady }),

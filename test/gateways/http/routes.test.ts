@@ -81,6 +81,9 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/ledger?name=push",
     fails: { path: "/v1/ledger?nome=push", status: 400, code: "http.invalid" },
   },
+  "GET /v1/providers": {
+    fails: { path: "/v1/providers?limit=1", status: 400, code: "http.invalid" },
+  },
   "POST /v1/tokens": {
     call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
     fails: { call: { json: { kind: "device" } }, status: 400, code: "http.invalid" },

@@ -35,12 +35,54 @@ const receiptTally = answer(
   }),
 );
 
+const provider = answer(
+  "Provider",
+  z.object({
+    name: z.string(),
+    capabilities: z.object({
+      maxBatch: count.describe("Messages in one call."),
+      maxInFlight: count.describe("Calls at the same time."),
+      idempotency: z.enum(["none", "key", "collapse"]).describe("What a repeated id does."),
+      keyTtlMs: count.describe("How long ids are recognised."),
+      receipts: z.enum(["none", "callback", "poll"]),
+      dryRun: z.boolean().describe("Whether it sends nothing to anybody."),
+    }),
+    state: z
+      .object({
+        inFlight: count.describe("Batches that it has."),
+        waiting: count.describe("Batches that wait for their turn."),
+        items: z.record(z.string(), count).describe("Messages by what it said of them."),
+        latencyMs: z.number().min(0).describe("Time of a batch, averaged over the last ones."),
+        gates: z
+          .record(z.string(), z.record(z.string(), z.union([z.number(), z.string()])))
+          .describe("Its limits: `rate`, `concurrency`, `breaker`."),
+      })
+      .optional()
+      .describe("What it is doing, for those with limits around them."),
+  }),
+);
+
+const providerList = answer("ProviderList", z.object({ items: z.array(provider) }));
+
 const details =
   "For the server behind a webhook with `receipts: true`, not for people: it needs no token but " +
   "a signature with the webhook's secret, in the headers `webhook-id`, `webhook-timestamp` and " +
   "`webhook-signature` (Standard Webhooks). Sending the same again is harmless.";
 
 export const providerRoutes: readonly Route[] = [
+  jsonRoute({
+    method: "GET",
+    path: "/v1/providers",
+    tag: "Providers",
+    role: "viewer",
+    summary: "List what campaigns can send through, and what it is doing",
+    answer: providerList,
+    handle: async ({ api }) => ({
+      items: api.providers().map(({ state, ...rest }) => {
+        return state === undefined ? rest : { ...rest, state };
+      }),
+    }),
+  }),
   jsonRoute({
     method: "POST",
     path: "/v1/providers/{name}/receipts",
