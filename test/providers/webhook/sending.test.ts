@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { secretKey, verifyRequest } from "../../../src/core/signature.ts";
-import { messages, options, providerFor, SECRET, startSink } from "./sink.ts";
+import { messages, options, providerFor, SECRET, startSink, takeAll } from "./sink.ts";
 
 test("a batch goes as one request, with everything that the receiver needs", async () => {
   const sink = await startSink();
@@ -57,6 +57,18 @@ test("requests share connections, at most as many as are configured", async () =
   }
   expect(sink.requests).toHaveLength(32);
   expect(sink.sockets.size).toBeLessThanOrEqual(3);
+});
+
+test("a connection that the server says it will close in a second is not used again", async () => {
+  for (const [keepAliveMs, connections] of [
+    [1_000, 3],
+    [60_000, 1],
+  ] as const) {
+    const sink = await startSink(takeAll, keepAliveMs);
+    const provider = providerFor(sink.url);
+    for (let n = 0; n < 3; n += 1) await provider.sendBatch(messages(1, n), options());
+    expect(sink.connections()).toBe(connections);
+  }
 });
 
 test("each item gets its own result, whatever the order of the answer", async () => {

@@ -41,11 +41,11 @@ export const takeAll: Behavior = ({ batch }, answer) => {
 };
 
 /** A server of a user's own on loopback, that records every request before it answers. */
-export async function startSink(behavior: Behavior = takeAll) {
+export async function startSink(behavior: Behavior = takeAll, keepAliveMs = 60_000) {
   const requests: Arrived[] = [];
   const sockets = new Set<Socket>();
   const waiting: (() => void)[] = [];
-  const sink = { behavior };
+  const sink = { behavior, connections: 0 };
   const server = createServer((request, response) => {
     void record(request).then((arrived) => {
       requests.push(arrived);
@@ -53,7 +53,9 @@ export async function startSink(behavior: Behavior = takeAll) {
       sink.behavior(arrived, answererOf(request, response));
     });
   });
+  server.keepAliveTimeout = keepAliveMs;
   server.on("connection", (socket) => {
+    sink.connections += 1;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
@@ -69,6 +71,8 @@ export async function startSink(behavior: Behavior = takeAll) {
     port,
     requests,
     sockets,
+    /** How many there have been. */
+    connections: () => sink.connections,
     /** Ends at once, with every connection. */
     stop,
     set behavior(next: Behavior) {
