@@ -78,7 +78,7 @@ function bodyOf(route: Route, api: OpenApi): string[] {
   const { upload } = route;
   const fields = table("In the body", fieldsOf(refTo(requestSchemas, route.body), api));
   if (upload === undefined) return [fields];
-  return [fields, `Or a body of \`${upload.mediaType}\`. ${upload.details}`];
+  return [fields, `Or a body of \`${upload.mediaTypes.join("` or `")}\`. ${upload.details}`];
 }
 
 function answerOf(route: Route): string {

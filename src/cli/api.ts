@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode, type Problem, RuntimeError } from "../core/errors.ts";
-import { upload } from "./upload.ts";
+import { type Upload, upload } from "./upload.ts";
 
 /** Where a node is and what lets us in. */
 export interface ApiOptions {
@@ -39,10 +39,10 @@ export class ApiClient {
   }
 
   /** Streams a file as a request body; `sent` is told of the bytes on their way so far. */
-  async upload<T>(path: string, file: string, sent: (bytes: number) => void): Promise<T> {
+  async upload<T>(path: string, it: Pick<Upload, "file" | "mediaType" | "sent">): Promise<T> {
     const url = new URL(path, this.#options.url);
     try {
-      const { status, text } = await upload({ url, headers: this.#headers("POST"), file, sent });
+      const { status, text } = await upload({ url, headers: this.#headers("POST"), ...it });
       return this.#result(status, text);
     } catch (cause) {
       throw cause instanceof RuntimeError ? cause : this.#unreachable(cause);

@@ -5,6 +5,7 @@ import { benchCommand } from "./commands/bench.ts";
 import { campaignCommand } from "./commands/campaign.ts";
 import { checkConfigCommand } from "./commands/check-config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { membersCommand } from "./commands/members.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
 
@@ -18,6 +19,7 @@ const program = new Command("herald")
 First steps:
   herald demo                                a campaign to 10 000 members, in under a minute
   herald start                               a node on 127.0.0.1:9010, data under ./data
+  herald members import members.ndjson       who can be reached, and what is known of them
   herald audience import members.csv         who is to be reached
   herald campaign create --help              what they are to get`,
   );
@@ -25,6 +27,7 @@ First steps:
 for (const command of [
   startCommand(),
   demoCommand(),
+  membersCommand(),
   audienceCommand(),
   campaignCommand(),
   tokenCommand(),

@@ -9,6 +9,7 @@ export interface Upload {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly file: string;
+  readonly mediaType: string;
   /** Told of the bytes on their way so far. */
   readonly sent: (bytes: number) => void;
 }
@@ -30,11 +31,17 @@ const REFUSAL_MS = 250;
  *
  * @throws RuntimeError `cli.invalid` when the file cannot be read; else what the connection said.
  */
-export async function upload({ url, headers, file, sent }: Upload): Promise<UploadAnswer> {
+export async function upload({
+  url,
+  headers,
+  file,
+  mediaType,
+  sent,
+}: Upload): Promise<UploadAnswer> {
   const size = statSync(file).size;
   const call = request(url, {
     method: "POST",
-    headers: { ...headers, "content-type": "text/csv", "content-length": String(size) },
+    headers: { ...headers, "content-type": mediaType, "content-length": String(size) },
   });
   let isAnswered = false;
   const answer = once(call, "response").then(([response]) => {

@@ -53,14 +53,11 @@ export type Condition =
   | { readonly sample: number; readonly salt?: string };
 
 /** Checks what came from outside. Every problem has the path of its field. */
-export const conditionSchema = z
-  .unknown()
-  .superRefine((value, ctx) => {
-    for (const { path, expected } of checkCondition(value)) {
-      ctx.addIssue({ code: "custom", path: [...path], message: expected, input: value });
-    }
-  })
-  .transform((value) => value as Condition);
+export const conditionSchema = z.unknown().superRefine((value, ctx) => {
+  for (const { path, expected } of checkCondition(value)) {
+    ctx.addIssue({ code: "custom", path: [...path], message: expected, input: value });
+  }
+}) as z.ZodType<Condition>;
 
 /**
  * A condition from a JSON value.

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { providersSection } from "./config-providers.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
+import { isAttributeName } from "./member-rules.ts";
 import { describeProblems, problemsOf } from "./problems.ts";
 
 const int = (min: number, max: number, fallback: number, doc: string) =>
@@ -78,6 +79,15 @@ export const configSchema = z.strictObject({
     .strictObject({
       perUserMax: int(1, 1_000_000, 1000, "Messages that wait for one user; the oldest go first."),
       keyTtlMs: int(60_000, 365 * DAY_MS, DAY_MS, "How long ids of settled messages are kept."),
+    })
+    .prefault({}),
+  members: z
+    .strictObject({
+      indexed: z
+        .array(z.string().refine(isAttributeName, "a name of letters, digits, _ . -"))
+        .max(32)
+        .default([])
+        .describe("Attributes of members that conditions often ask for: each gets an index."),
     })
     .prefault({}),
   campaign: z

@@ -26,6 +26,7 @@ import { sessionProvider } from "../providers/session.ts";
 import { simulatedProvider } from "../providers/simulated.ts";
 import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
+import { openMembers } from "./members.ts";
 
 const ASK_MS = 10_000;
 
@@ -78,7 +79,8 @@ export async function openActors(base: Base, extras: NodeExtras) {
     name: RECEIPTS,
     state: newReceipts(),
   });
-  const actors: Actors = { access, audiences, campaigns, inbox: clerk, receipts };
+  const members = openMembers(base);
+  const actors: Actors = { access, audiences, campaigns, inbox: clerk, members, receipts };
   return { actors, inbox, providers };
 }
 

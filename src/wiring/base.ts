@@ -36,6 +36,7 @@ export async function openBase(
     inboxPerUserMax: config.inbox.perUserMax,
     synchronous: config.store.synchronous,
     clock: systemClock,
+    indexedAttributes: config.members.indexed,
     onFailure: failed,
   });
   const tally = new PushTally();

@@ -100,9 +100,8 @@ export function memberStoreConformance(name: string, open: OpenStores): void {
 
     test("an opt-out stays through changes until it is taken back", async () => {
       const store = await start();
-      expect(await store.optOut("m-1", { optedOut: true, at: 1 })).toBe(false);
-      await store.upsert([{ id: "m-1" }], 1);
-      expect(await store.optOut("m-1", { optedOut: true, at: 2 })).toBe(true);
+      await store.optOut("m-1", { optedOut: true, at: 2 });
+      expect(await store.read("m-1")).toMatchObject({ attributes: {}, createdAt: 2 });
       await store.upsert([{ id: "m-1", attributes: { a: 1 } }], 3);
       expect(await store.read("m-1")).toMatchObject({ optedOut: true, updatedAt: 3 });
       await store.optOut("m-1", { optedOut: false, at: 4 });
@@ -117,6 +116,18 @@ export function memberStoreConformance(name: string, open: OpenStores): void {
       expect((await store.read("m-1"))?.lastSeenAt).toBe(30);
       expect((await store.read("m-2"))?.lastSeenAt).toBe(50);
       expect(await store.read("m-3")).toBeUndefined();
+    });
+
+    test("who is blocked is told, once, and of nobody else", async () => {
+      const { members, suppressions } = await openFor(open);
+      expect(await members.blocked(["m-1"])).toEqual({ optedOut: [], suppressed: [] });
+      await members.optOut("m-1", { optedOut: true, at: 1 });
+      await members.upsert([{ id: "m-2" }], 1);
+      const entry = { kind: "member", why: "x", by: "y", at: 1 } as const;
+      await suppressions.suppress(["m-1", "m-3"].map((value) => ({ ...entry, value })));
+      await suppressions.suppress([{ ...entry, kind: "address", value: "m-2" }]);
+      const blocked = { optedOut: ["m-1"], suppressed: ["m-3"] };
+      expect(await members.blocked(["m-0", "m-1", "m-2", "m-3"])).toEqual(blocked);
     });
 
     scanConformance(open);

@@ -35,7 +35,7 @@ function importCommand(): Command {
         bar.start(sizeOf(file), { file: basename(file) });
         const path = `/v1/audiences?name=${encodeURIComponent(name)}`;
         const audience = await api
-          .upload<Audience>(path, file, (bytes) => bar.update(bytes))
+          .upload<Audience>(path, { file, mediaType: "text/csv", sent: (it) => bar.update(it) })
           .finally(() => bar.stop());
         const errors = await errorsOf(audience);
         print(options.json === true, { ...audience, errors }, () => describe(audience, errors));

@@ -106,7 +106,8 @@ type Run = {
 
 /** Imports, creates, starts, pauses and resumes once, and follows it to its end. */
 async function campaign(api: ApiClient, json: boolean, say: Say): Promise<Run> {
-  const audience = await api.upload<Audience>("/v1/audiences?name=everyone", AUDIENCE, () => {});
+  const file = { file: AUDIENCE, mediaType: "text/csv", sent: () => {} };
+  const audience = await api.upload<Audience>("/v1/audiences?name=everyone", file);
   say(`examples/audience.csv is imported: ${audience.size} members in ${audience.pages} pages.`);
   const made = await api.post<Campaign>("/v1/campaigns", {
     name: "demo",

@@ -4,6 +4,7 @@ import type { InboxMessage } from "../../actors/inbox/messages.ts";
 import type { Ref } from "../../actors/kernel/actor.ts";
 import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { CampaignMessage } from "../../actors/master/messages.ts";
+import type { MemberMessage } from "../../actors/members/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Problem } from "../../core/errors.ts";
@@ -19,6 +20,7 @@ export interface Actors {
   readonly audiences: Ref<AudienceMessage>;
   readonly campaigns: Ref<CampaignMessage>;
   readonly inbox: Ref<InboxMessage>;
+  readonly members: Ref<MemberMessage>;
   readonly receipts: Ref<ReceiptsMessage>;
 }
 

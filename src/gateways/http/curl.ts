@@ -16,8 +16,8 @@ export function curlOf(route: Route, api: OpenApi): string {
   const { upload } = route;
   if (upload === undefined) return command(route, "", json);
   // `-T` streams the file, where `--data-binary` would read it into memory first.
-  const file = [...head, `-H "Content-Type: ${upload.mediaType}"`, "-T customers.csv"];
-  return `${command(route, "", json)}\n\n${command(route, "?name=customers", file)}`;
+  const file = [...head, `-H "Content-Type: ${upload.mediaTypes[0]}"`, `-T ${upload.example.file}`];
+  return `${command(route, "", json)}\n\n${command(route, upload.example.query, file)}`;
 }
 
 function command({ method, path }: Route, query: string, options: readonly string[]): string {

@@ -76,7 +76,7 @@ function bodyOf(route: Route, api: OpenApi): string {
   const also =
     upload === undefined
       ? ""
-      : `<p>Or a body of <code>${upload.mediaType}</code>. ${text(upload.details)}</p>`;
+      : `<p>Or a body of ${types(upload.mediaTypes)}. ${text(upload.details)}</p>`;
   return table(fieldsOf(refTo(requestSchemas, route.body), api), "In the body (JSON)") + also;
 }
 
@@ -158,4 +158,8 @@ function html(name: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${name}</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>${CSS}</style></head>
 <body>${body}</body></html>`;
+}
+
+function types(mediaTypes: readonly string[]): string {
+  return mediaTypes.map((type) => `<code>${type}</code>`).join(" or ");
 }

@@ -166,7 +166,9 @@ function requestBody(route: Route): Operation["requestBody"] {
     required: !route.body.safeParse({}).success,
     content: {
       "application/json": json,
-      ...(upload === undefined ? {} : { [upload.mediaType]: text }),
+      ...(upload === undefined
+        ? {}
+        : Object.fromEntries(upload.mediaTypes.map((it) => [it, text]))),
     },
   };
 }

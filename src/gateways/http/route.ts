@@ -18,10 +18,15 @@ export interface Call<Params, Query, Body> {
   readonly api: Api;
 }
 
+/** What a body that is handled while it comes in may be. */
+export type UploadType = "text/csv" | "application/x-ndjson" | "text/plain";
+
 /** A body that is handled while it comes in. */
 export interface Upload {
   /** The announced length in bytes; 0 if it is not announced. */
   readonly bytes: number;
+  /** Which of those that the route takes. */
+  readonly mediaType: UploadType;
   /** The next piece, or undefined at the end. @throws RuntimeError when it is not to be had. */
   read(): Promise<Uint8Array | undefined>;
 }
@@ -42,10 +47,11 @@ export interface RawRequest {
 
 /** What every route says of itself. From it come routing, checks, documents and audit. */
 interface Facts<Params extends Schema, Query extends Schema> {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Parameters in braces: `/v1/campaigns/{id}`. */
   readonly path: `/${string}`;
   readonly tag:
+    | "Members"
     | "Audiences"
     | "Campaigns"
     | "Messages"
@@ -94,8 +100,10 @@ export interface JsonFacts<
   replay?(answer: Deep<z.output<Answer>>): Deep<z.output<Answer>>;
   /** The same route with a body that is not JSON. */
   readonly upload?: {
-    readonly mediaType: "text/csv";
+    readonly mediaTypes: readonly [UploadType, ...UploadType[]];
     readonly details: string;
+    /** Of the first type: what an example of a call uploads. */
+    readonly example: { readonly query: string; readonly file: string };
     handle(
       call: Call<z.output<Params>, z.output<Query>, undefined>,
       upload: Upload,

@@ -2,6 +2,7 @@ import type { Route } from "./route.ts";
 import { audienceRoutes } from "./routes/audiences.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { insightRoutes } from "./routes/insight.ts";
+import { memberRoutes } from "./routes/members.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { nodeRoutes } from "./routes/node.ts";
 import { providerRoutes } from "./routes/providers.ts";
@@ -9,6 +10,7 @@ import { tokenRoutes } from "./routes/tokens.ts";
 
 /** Everything that the admin API can do, in the order of its documents. */
 export const ROUTES: readonly Route[] = [
+  ...memberRoutes,
   ...audienceRoutes,
   ...campaignRoutes,
   ...messageRoutes,

@@ -4,18 +4,20 @@ import { checkInput, type Input, mediaTypeOf, parseJson, requireJson } from "./c
 import { type Answer, readBody, tooLarge } from "./exchange.ts";
 import { claimKeyOf, type Finished, fingerprintOf, type Job } from "./job.ts";
 import { answerOf, mismatch, once } from "./once.ts";
-import type { Call, JsonRoute, Upload } from "./route.ts";
+import type { Call, JsonRoute, Upload, UploadType } from "./route.ts";
 
 /** Does the work of a route that answers with JSON. The caller has been authorized. */
 export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
   const { exchange } = job;
   const { upload } = route;
   const type = mediaTypeOf(exchange);
-  if (upload !== undefined && type === upload.mediaType) return runUpload(job, route);
+  const uploadType = upload?.mediaTypes.find((it) => it === type);
+  if (uploadType !== undefined) return runUpload(job, route, uploadType);
   const bytes = await bodyOf(job, route);
   const { params, api } = job;
   route.authenticate?.({ params, headers: exchange.headers, body: bytes, api });
-  if (route.body !== undefined) requireJson(type, bytes.byteLength, upload?.mediaType);
+  if (route.body !== undefined)
+    requireJson(type, bytes.byteLength, upload?.mediaTypes.join(" or "));
   const key = claimKeyOf(job);
   const raw = { params: job.params, query: exchange.query };
   const input = checkInput(
@@ -44,19 +46,19 @@ async function bodyOf(job: Job, route: JsonRoute): Promise<Uint8Array> {
  * Handles a body while it comes in. Its hash is known only at the end, so it is kept with the
  * answer, and a repeated request is read to its end before it gets that answer again.
  */
-async function runUpload(job: Job, route: JsonRoute): Promise<Answer> {
+async function runUpload(job: Job, route: JsonRoute, mediaType: UploadType): Promise<Answer> {
   const { exchange } = job;
   const key = claimKeyOf(job);
   const input = checkInput(route, { params: job.params, query: exchange.query });
   job.target = targetOf(input) ?? job.target;
-  const body = new HashedUpload(job);
+  const body = new HashedUpload(job, mediaType);
   const run = async (): Promise<Finished> => {
     const call = callOf(job, input) as Call<unknown, unknown, undefined>;
     const finished = finish(job, route, await route.upload!.handle(call, body));
     return { ...finished, stored: `${body.digest()}\n${finished.stored}` };
   };
   if (key === undefined) return answerOf(await run());
-  const fingerprint = fingerprintOf("upload", exchange.query);
+  const fingerprint = fingerprintOf("upload", mediaType, exchange.query);
   const replay = (stored: StoredResponse): Promise<StoredResponse> => compare(body, stored);
   return once(job, { key, fingerprint }, { keepsErrors: false, replay, run });
 }
@@ -71,13 +73,15 @@ async function compare(upload: HashedUpload, stored: StoredResponse): Promise<St
 /** A body that is counted and hashed as it passes. */
 class HashedUpload implements Upload {
   readonly bytes: number;
+  readonly mediaType: UploadType;
   readonly #job: Job;
   readonly #hash = createHash("sha256");
   #received = 0;
 
   /** @throws RuntimeError `http.body-too-large` when it says so itself. */
-  constructor(job: Job) {
+  constructor(job: Job, mediaType: UploadType) {
     this.#job = job;
+    this.mediaType = mediaType;
     this.bytes = job.exchange.length ?? 0;
     this.#limit(this.bytes);
   }

@@ -40,8 +40,16 @@ export function memoryMembers(others: Others): Synchronous<MemberStore> {
     },
     read: (id) => copyOf(members.get(id)),
     remove: (id) => members.delete(id),
-    optOut: (id, { optedOut, at }) =>
-      change(id, (member) => ({ ...member, optedOut, updatedAt: at })),
+    optOut(id, { optedOut, at }) {
+      const member = members.get(id) ?? merge(undefined, { id }, at)!;
+      members.set(id, { ...member, optedOut, updatedAt: at });
+    },
+    blocked(ids) {
+      const optedOut = ids.filter((id) => members.get(id)?.optedOut === true);
+      const isSuppressed = (id: string) => others.suppressions.read("member", id) !== undefined;
+      const suppressed = ids.filter((id) => isSuppressed(id) && !optedOut.includes(id));
+      return { optedOut, suppressed };
+    },
     seen(sightings) {
       const isNews = ({ id, at }: { id: string; at: number }) =>
         at > (members.get(id)?.lastSeenAt ?? -1);

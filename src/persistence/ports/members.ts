@@ -57,6 +57,12 @@ export interface Exclusions {
   readonly noAddress: number;
 }
 
+/** Ids that no audience may take, each in one of the lists. */
+export interface Blocked {
+  readonly optedOut: readonly string[];
+  readonly suppressed: readonly string[];
+}
+
 export interface MemberCounts extends Exclusions {
   /** Members for whom the condition holds and who are not left out. */
   readonly eligible: number;
@@ -98,8 +104,10 @@ export interface MemberStore {
   read(id: string): Promise<Member | undefined>;
   /** Returns false when there is no such member. */
   remove(id: string): Promise<boolean>;
-  /** Returns false when there is no such member. */
-  optOut(id: string, change: { readonly optedOut: boolean; readonly at: number }): Promise<boolean>;
+  /** Makes the member when there is none: an opt-out is never lost. */
+  optOut(id: string, change: { readonly optedOut: boolean; readonly at: number }): Promise<void>;
+  /** Those of these ids that no audience may take, whoever knows them. */
+  blocked(ids: readonly string[]): Promise<Blocked>;
   /** Moves `lastSeenAt` of members that there are, never back; returns how many it moved. */
   seen(sightings: readonly Sighting[]): Promise<number>;
   /** Counts over all buckets; others' calls get their turn in between. */

@@ -21,7 +21,7 @@ export function memberOperations(db: Database): Synchronous<MemberTexts> {
   return { ...changeOperations(db), ...queryOperations(db) };
 }
 
-type ChangeOperation = "upsert" | "read" | "remove" | "optOut" | "seen";
+type ChangeOperation = "upsert" | "read" | "remove" | "optOut" | "blocked" | "seen";
 
 function changeOperations(db: Database): Pick<Synchronous<MemberTexts>, ChangeOperation> {
   return {
@@ -47,8 +47,18 @@ function changeOperations(db: Database): Pick<Synchronous<MemberTexts>, ChangeOp
     remove: (id) => db.run("DELETE FROM members WHERE bucket = ? AND id = ?", bucketOf(id), id) > 0,
 
     optOut(id, { optedOut, at }) {
-      const sql = "UPDATE members SET opted_out = ?, updated_at = ? WHERE bucket = ? AND id = ?";
-      return db.run(sql, optedOut ? 1 : 0, at, bucketOf(id), id) > 0;
+      db.run(OPT_OUT, bucketOf(id), id, at, optedOut ? 1 : 0);
+    },
+
+    blocked(ids) {
+      const isAnybody = db.row("SELECT 1 FROM members WHERE opted_out = 1 LIMIT 1") !== undefined;
+      const isAnything = db.row("SELECT 1 FROM suppressions LIMIT 1") !== undefined;
+      const read = (sql: string): string[] =>
+        db.rows<{ id: string }>(sql, JSON.stringify(ids)).map(({ id }) => id);
+      const optedOut = isAnybody ? read(OPTED_OUT) : [];
+      const isOut = new Set(optedOut);
+      const suppressed = isAnything ? read(SUPPRESSED).filter((id) => !isOut.has(id)) : [];
+      return { optedOut, suppressed };
     },
 
     seen(sightings) {
@@ -169,6 +179,17 @@ const UPSERT = `
     last_seen_at = CASE WHEN ?5 & ${CHANGED.lastSeenAt} THEN ?8 ELSE last_seen_at END,
     updated_at = ?9
   WHERE length(attributes) + length(?3) <= ${MEMBER_LIMITS.attributesBytesMax}`;
+
+const OPT_OUT = `
+  INSERT INTO members (bucket, id, attributes, tags, created_at, updated_at, opted_out)
+  VALUES (?1, ?2, jsonb('{}'), jsonb('{}'), ?3, ?3, ?4)
+  ON CONFLICT (bucket, id) DO UPDATE SET opted_out = ?4, updated_at = ?3`;
+
+const OPTED_OUT = `SELECT value AS id FROM json_each(?)
+  WHERE value IN (SELECT id FROM members WHERE opted_out = 1)`;
+
+const SUPPRESSED = `SELECT value AS id FROM json_each(?)
+  WHERE EXISTS (SELECT 1 FROM suppressions WHERE kind = 'member' AND value = json_each.value)`;
 
 const SELECT_MEMBER = `SELECT id, json(attributes) AS attributes, json(tags) AS tags, locale,
   time_zone, last_seen_at, created_at, updated_at, opted_out FROM members`;

@@ -314,6 +314,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (audience, partition)
   ) STRICT, WITHOUT ROWID;
   `,
+  "CREATE INDEX members_opted_out ON members (id) WHERE opted_out = 1;",
 ];
 
 /**

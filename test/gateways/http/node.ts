@@ -5,6 +5,7 @@ import { clerkType } from "../../../src/actors/inbox/behavior.ts";
 import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
 import { createSystem } from "../../../src/actors/kernel/system.ts";
+import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
 import { newReceipts } from "../../../src/actors/receipts/state.ts";
@@ -22,6 +23,7 @@ import {
 } from "../../../src/gateways/http/api.ts";
 import { openHttpGateway } from "../../../src/gateways/http/gateway.ts";
 import { createListener } from "../../../src/gateways/listener.ts";
+import { jsonLines } from "../../../src/gateways/ndjson/decoder.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { Stores } from "../../../src/persistence/ports/stores.ts";
 import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
@@ -110,6 +112,10 @@ export async function startHttpNode(options: NodeOptions = {}) {
     audiences: system.spawn(audienceStandIn(seen), { name: "audiences", state: 0 }),
     campaigns: system.spawn(campaignStandIn(seen), { name: "campaigns", state: null }),
     inbox: system.spawn(clerk, { name: CLERK, state: newClerk() }),
+    members: system.spawn(
+      memberDesk({ ...stores, now: () => systemClock.now(), newDecoder: jsonLines }),
+      { name: "members", state: newMemberDesk },
+    ),
     receipts: system.spawn(
       receiptsDesk({ store: stores.receipts, logger: silentLogger, metrics: noMetrics }),
       { name: RECEIPTS, state: newReceipts() },

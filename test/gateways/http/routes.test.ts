@@ -25,12 +25,50 @@ interface Example {
 
 const TOO_MANY = { path: "?limit=1001", status: 400, code: "http.invalid" };
 const NO_AUDIENCE = { status: 404, code: "audience.unknown" };
+const NO_MEMBER = { status: 404, code: "member.unknown" };
 const NO_CAMPAIGN = { status: 404, code: "campaign.unknown" };
 const campaign = { name: "spring", audience: "aud_1", payload: { text: "Hello {{name}}" } };
 const csv = { headers: { "content-type": "text/csv" }, body: "member\na\n" };
 
 /** For each route a request that works and one that does not. */
 const EXAMPLES: Readonly<Record<string, Example>> = {
+  "POST /v1/members": {
+    call: { json: [{ id: "m-1", attributes: { city: "Wien", age: null } }] },
+    fails: { call: { json: { id: "m-1", tags: ['"'] } }, status: 422, code: "member.invalid" },
+  },
+  "GET /v1/members/{id}": {
+    path: "/v1/members/m-1",
+    fails: { ...NO_MEMBER, path: "/v1/members/m-9" },
+  },
+  "PATCH /v1/members/{id}": {
+    path: "/v1/members/m-1",
+    call: { json: { timeZone: "Asia/Tokyo" } },
+    fails: { ...NO_MEMBER, path: "/v1/members/m-9", call: { json: {} } },
+  },
+  "POST /v1/members/{id}/opt-out": {
+    path: "/v1/members/m-1/opt-out",
+    call: { json: {} },
+    fails: { path: "/v1/members/%00/opt-out", status: 400, code: "http.invalid" },
+  },
+  "DELETE /v1/members/{id}": {
+    path: "/v1/members/m-1",
+    fails: { ...NO_MEMBER, path: "/v1/members/m-9" },
+  },
+  "POST /v1/suppressions": {
+    call: { json: { entries: [{ kind: "member", value: "m-1", why: "a letter" }] } },
+    fails: { call: { json: { entries: [] } }, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/suppressions": {
+    fails: { path: "/v1/suppressions?after=x", status: 400, code: "store.cursor" },
+  },
+  "DELETE /v1/suppressions/{kind}/{value}": {
+    path: "/v1/suppressions/member/m-1",
+    fails: { path: "/v1/suppressions/group/m-1", status: 400, code: "http.invalid" },
+  },
+  "POST /v1/conditions/preview": {
+    call: { json: { condition: { not: { tag: "x" } } } },
+    fails: { call: { json: { condition: {} } }, status: 400, code: "http.invalid" },
+  },
   "POST /v1/audiences": {
     call: { json: { name: "list", members: ["a", { member: "b", vars: { name: "B" } }] } },
     fails: { path: "/v1/audiences", call: csv, status: 400, code: "http.invalid" },

@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { RuntimeError } from "../../../core/errors.ts";
+import { feed } from "../feed.ts";
 import type { Call, Route, Upload } from "../route.ts";
 import { jsonRoute } from "../route.ts";
 import { answer, byId, count, instant, paged, pageOf, request, text } from "../schemas.ts";
 
 const LIST_MAX = 100_000;
-/** Size of the pieces that an import is fed with: it handles one without a pause. */
-const CHUNK_BYTES = 65_536;
 
 const member = text(128);
 const vars = z.record(z.string().max(64), z.string().max(4096));
@@ -93,7 +92,12 @@ export const audienceRoutes: readonly Route[] = [
         api.limits.importMs,
       );
     },
-    upload: { mediaType: "text/csv", details: uploadDetails, handle: importCsv },
+    upload: {
+      mediaTypes: ["text/csv"],
+      details: uploadDetails,
+      example: { query: "?name=customers", file: "customers.csv" },
+      handle: importCsv,
+    },
   }),
   jsonRoute({
     method: "GET",
@@ -142,11 +146,11 @@ export const audienceRoutes: readonly Route[] = [
   }),
 ];
 
-/** Feeds an import piece by piece: the connection is read on when the last one was taken. */
 async function importCsv(
-  { query, api, requestId }: Call<unknown, z.output<typeof named>, undefined>,
+  call: Call<unknown, z.output<typeof named>, undefined>,
   upload: Upload,
 ): Promise<z.output<typeof audience>> {
+  const { query, api } = call;
   const { name } = query;
   if (name === undefined) {
     const problem = { path: "query.name", expected: "the audience's name", got: "nothing" };
@@ -158,17 +162,5 @@ async function importCsv(
     name,
     bytes,
   });
-  try {
-    for (let piece = await upload.read(); piece !== undefined; piece = await upload.read()) {
-      for (let start = 0; start < piece.byteLength; start += CHUNK_BYTES) {
-        const chunk = piece.subarray(start, start + CHUNK_BYTES);
-        await api.ask(target, { type: "chunk", bytes: chunk });
-      }
-    }
-    return await api.ask(target, { type: "end" }, api.limits.importMs);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    target.send({ type: "abort", why: `the upload of request ${requestId} ended: ${why}` });
-    throw error;
-  }
+  return feed(target, upload, call);
 }
