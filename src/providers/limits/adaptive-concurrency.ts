@@ -32,6 +32,8 @@ export class AdaptiveConcurrency implements Gate {
   #inFlight = 0;
   /** How long a batch takes when the provider is not busy; 0 before the first. */
   #quickMs = 0;
+  /** How many items such a batch has: a small one is quick for its own reason. */
+  #quickItems = 0;
   #loweredAt = Number.NEGATIVE_INFINITY;
 
   constructor({ max, initial = 4, slowFactor = 2, slowMinMs = 20 }: ConcurrencyOptions) {
@@ -49,12 +51,12 @@ export class AdaptiveConcurrency implements Gate {
     this.#inFlight += 1;
   }
 
-  leave({ outcome, startedAt, endedAt }: BatchReport): void {
+  leave({ items, outcome, startedAt, endedAt }: BatchReport): void {
     const isUsed = this.#inFlight >= Math.floor(this.#limit);
     this.#inFlight -= 1;
     if (outcome === "untried") return;
     const ms = endedAt - startedAt;
-    const isSlow = outcome === "answered" && this.#isSlow(ms);
+    const isSlow = outcome === "answered" && this.#isSlow(ms, items);
     if (outcome === "answered" && !isSlow) {
       if (isUsed) this.#limit = Math.min(this.#max, this.#limit + 1 / this.#limit);
     } else if (startedAt >= this.#loweredAt) {
@@ -67,10 +69,13 @@ export class AdaptiveConcurrency implements Gate {
     return { limit: this.#limit, max: this.#max, quickMs: this.#quickMs };
   }
 
-  #isSlow(ms: number): boolean {
+  #isSlow(ms: number, items: number): boolean {
     const isAlone = this.#limit === 1 && this.#inFlight === 0;
-    if (this.#quickMs === 0 || ms < this.#quickMs || isAlone) {
+    const isLarger = items > this.#quickItems * 2;
+    const isQuicker = ms < this.#quickMs && items * 2 >= this.#quickItems;
+    if (isLarger || isQuicker || isAlone) {
       this.#quickMs = ms;
+      this.#quickItems = items;
       return false;
     }
     return ms > Math.max(this.#quickMs * this.#slowFactor, this.#quickMs + this.#slowMinMs);

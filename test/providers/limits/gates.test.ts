@@ -126,6 +126,18 @@ describe("adaptive concurrency", () => {
     expect(gate.waitMs()).toBe(0);
   });
 
+  test("does not take a full batch for slow because a small one was quick", () => {
+    const gate = new AdaptiveConcurrency({ max: 16 });
+    for (let n = 0; n < 400; n += 1) {
+      const sizes: number[] = [];
+      for (; gate.waitMs() === 0; sizes.push(sizes.length % 3 === n % 3 ? 1 : 100)) gate.enter();
+      for (const items of sizes) {
+        gate.leave(report({ items, startedAt: n * 1_000, endedAt: n * 1_000 + 5 + items }));
+      }
+    }
+    expect(gate.figures()["limit"]).toBe(16);
+  });
+
   test("gets used to a provider that has become slower for good", () => {
     const gate = new AdaptiveConcurrency({ max: 8 });
     let now = 0;
