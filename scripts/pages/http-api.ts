@@ -92,6 +92,8 @@ function answerOf(route: Route): string {
       const names = Object.keys(route.events).map((name) => `\`${name}\``);
       return `server-sent events: ${names.join(", ")}`;
     }
+    case "download":
+      return route.mediaTypes.map((type) => `\`${type.split(";")[0]}\``).join(" or ");
     case "text":
       return `\`${route.mediaType.split(";")[0]}\``;
   }

@@ -27,6 +27,7 @@ import { simulatedProvider } from "../providers/simulated.ts";
 import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
+import { openReview } from "./review.ts";
 
 const ASK_MS = 10_000;
 
@@ -75,12 +76,13 @@ export async function openActors(base: Base, extras: NodeExtras) {
     ...(extras.providers ?? []),
   ];
   const campaigns = await openCampaigns(base, providers, extras.sabotage);
+  const review = openReview(base, providers);
   const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
     name: RECEIPTS,
     state: newReceipts(),
   });
   const members = openMembers(base);
-  const actors: Actors = { access, audiences, campaigns, inbox: clerk, members, receipts };
+  const actors: Actors = { access, audiences, campaigns, inbox: clerk, members, receipts, review };
   return { actors, inbox, providers };
 }
 

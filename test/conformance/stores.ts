@@ -5,6 +5,7 @@ import { campaignStoreConformance } from "./campaign-store.ts";
 import { collectionStoreConformance } from "./collection-store.ts";
 import { conditionConformance } from "./conditions.ts";
 import { credentialStoreConformance } from "./credential-store.ts";
+import { frequencyCapsConformance } from "./frequency-caps.ts";
 import { inboxStoreConformance } from "./inbox-store.ts";
 import { memberStoreConformance } from "./member-store.ts";
 import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
@@ -22,6 +23,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   suppressionStoreConformance(name, open);
   campaignStoreConformance(name, open);
   pageJournalConformance(name, open);
+  frequencyCapsConformance(name, open);
   inboxStoreConformance(name, open);
   credentialStoreConformance(name, open);
   auditStoreConformance(name, open);

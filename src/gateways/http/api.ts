@@ -6,6 +6,7 @@ import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { CampaignMessage } from "../../actors/master/messages.ts";
 import type { MemberMessage } from "../../actors/members/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
+import type { ReviewMessage } from "../../actors/review/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Ledger } from "../../core/ledger.ts";
@@ -22,6 +23,7 @@ export interface Actors {
   readonly inbox: Ref<InboxMessage>;
   readonly members: Ref<MemberMessage>;
   readonly receipts: Ref<ReceiptsMessage>;
+  readonly review: Ref<ReviewMessage>;
 }
 
 /** What the gateway needs of the actor system. */

@@ -90,6 +90,8 @@ function answerOf(route: Route): string {
       const names = Object.keys(route.events).map((name) => `<code>${name}</code>`);
       return `server-sent events ${names.join(", ")}`;
     }
+    case "download":
+      return route.mediaTypes.map((type) => `<code>${type.split(";")[0]}</code>`).join(" or ");
     case "text":
       return `<code>${route.mediaType.split(";")[0]}</code>`;
   }

@@ -21,6 +21,11 @@ export function openSink(
       stream.end();
       close();
     },
+    cut: () => {
+      if (isClosed) return;
+      stream.cut();
+      close();
+    },
     onDrained: (call) => stream.onDrained(call),
     onClosed: (call) => {
       if (isClosed) call();

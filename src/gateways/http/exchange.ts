@@ -15,6 +15,8 @@ export interface AnswerStream {
   /** Returns false when the reader is behind: write nothing more until it has drained. */
   write(text: string): boolean;
   end(): void;
+  /** Cuts the connection: whoever reads must not take what came for the whole. */
+  cut(): void;
   /** Called whenever the reader has caught up. */
   onDrained(call: () => void): void;
 }

@@ -2,13 +2,14 @@ import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Counter, Histogram } from "../../core/metrics.ts";
 import { type Api, askOf, HTTP_LIMITS, type HttpLimits, type HttpPorts, NOBODY } from "./api.ts";
 import { checkInput } from "./check.ts";
+import { headOf, writeOut } from "./download.ts";
 import { errorAnswer, toHttpError } from "./error-answer.ts";
 import { openSink } from "./event-sink.ts";
 import type { Answer, Exchange } from "./exchange.ts";
 import { documentsOf, requestIdOf, withSafety } from "./headers.ts";
 import { audited, authorize, type Job } from "./job.ts";
 import { Quota } from "./quota.ts";
-import type { Call, EventRoute, EventSink, Route, TextRoute } from "./route.ts";
+import type { Call, DownloadRoute, EventRoute, EventSink, Route, TextRoute } from "./route.ts";
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { callOf, runJson } from "./run-json.ts";
@@ -164,6 +165,8 @@ class Gateway implements HttpGateway {
         return runText(job, route);
       case "events":
         return this.#openEvents(job, route);
+      case "download":
+        return this.#openDownload(job, route);
     }
   }
 
@@ -180,6 +183,25 @@ class Gateway implements HttpGateway {
     this.#streams.add(sink);
     sink.onClosed(() => this.#streams.delete(sink));
     start(sink);
+    return undefined;
+  }
+
+  async #openDownload(job: Job, route: DownloadRoute): Promise<Answer | undefined> {
+    const { exchange, requestId } = job;
+    const input = checkInput(route, { params: job.params, query: exchange.query });
+    if (this.#streams.size >= this.#api.limits.streamsMax) {
+      throw busy(`${this.#streams.size} streams are open`);
+    }
+    const download = await route.open(callOf(job, input) as Call<unknown, unknown, undefined>);
+    const head = withSafety(headOf(download), requestId, route);
+    if (exchange.method === "HEAD") return head;
+    const sink = openSink(exchange, head);
+    this.#streams.add(sink);
+    sink.onClosed(() => this.#streams.delete(sink));
+    void writeOut(download.pieces, sink).catch((thrown: unknown) => {
+      this.#api.logger.error("a download was cut", { requestId, cause: String(thrown) });
+      sink.cut();
+    });
     return undefined;
   }
 

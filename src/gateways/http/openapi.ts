@@ -182,6 +182,10 @@ function answerContent(route: Route): Content {
       const description = `Server-sent events: \`${names}\`. The data of each is JSON.`;
       return { "text/event-stream": { schema: { type: "string", description } } };
     }
+    case "download":
+      return Object.fromEntries(
+        route.mediaTypes.map((type) => [type, { schema: { type: "string" } }]),
+      );
     case "text":
       return { [route.mediaType]: { schema: { type: "string" } } };
   }

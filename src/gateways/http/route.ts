@@ -122,6 +122,24 @@ export interface EventFacts<Params extends Schema, Query extends Schema>
   ): Promise<(sink: EventSink) => void>;
 }
 
+/** A body of any length, which is made while it is read. */
+export interface Download {
+  readonly mediaType: string;
+  /** What a browser calls it when it is saved. */
+  readonly fileName: string;
+  /** If it fails, the connection is cut, so that nobody takes a part for the whole. */
+  readonly pieces: AsyncIterable<string>;
+}
+
+/** Answers with a body of any length. */
+export interface DownloadFacts<Params extends Schema, Query extends Schema>
+  extends Facts<Params, Query> {
+  /** Those that `open` may choose from. */
+  readonly mediaTypes: readonly string[];
+  /** Whatever can be refused is refused here, before anything is written. */
+  open(call: Call<z.output<Params>, z.output<Query>, undefined>): Promise<Download>;
+}
+
 /** Answers with text of some media type. */
 export interface TextFacts extends Facts<Nothing, Nothing> {
   readonly mediaType: string;
@@ -131,7 +149,8 @@ export interface TextFacts extends Facts<Nothing, Nothing> {
 export type JsonRoute = JsonFacts<Schema, Schema, Schema, Schema> & { readonly kind: "json" };
 export type EventRoute = EventFacts<Schema, Schema> & { readonly kind: "events" };
 export type TextRoute = TextFacts & { readonly kind: "text" };
-export type Route = JsonRoute | EventRoute | TextRoute;
+export type DownloadRoute = DownloadFacts<Schema, Schema> & { readonly kind: "download" };
+export type Route = JsonRoute | EventRoute | TextRoute | DownloadRoute;
 
 export function jsonRoute<
   Params extends Schema = Nothing,
@@ -147,6 +166,12 @@ export function eventRoute<Params extends Schema = Nothing, Query extends Schema
   facts: EventFacts<Params, Query>,
 ): EventRoute {
   return { ...facts, kind: "events" } as unknown as EventRoute;
+}
+
+export function downloadRoute<Params extends Schema = Nothing, Query extends Schema = Nothing>(
+  facts: DownloadFacts<Params, Query>,
+): DownloadRoute {
+  return { ...facts, kind: "download" } as unknown as DownloadRoute;
 }
 
 export function textRoute(facts: TextFacts): TextRoute {

@@ -6,6 +6,7 @@ import { memberRoutes } from "./routes/members.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { nodeRoutes } from "./routes/node.ts";
 import { providerRoutes } from "./routes/providers.ts";
+import { reviewRoutes } from "./routes/review.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 
 /** Everything that the admin API can do, in the order of its documents. */
@@ -13,6 +14,7 @@ export const ROUTES: readonly Route[] = [
   ...memberRoutes,
   ...audienceRoutes,
   ...campaignRoutes,
+  ...reviewRoutes,
   ...messageRoutes,
   ...providerRoutes,
   ...tokenRoutes,

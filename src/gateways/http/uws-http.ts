@@ -122,6 +122,10 @@ class UwsExchange implements Exchange {
         open?.cork(() => open.end());
         this.#finish();
       },
+      cut: () => {
+        this.#open()?.close();
+        this.#finish();
+      },
       onDrained: (call) => {
         this.#open()?.onWritable(() => {
           call();

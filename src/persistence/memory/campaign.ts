@@ -124,7 +124,7 @@ function splitCampaign(campaign: Campaign) {
   return { spec, rest: { id, state, why, epoch, version, run, createdAt, changedAt } };
 }
 
-function caps(): Pick<Synchronous<CampaignStore>, "takeCaps"> {
+function caps(): Pick<Synchronous<CampaignStore>, "takeCaps" | "overCaps"> {
   /** By member: when each item was counted. */
   const counted = new Map<string, Map<string, number>>();
   return {
@@ -139,6 +139,11 @@ function caps(): Pick<Synchronous<CampaignStore>, "takeCaps"> {
         return true;
       });
     },
+    overCaps: ({ members, cap, now }) =>
+      members.map((member) => {
+        const times = [...(counted.get(member)?.values() ?? [])];
+        return times.filter((at) => at > now - cap.perMs).length >= cap.max;
+      }),
   };
 }
 

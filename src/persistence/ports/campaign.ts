@@ -201,6 +201,12 @@ export interface CampaignStore extends CampaignRecords, PageJournal {
     readonly cap: FrequencyCap;
     readonly now: number;
   }): Promise<readonly boolean[]>;
+  /** Which of these members have had as many as the cap allows, without counting anything. */
+  overCaps(request: {
+    readonly members: readonly string[];
+    readonly cap: FrequencyCap;
+    readonly now: number;
+  }): Promise<readonly boolean[]>;
 }
 
 /** Campaigns, their versions, certificates, and the log of their transitions. */

@@ -165,7 +165,9 @@ const CAPS_KEPT_MS = 31 * 24 * 3_600_000;
 /** Old rows that go with one call; a call adds fewer than that. */
 const CAPS_FORGOTTEN = 20_000;
 
-function capOperations(db: Database): Pick<Synchronous<CampaignStore>, "takeCaps"> {
+type CapOperation = "takeCaps" | "overCaps";
+
+function capOperations(db: Database): Pick<Synchronous<CampaignStore>, CapOperation> {
   return {
     takeCaps({ entries, cap, now }) {
       db.run(
@@ -181,6 +183,11 @@ function capOperations(db: Database): Pick<Synchronous<CampaignStore>, "takeCaps
           db.row(known, member, item) !== undefined ||
           db.run(add, member, item, now, now - cap.perMs, cap.max) === 1,
       );
+    },
+
+    overCaps({ members, cap, now }) {
+      const sql = "SELECT count(*) AS n FROM campaign_caps WHERE member = ? AND at > ?";
+      return members.map((it) => db.row<{ n: number }>(sql, it, now - cap.perMs)!.n >= cap.max);
     },
   };
 }

@@ -9,6 +9,7 @@ import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
 import { newReceipts } from "../../../src/actors/receipts/state.ts";
+import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
@@ -26,6 +27,7 @@ import { createListener } from "../../../src/gateways/listener.ts";
 import { jsonLines } from "../../../src/gateways/ndjson/decoder.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { Stores } from "../../../src/persistence/ports/stores.ts";
+import { nullProvider } from "../../../src/providers/null.ts";
 import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
 
 /** What the provider `crm` may sign its receipts with; the second one is new. */
@@ -115,6 +117,16 @@ export async function startHttpNode(options: NodeOptions = {}) {
     members: system.spawn(
       memberDesk({ ...stores, now: () => systemClock.now(), newDecoder: jsonLines }),
       { name: "members", state: newMemberDesk },
+    ),
+    review: system.spawn(
+      reviewDesk({
+        ...stores,
+        providers: new Map([["null", nullProvider()]]),
+        simulated: nullProvider(),
+        clock: systemClock,
+        newId: systemNewId,
+      }),
+      { name: "review", state: newReview },
     ),
     receipts: system.spawn(
       receiptsDesk({ store: stores.receipts, logger: silentLogger, metrics: noMetrics }),

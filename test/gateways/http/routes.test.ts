@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { JsonRoute } from "../../../src/gateways/http/route.ts";
+import { reviewRoutes } from "../../../src/gateways/http/routes/review.ts";
 import { ROUTES } from "../../../src/gateways/http/routes.ts";
 import { errorBody } from "../../../src/gateways/http/schemas.ts";
 import { type CallOptions, type HttpNode, startHttpNode } from "./node.ts";
@@ -139,7 +140,9 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
 
 /** It is signed: receipts.test.ts. */
 const RECEIPTS = "POST /v1/providers/{name}/receipts";
-const OWN_TESTS = ["POST /v1/campaigns/{id}/resume", "DELETE /v1/tokens/{id}", RECEIPTS];
+/** They ask the stores: review.test.ts. */
+const REVIEW = reviewRoutes.map(({ method, path }) => `${method} ${path}`);
+const OWN_TESTS = [...REVIEW, "POST /v1/campaigns/{id}/resume", "DELETE /v1/tokens/{id}", RECEIPTS];
 
 const jsonRoutes = ROUTES.filter((route): route is JsonRoute => route.kind === "json");
 

@@ -1,0 +1,23 @@
+import { describe, expect, test } from "vitest";
+import { type OpenStores, openFor } from "./open-stores.ts";
+
+const cap = { max: 2, perMs: 1_000 };
+const entry = (member: string, n: number) => ({ member, item: `c:1:0/0:${n}` });
+
+/** What every `CampaignStore` must do about frequency caps. */
+export function frequencyCapsConformance(name: string, open: OpenStores): void {
+  describe(`${name} counts messages per member`, () => {
+    test("looking counts nothing, and agrees with what taking says", async () => {
+      const { campaigns } = await openFor(open);
+      const over = (now: number) => campaigns.overCaps({ members: ["a", "b"], cap, now });
+      expect(await over(0)).toEqual([false, false]);
+      await campaigns.takeCaps({ entries: [entry("a", 1), entry("a", 2)], cap, now: 10 });
+      expect(await over(10)).toEqual([true, false]);
+      expect(await over(10)).toEqual([true, false]);
+      expect(await campaigns.takeCaps({ entries: [entry("a", 3)], cap, now: 11 })).toEqual([false]);
+      expect(await over(1_010)).toEqual([false, false]);
+      const later = { entries: [entry("a", 3), entry("b", 4)], cap, now: 1_010 };
+      expect(await campaigns.takeCaps(later)).toEqual([true, true]);
+    });
+  });
+}
