@@ -75,6 +75,16 @@ export class ApiClient {
     }
   }
 
+  /** The pieces of an answer of any length, as they come. */
+  async *download(path: string): AsyncGenerator<Uint8Array> {
+    const response = await this.#fetch("GET", path, {});
+    if (!response.ok || response.body === null) {
+      this.#result(response.status, await response.text());
+      return;
+    }
+    yield* this.#chunks(response.body);
+  }
+
   async *#chunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
       yield* body;

@@ -11,6 +11,7 @@ import { watchCampaign } from "../campaign-watch.ts";
 import { display, duration, fields, print, readDuration } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+import { reviewCommands } from "./campaign-review.ts";
 import { verifyCommand } from "./verify.ts";
 
 type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
@@ -22,6 +23,7 @@ export function campaignCommand(): Command {
   for (const name of ["start", "pause", "resume", "stop"] as const) {
     command.addCommand(changeCommand(name));
   }
+  for (const review of reviewCommands()) command.addCommand(review);
   return command
     .addCommand(showCommand())
     .addCommand(watchCommand())

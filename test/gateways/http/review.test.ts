@@ -73,7 +73,7 @@ test("results as JSON are one object a line", async () => {
   assert.equal(states.filter((it) => it === "untouched").length, MEMBERS - 1_000);
 });
 
-test("results of an unknown campaign or in an unknown format are an error, not a file", async () => {
+test("results of an unknown campaign or format are an error, not a file", async () => {
   const unknown = await node.call("GET", "/v1/campaigns/cmp_0/results");
   assert.deepEqual([unknown.status, unknown.json.error.code], [404, "campaign.unknown"]);
   const format = await node.call("GET", `${PATH}/results?format=xls`);
