@@ -10,6 +10,7 @@ import { type ErrorCode, RuntimeError } from "../../core/errors.ts";
 import { CLOSE_CODES, mayReconnect } from "../protocol/close-codes.ts";
 import type { Codec, Encoded } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/frames.ts";
+import { departureOf } from "./counts.ts";
 import { type Bucket, payFrame, waitMs } from "./frame-rate.ts";
 import type { Guest, Hub } from "./hub.ts";
 import type { Use } from "./use-counts.ts";
@@ -251,14 +252,12 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.#left(false);
   }
 
-  /** The other side has gone, or the network has. */
-  closed(code: number): void {
+  /** The other side has gone, or the network has; `message` is gone when this returns. */
+  closed(code: number, message: ArrayBuffer): void {
     if (this.socket === undefined) return;
     this.socket = undefined;
     this.#out = undefined;
-    this.hub.counts.closed(
-      code === 1000 ? "good-bye" : code === 1001 ? "going-away" : code === 1006 ? "lost" : "other",
-    );
+    this.hub.counts.closed(departureOf(code, message));
     this.#left(code === 1000);
   }
 

@@ -1,9 +1,29 @@
+import { Buffer } from "node:buffer";
 import type { CloseReason } from "../../actors/session/messages.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 
 /** Why an upgrade was refused. */
 export type UpgradeRefusal = "draining" | "subprotocol" | "version" | "address" | "full";
+
+/** How a connection ended that the server did not close. */
+export type Departure = "good-bye" | "going-away" | "lost" | "other";
+
+/** What uWebSockets.js says where it drops a connection by itself, without a close frame. */
+const DROPS: ReadonlyMap<string, CloseReason> = new Map([
+  ["WebSocket timed out from inactivity", "heartbeat-lost"],
+  ["Received too big message", "too-large"],
+  ["Received invalid UTF-8", "invalid-frame"],
+  ["Received invalid WebSocket frame", "invalid-frame"],
+]);
+
+/** Why a connection has ended, by its close code and by what uWebSockets.js says of it. */
+export function departureOf(code: number, message: ArrayBuffer): CloseReason | Departure {
+  if (code === 1000) return "good-bye";
+  if (code === 1001) return "going-away";
+  if (code !== 1006) return "other";
+  return DROPS.get(Buffer.from(message).toString()) ?? "lost";
+}
 
 /**
  * The gateway's figures.
@@ -58,8 +78,8 @@ export class Counts {
     this.#count("herald_ws_errors_total", "Error frames sent, by code", { code });
   }
 
-  /** The server's reason, or by what code the other side or the network ended it. */
-  closed(reason: CloseReason | "good-bye" | "going-away" | "lost" | "other"): void {
+  /** The server's reason, or how the other side or the network ended it. */
+  closed(reason: CloseReason | Departure): void {
     this.#count("herald_ws_closes_total", "Connections ended, by reason", { reason });
   }
 

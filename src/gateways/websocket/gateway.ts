@@ -54,7 +54,7 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     open: (ws) => (ws as Socket & Tagged).connection.opened(ws),
     message: (ws, bytes, isBinary) => (ws as Socket & Tagged).connection.receive(bytes, isBinary),
     drain: (ws) => (ws as Socket & Tagged).connection.drained(),
-    close: (ws, code) => (ws as Socket & Tagged).connection.closed(code),
+    close: (ws, code, text) => (ws as Socket & Tagged).connection.closed(code, text),
   });
 
   const closeSome = (count: number): void => {
@@ -97,7 +97,10 @@ interface Tagged {
   readonly connection: Connection;
 }
 
-/** As uWebSockets.js takes it: whole seconds from 8 to 960. */
+/**
+ * As uWebSockets.js takes it: seconds from 8 to 960. It looks at the time every four seconds, so
+ * that only a multiple of four does not end later than was told.
+ */
 function idleSeconds(heartbeatMs: number): number {
-  return Math.min(960, Math.max(8, Math.round(heartbeatMs / 1000)));
+  return Math.min(960, Math.max(8, Math.floor(heartbeatMs / 4000) * 4));
 }
