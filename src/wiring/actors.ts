@@ -18,12 +18,12 @@ import { hashApiToken, newApiToken } from "../core/api-token.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
-import { CsvDecoder } from "../gateways/csv/decoder.ts";
 import type { Actors } from "../gateways/http/api.ts";
 import { nullProvider } from "../providers/null.ts";
 import type { Provider } from "../providers/provider.ts";
 import { sessionProvider } from "../providers/session.ts";
 import { simulatedProvider } from "../providers/simulated.ts";
+import { audienceDecoder } from "./audience-decoder.ts";
 import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
@@ -65,7 +65,8 @@ export async function openActors(base: Base, extras: NodeExtras) {
     audienceDesk({
       audiences: stores.audiences,
       newId: systemNewId,
-      newDecoder: () => new CsvDecoder(),
+      newDecoder: audienceDecoder,
+      collect: { collections: stores.collections, members: stores.members },
     }),
     { name: "audience-desk", state: newAudienceDesk },
   );

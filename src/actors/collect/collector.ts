@@ -1,7 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import type { Audience, LineError, Recipient } from "./messages.ts";
 import { groupRows, partitionsFor, partitionsForRows } from "./partitions.ts";
-import { type Columns, isRecipient, readHeader, readLine } from "./recipients.ts";
+import { type Columns, isRecipient, readHeader, readLine, readValue } from "./recipients.ts";
 import type { Spill } from "./store.ts";
 
 /** Rows of this many make one call to the store; at most twice as many wait in memory. */
@@ -9,16 +9,26 @@ export const SPILL_ROWS = 25_000;
 /** Errors kept per audience; more are counted only. */
 const ERRORS_MAX = 1_000;
 
-/** What turns bytes into records; the adapter is `gateways/csv/decoder.ts`. */
+/** What turns bytes into records; the adapters are in `gateways/csv` and `gateways/ndjson`. */
 export interface LineDecoder {
+  /** False: every line is a recipient, as a value. Default true. */
+  readonly hasHeader?: boolean;
   feed(bytes: Uint8Array): DecodedLines;
   finish(): DecodedLines;
 }
 
 export interface DecodedLines {
-  readonly rows: readonly { readonly line: number; readonly fields: readonly string[] }[];
+  readonly rows: readonly DecodedRow[];
   readonly problems: readonly LineError[];
 }
+
+/**
+ * A line as fields, of which the first line's are the header; or as a value of its own, which is
+ * an id or `{member, vars}`.
+ */
+export type DecodedRow =
+  | { readonly line: number; readonly fields: readonly string[] }
+  | { readonly line: number; readonly value: unknown };
 
 /**
  * Turns the lines of one import into recipients on their way to the heap.
@@ -35,6 +45,7 @@ export class Collector {
   #errorsKept = 0;
   #partitions = 0;
   readonly #used = new Set<number>();
+  #hasValues = false;
   lines = 0;
   invalid = 0;
 
@@ -61,7 +72,8 @@ export class Collector {
 
   finish(): RuntimeError | undefined {
     const error = this.#take(this.#decoder.finish());
-    if (error !== undefined || this.#columns !== undefined) return error;
+    const isRead = this.#columns !== undefined || this.#hasValues || this.lines > 0;
+    if (error !== undefined || isRead) return error;
     return new RuntimeError("audience.invalid", "the file is empty: expected a header line");
   }
 
@@ -92,23 +104,33 @@ export class Collector {
   #take({ rows, problems }: DecodedLines): RuntimeError | undefined {
     for (const problem of problems) {
       // A first line that is none cannot be the header.
-      if (this.#columns === undefined && problem.line === 1) return headerError(problem);
+      const isHeader = this.#columns === undefined && !this.#hasValues && problem.line === 1;
+      if (isHeader && this.#decoder.hasHeader !== false) return headerError(problem);
       this.#addError(problem);
     }
-    for (const { line, fields } of rows) {
+    for (const row of rows) {
+      const { line } = row;
+      if ("value" in row) {
+        this.#hasValues = true;
+        this.#add(readValue(line, row.value));
+        continue;
+      }
+      const { fields } = row;
       if (this.#columns === undefined) {
         const header = readHeader(fields);
         if (!header.ok) return header.error;
         this.#columns = header.value;
         continue;
       }
-      const read = readLine(this.#columns, line, fields);
-      if (isRecipient(read)) {
-        this.lines += 1;
-        this.#rows.push(read);
-      } else this.#addError(read);
+      this.#add(readLine(this.#columns, line, fields));
     }
     return undefined;
+  }
+
+  #add(read: Recipient | LineError): void {
+    if (!isRecipient(read)) return this.#addError(read);
+    this.lines += 1;
+    this.#rows.push(read);
   }
 
   #addError(error: LineError): void {

@@ -4,7 +4,7 @@ import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { ActorType, Behavior, Context } from "../kernel/actor.ts";
 import { Collector, type LineDecoder, SPILL_ROWS } from "./collector.ts";
 import type { Audience, ImportMessage } from "./messages.ts";
-import { discard, sealAudience, writeSpill } from "./store.ts";
+import { type AskBlocked, discard, sealAudience, writeSpill } from "./store.ts";
 
 /** Bytes read in one turn, so that the node stays responsive whatever comes at once. */
 const SLICE_BYTES = 65_536;
@@ -62,16 +62,22 @@ export function newImport(audience: Audience, decoder: LineDecoder, bytes: numbe
  * A chunk is answered when it has been read, and that waits for the store when it is behind. An
  * import that hears nothing for a minute fails itself.
  */
-export function importActor(audiences: AudienceStore): ActorType<ImportState, Message> {
+export function importActor(
+  audiences: AudienceStore,
+  blocked?: AskBlocked,
+): ActorType<ImportState, Message> {
   return {
     label: "import",
-    behavior: importBehavior(audiences),
+    behavior: importBehavior(audiences, blocked),
     onStart: { type: "begin" },
     restart: "temporary",
   };
 }
 
-function importBehavior(audiences: AudienceStore): Behavior<ImportState, Message> {
+function importBehavior(
+  audiences: AudienceStore,
+  blocked: AskBlocked | undefined,
+): Behavior<ImportState, Message> {
   return (state, message, ctx) => {
     switch (message.type) {
       case "begin":
@@ -82,7 +88,7 @@ function importBehavior(audiences: AudienceStore): Behavior<ImportState, Message
       case "read-on":
         return readOn(state, audiences, ctx);
       case "spilled":
-        return spilled(state, message.outcome, audiences, ctx);
+        return spilled(state, message.outcome, { audiences, blocked }, ctx);
       case "end":
         return end(state, message, audiences, ctx);
       case "sealed":
@@ -155,18 +161,14 @@ function spill(state: ImportState, audiences: AudienceStore, ctx: Ctx): ImportSt
   return { ...state, spilling: true };
 }
 
-function spilled(
-  state: ImportState,
-  outcome: Result<void>,
-  audiences: AudienceStore,
-  ctx: Ctx,
-): ImportState {
+function spilled(state: ImportState, outcome: Result<void>, deps: SealDeps, ctx: Ctx): ImportState {
+  const { audiences } = deps;
   const next = { ...state, spilling: false };
   if (next.error !== undefined) return next;
   if (!outcome.ok) return giveUp(next, outcome.error, ctx);
   if (!next.closed) return readOn(next, audiences, ctx);
   if (next.collector.waiting > 0) return spill(next, audiences, ctx);
-  return seal(next, audiences, ctx);
+  return seal(next, deps, ctx);
 }
 
 function end(state: ImportState, message: End, audiences: AudienceStore, ctx: Ctx): ImportState {
@@ -187,12 +189,17 @@ function finish(state: ImportState, audiences: AudienceStore, ctx: Ctx): ImportS
   return closed.spilling ? closed : spill(closed, audiences, ctx);
 }
 
-function seal(state: ImportState, audiences: AudienceStore, ctx: Ctx): ImportState {
+interface SealDeps {
+  readonly audiences: AudienceStore;
+  readonly blocked: AskBlocked | undefined;
+}
+
+function seal(state: ImportState, { audiences, blocked }: SealDeps, ctx: Ctx): ImportState {
   const { collector } = state;
   const record = collector.record(state.audience);
   const { used } = collector;
   ctx.perform(
-    (signal) => sealAudience(audiences, { record, used, signal }),
+    (signal) => sealAudience(audiences, { record, used, signal, blocked }),
     (outcome) => ({ type: "sealed", outcome }),
   );
   return state;

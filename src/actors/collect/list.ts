@@ -2,7 +2,7 @@ import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { Audience, LineError, Recipient } from "./messages.ts";
 import { groupRows, partitionsForRows } from "./partitions.ts";
 import { isRecipient, readListed } from "./recipients.ts";
-import { discard, sealAudience, writeSpill } from "./store.ts";
+import { type AskBlocked, discard, sealAudience, writeSpill } from "./store.ts";
 
 /** Recipients that one list may have. */
 export const LIST_MAX = 100_000;
@@ -13,6 +13,7 @@ interface ListOptions {
   readonly audience: Audience;
   readonly recipients: readonly Recipient[];
   readonly signal: AbortSignal;
+  readonly blocked?: AskBlocked | undefined;
 }
 
 /** Makes an audience of a list. A recipient that breaks a rule is left out, as a line would be. */
@@ -23,8 +24,9 @@ export async function storeList(audiences: AudienceStore, options: ListOptions):
   await audiences.create(record);
   try {
     const filled = await fill(audiences, record, used, options);
+    const { signal, blocked } = options;
     const inOrder = [...used].sort((a, b) => a - b);
-    return await sealAudience(audiences, { record: filled, used: inOrder, signal: options.signal });
+    return await sealAudience(audiences, { record: filled, used: inOrder, signal, blocked });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     await discard(audiences, { record, used: [...used], why });

@@ -1,6 +1,7 @@
 import type { Result } from "../../core/result.ts";
 import type {
   Audience,
+  AudienceSource,
   LineError,
   PageOf,
   PageRequest,
@@ -11,6 +12,7 @@ import { kind } from "../kernel/kind.ts";
 
 export type {
   Audience,
+  AudienceSource,
   LineError,
   PageOf,
   PageRequest,
@@ -23,14 +25,32 @@ export interface ImportHandle {
   readonly import: Ref<ImportMessage>;
 }
 
+/** An audience that is being collected. */
+export interface CollectionHandle {
+  readonly audience: Audience;
+  readonly collection: Ref<CollectionMessage>;
+}
+
+/** `lines`: a member's id per line. `ndjson`: an id, or `{member, vars}`, as JSON per line. */
+export type ImportFormat = "csv" | "ndjson" | "lines";
+
 /** What anyone may send to the audience desk. */
 export type AudienceMessage =
-  /** Begins a CSV import of about `bytes` bytes (0 when not known). */
+  /** Begins an import of about `bytes` bytes (0 when not known). */
   | {
       readonly type: "begin-import";
       readonly name: string;
+      /** Default `csv`. */
+      readonly format?: ImportFormat;
       readonly bytes: number;
       readonly replyTo: Ref<Result<ImportHandle>>;
+    }
+  /** Begins to make an audience of what Herald has. */
+  | {
+      readonly type: "collect";
+      readonly name: string;
+      readonly source: AudienceSource;
+      readonly replyTo: Ref<Result<CollectionHandle>>;
     }
   | {
       readonly type: "import-list";
@@ -75,3 +95,13 @@ export type ImportMessage =
   /** No more chunks. Answers when the audience is ready or has failed. */
   | { readonly type: "end"; readonly replyTo: Ref<Result<Audience>> }
   | { readonly type: "abort"; readonly why: string };
+
+/** What anyone may send to a collection under way. */
+export type CollectionMessage =
+  /** Answers when the audience is ready or has failed. */
+  | { readonly type: "wait"; readonly replyTo: Ref<Result<Audience>> }
+  /** Leaves a failed audience behind. */
+  | { readonly type: "stop"; readonly why: string };
+
+/** Collections under way, by the id of their audience. */
+export const collectionKind = kind<CollectionMessage>("collection");

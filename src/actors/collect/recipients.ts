@@ -6,6 +6,7 @@ import type { LineError, Recipient } from "./messages.ts";
 const MEMBER_LENGTH_MAX = 128;
 const COLUMNS_MAX = 100;
 const COLUMN_LENGTH_MAX = 64;
+const VALUE_LENGTH_MAX = 4_096;
 
 /** What a header says about the fields of every line after it. */
 export interface Columns {
@@ -90,6 +91,31 @@ export function readListed(line: number, listed: Recipient): Recipient | LineErr
   if (entries.length === 0) return { member };
   entries.sort(([a], [b]) => compare(a, b));
   return { member, vars: Object.fromEntries(entries) };
+}
+
+/** The same rules for a value of a line: an id, as text or whole number, or `{member, vars}`. */
+export function readValue(line: number, value: unknown): Recipient | LineError {
+  const id = idOf(value);
+  if (id !== undefined) return readListed(line, { member: id });
+  const expected = "an id, or {member, vars} with texts";
+  const { member, vars, ...others } = Object(value) as Readonly<Record<string, unknown>>;
+  const listed = idOf(member);
+  const isPlainObject = typeof value === "object" && !Array.isArray(value);
+  if (!isPlainObject || listed === undefined || Object.keys(others).length > 0) {
+    return { line, field: "", expected, got: shown(JSON.stringify(value) ?? "nothing") };
+  }
+  if (vars === undefined) return readListed(line, { member: listed });
+  const isTexts =
+    typeof vars === "object" &&
+    vars !== null &&
+    Object.values(vars).every((it) => typeof it === "string" && it.length <= VALUE_LENGTH_MAX);
+  if (!isTexts) return { line, field: "vars", expected, got: shown(JSON.stringify(vars)) };
+  return readListed(line, { member: listed, vars: vars as Readonly<Record<string, string>> });
+}
+
+function idOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
 }
 
 export function isRecipient(value: Recipient | LineError): value is Recipient {

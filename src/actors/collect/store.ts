@@ -1,6 +1,8 @@
 import { sha256 } from "../../core/hash.ts";
 import type { AudienceStore, SpillChunk } from "../../persistence/ports/audience.ts";
-import type { Audience, LineError } from "./messages.ts";
+import type { CollectionPlan, CollectionStore } from "../../persistence/ports/collections.ts";
+import type { MemberStore } from "../../persistence/ports/members.ts";
+import type { Audience, LineError, Recipient } from "./messages.ts";
 import { cutPages } from "./pages.ts";
 
 /** Recipients per page. */
@@ -55,20 +57,22 @@ export async function sealAudience(
     readonly record: Audience;
     readonly used: readonly number[];
     readonly signal: AbortSignal;
+    readonly blocked?: AskBlocked | undefined;
   },
 ): Promise<Audience> {
-  const { record, used, signal } = options;
+  const { record, used, signal, blocked } = options;
   const { id, pageSize } = record;
   const hash = sha256();
   let size = 0;
   let pageCount = 0;
   let duplicates = 0;
+  const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
   let reading = readPartition(audiences, id, used[0]);
   for (const [index, partition] of used.entries()) {
     signal.throwIfAborted();
     const arrived = await reading;
     reading = readPartition(audiences, id, used[index + 1]);
-    const cut = cutPages(partition, arrived, pageSize);
+    const cut = cutPages(partition, await allowed(arrived, blocked, excluded), pageSize);
     size += cut.size;
     pageCount += cut.pages.length;
     duplicates += cut.duplicates;
@@ -76,9 +80,28 @@ export async function sealAudience(
     await audiences.seal(id, partition, cut.pages);
   }
   const sealed = { size, pages: pageCount, duplicates, hash: hash.end() };
-  const ready: Audience = { ...record, state: "ready", ...sealed };
+  const left = blocked === undefined ? {} : { excluded };
+  const ready: Audience = { ...record, state: "ready", ...sealed, ...left };
   await audiences.update(ready);
   return ready;
+}
+
+/** Asks who of these members may be in no audience. */
+export type AskBlocked = MemberStore["blocked"];
+
+/** Leaves out who is blocked, and counts them. */
+async function allowed(
+  arrived: readonly Recipient[],
+  blocked: AskBlocked | undefined,
+  counts: { optedOut: number; suppressed: number },
+): Promise<readonly Recipient[]> {
+  if (blocked === undefined) return arrived;
+  const { optedOut, suppressed } = await blocked([...new Set(arrived.map((it) => it.member))]);
+  if (optedOut.length + suppressed.length === 0) return arrived;
+  counts.optedOut += optedOut.length;
+  counts.suppressed += suppressed.length;
+  const out = new Set([...optedOut, ...suppressed]);
+  return arrived.filter(({ member }) => !out.has(member));
 }
 
 /** Marks an audience as failed and drops its heap. */
@@ -98,3 +121,45 @@ async function readPartition(
 ): Promise<Awaited<ReturnType<AudienceStore["readSpill"]>>> {
   return partition === undefined ? [] : audiences.readSpill(id, partition);
 }
+
+/** An audience that is being collected, and how. */
+export interface Collection {
+  readonly audience: Audience;
+  readonly plan: CollectionPlan;
+}
+
+/** The record of a collection of which every partition is done; the hash is that of any other. */
+export async function sealCollection(
+  stores: { readonly audiences: AudienceStore; readonly collections: CollectionStore },
+  { audience, plan }: Collection,
+  signal: AbortSignal,
+): Promise<Audience> {
+  const parts = await stores.collections.parts(audience.id);
+  const hash = sha256();
+  const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
+  let size = 0;
+  let pages = 0;
+  for (const part of parts) {
+    size += part.size;
+    pages += part.pages;
+    excluded.optedOut += part.excluded.optedOut;
+    excluded.suppressed += part.excluded.suppressed;
+    excluded.noAddress += part.excluded.noAddress;
+    const { partition } = part;
+    for (let start = 0; start < part.pages; start += READ_AT_ONCE) {
+      signal.throwIfAborted();
+      const count = Math.min(READ_AT_ONCE, part.pages - start);
+      const read = Array.from({ length: count }, (_, index) =>
+        stores.audiences.page(audience.id, { partition, k: start + index }),
+      );
+      for (const page of await Promise.all(read)) {
+        hash.add(`${JSON.stringify(page?.recipients)}\n`);
+      }
+    }
+  }
+  const sealed = { size, pages, partitions: plan.partitions, lines: size, hash: hash.end() };
+  return { ...audience, state: "ready", ...sealed, excluded };
+}
+
+/** Pages in memory at a time while the hash is made. */
+const READ_AT_ONCE = 8;

@@ -117,7 +117,10 @@ test("a body of another type or character set is refused with what is taken", as
     assert.deepEqual([reply.status, reply.json.error.code], [415, "http.media-type"], type);
   }
   const audience = await post("/v1/audiences", "member\n", "text/plain");
-  assert.match(audience.json.error.message, /application\/json or text\/csv/);
+  assert.match(
+    audience.json.error.message,
+    /application\/json or text\/csv or application\/x-ndjson or text\/plain/,
+  );
 });
 
 test("an empty body is an empty object", async () => {

@@ -108,6 +108,9 @@ export function audienceStandIn(seen: Seen): ActorType<number, AudienceMessage> 
           ctx.reply(message, ok({ audience: `aud_${imports}`, import: target }));
           return imports + 1;
         }
+        case "collect":
+          ctx.reply(message, unknownAudience);
+          return imports;
         case "import-list":
           ctx.reply(message, ok({ ...audience, size: message.recipients.length }));
           return imports;

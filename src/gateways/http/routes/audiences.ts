@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { AudienceSource } from "../../../actors/collect/messages.ts";
 import { RuntimeError } from "../../../core/errors.ts";
+import { condition } from "../condition-schema.ts";
 import { feed } from "../feed.ts";
 import type { Call, Route, Upload } from "../route.ts";
 import { jsonRoute } from "../route.ts";
@@ -10,23 +12,52 @@ const LIST_MAX = 100_000;
 const member = text(128);
 const vars = z.record(z.string().max(64), z.string().max(4096));
 
+const KINDS = ["members", "condition", "union", "intersection", "difference"] as const;
+
+const operands = z.array(text(128)).min(2).max(16);
+
 const newAudience = request(
   "NewAudience",
-  z.strictObject({
-    name: text(200)
-      .meta({ examples: ["spring customers"] })
-      .describe("A name for people; need not be unique."),
-    members: z
-      .array(z.union([member, z.strictObject({ member, vars: vars.optional() })]))
-      .min(1)
-      .max(LIST_MAX)
-      .meta({ examples: [["m-1", { member: "m-2", vars: { name: "Ada" } }]] })
-      .describe("Member ids, or `{member, vars}` with the variables of payload templates."),
-  }),
+  z
+    .strictObject({
+      name: text(200)
+        .meta({ examples: ["spring customers"] })
+        .describe("A name for people; need not be unique."),
+      members: z
+        .array(z.union([member, z.strictObject({ member, vars: vars.optional() })]))
+        .min(1)
+        .max(LIST_MAX)
+        .meta({ examples: [["m-1", { member: "m-2", vars: { name: "Ada" } }]] })
+        .optional()
+        .describe("Member ids, or `{member, vars}` with the variables of payload templates."),
+      condition: condition.optional().describe("Who, of the members that Herald knows."),
+      address: text(64)
+        .optional()
+        .describe("With a condition: the attribute that holds the address, if not the id."),
+      variables: z
+        .array(text(64))
+        .max(100)
+        .optional()
+        .describe("With a condition: attributes that become variables; absent: all of them."),
+      union: operands.optional().describe("Frozen audiences: who is in any of them."),
+      intersection: operands.optional().describe("Frozen audiences: who is in all of them."),
+      difference: operands.optional().describe("Who is in the first, and in none of the others."),
+      wait: z
+        .boolean()
+        .default(true)
+        .describe("Whether to answer when it is ready; otherwise at once, while it collects."),
+    })
+    .refine(
+      (it) => KINDS.filter((kind) => it[kind] !== undefined).length === 1,
+      `exactly one of ${KINDS.join(", ")}`,
+    )
+    .meta({
+      examples: [{ name: "spring", members: ["m-1", { member: "m-2", vars: { name: "Ada" } }] }],
+    }),
 );
 
 const named = z.strictObject({
-  name: text(200).optional().describe("The name of an uploaded audience; required for CSV."),
+  name: text(200).optional().describe("The name of an uploaded audience; required for one."),
 });
 
 const audience = answer(
@@ -47,6 +78,14 @@ const audience = answer(
     duplicates: count,
     invalid: count.describe("Lines left out; see its errors."),
     hash: z.string().describe("SHA-256 over all recipients in page order; empty until ready."),
+    source: z
+      .unknown()
+      .optional()
+      .describe("What it was collected from: a condition, or other audiences."),
+    excluded: z
+      .object({ optedOut: count, suppressed: count, noAddress: count })
+      .optional()
+      .describe("Members of the source who were left out, and why."),
   }),
 );
 
@@ -62,7 +101,8 @@ const lineError = answer(
 
 const uploadDetails =
   "The file as it is, of any size up to `http.csvBytesMax`: it is streamed and never held in " +
-  "memory. Its first line names the columns; `member` is required, the others become variables. " +
+  "memory. CSV: its first line names the columns; `member` is required, the others become " +
+  "variables. NDJSON: an id, or `{member, vars}`, per line. Plain text: an id per line. " +
   "A line with an error is left out and listed by `/v1/audiences/{id}/errors`.";
 
 export const audienceRoutes: readonly Route[] = [
@@ -72,31 +112,20 @@ export const audienceRoutes: readonly Route[] = [
     tag: "Audiences",
     role: "operator",
     action: "audience.import",
-    summary: "Import an audience from a CSV file or a list",
+    summary: "Make an audience: from a file, a list, a condition, or other audiences",
     details: "Answers once the audience is ready: its recipients are frozen from then on.",
     query: named,
     body: newAudience,
     bodyLimit: "listBytesMax",
     status: 201,
     answer: audience,
-    handle: ({ body, api }) => {
-      const recipients = body.members.map((it) =>
-        typeof it === "string"
-          ? { member: it }
-          : { member: it.member, ...(it.vars === undefined ? {} : { vars: it.vars }) },
-      );
-      const { name } = body;
-      return api.ask(
-        api.actors.audiences,
-        { type: "import-list", name, recipients },
-        api.limits.importMs,
-      );
-    },
+    handle: (call) =>
+      call.body.members === undefined ? collect(call) : importList(call, call.body.members),
     upload: {
-      mediaTypes: ["text/csv"],
+      mediaTypes: ["text/csv", "application/x-ndjson", "text/plain"],
       details: uploadDetails,
       example: { query: "?name=customers", file: "customers.csv" },
-      handle: importCsv,
+      handle: importFile,
     },
   }),
   jsonRoute({
@@ -146,7 +175,52 @@ export const audienceRoutes: readonly Route[] = [
   }),
 ];
 
-async function importCsv(
+type NewAudience = z.output<typeof newAudience>;
+type Made = z.output<typeof audience>;
+
+function importList(
+  { body: { name }, api }: Call<unknown, unknown, NewAudience>,
+  members: NonNullable<NewAudience["members"]>,
+): Promise<Made> {
+  const recipients = members.map((it) =>
+    typeof it === "string"
+      ? { member: it }
+      : { member: it.member, ...(it.vars === undefined ? {} : { vars: it.vars }) },
+  );
+  const request = { type: "import-list", name, recipients } as const;
+  return api.ask(api.actors.audiences, request, api.limits.importMs);
+}
+
+async function collect({ body, api }: Call<unknown, unknown, NewAudience>): Promise<Made> {
+  const { name, wait } = body;
+  const request = { type: "collect", name, source: sourceOf(body) } as const;
+  const { importMs } = api.limits;
+  const { audience: made, collection } = await api.ask(api.actors.audiences, request, importMs);
+  return wait ? api.ask(collection, { type: "wait" }, importMs) : made;
+}
+
+function sourceOf(body: NewAudience): AudienceSource {
+  const { condition: wanted, address, variables, union, intersection, difference } = body;
+  if (wanted !== undefined) {
+    return {
+      type: "condition",
+      condition: wanted,
+      ...(address === undefined ? {} : { address }),
+      ...(variables === undefined ? {} : { variables }),
+    };
+  }
+  if (union !== undefined) return { type: "union", audiences: union };
+  if (intersection !== undefined) return { type: "intersection", audiences: intersection };
+  return { type: "difference", audiences: difference ?? [] };
+}
+
+const FORMATS = {
+  "text/csv": "csv",
+  "application/x-ndjson": "ndjson",
+  "text/plain": "lines",
+} as const;
+
+async function importFile(
   call: Call<unknown, z.output<typeof named>, undefined>,
   upload: Upload,
 ): Promise<z.output<typeof audience>> {
@@ -156,11 +230,12 @@ async function importCsv(
     const problem = { path: "query.name", expected: "the audience's name", got: "nothing" };
     throw new RuntimeError("http.invalid", "the audience needs a name", { problems: [problem] });
   }
-  const { bytes } = upload;
+  const { bytes, mediaType } = upload;
   const { import: target } = await api.ask(api.actors.audiences, {
     type: "begin-import",
     name,
     bytes,
+    format: FORMATS[mediaType],
   });
   return feed(target, upload, call);
 }

@@ -1,0 +1,220 @@
+import { expect, onTestFinished, test } from "vitest";
+import { audienceDesk, newAudienceDesk } from "../../../src/actors/collect/desk.ts";
+import type {
+  Audience,
+  AudienceSource,
+  CollectionHandle,
+} from "../../../src/actors/collect/messages.ts";
+import { partitionOf, sha256 } from "../../../src/core/hash.ts";
+import type { Result } from "../../../src/core/result.ts";
+import { CsvDecoder } from "../../../src/gateways/csv/decoder.ts";
+import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
+import type { Recipient } from "../../../src/persistence/ports/audience.ts";
+import type { Stores } from "../../../src/persistence/ports/stores.ts";
+import { openSqliteStores } from "../../../src/persistence/sqlite/open-stores.ts";
+import { audience, clockAt } from "../../conformance/open-stores.ts";
+import { dataFile } from "../../persistence/data-folder.ts";
+import { probe, testSystem } from "../../testkit/kit.ts";
+
+function startDesk(stores: Stores = memoryStores({ inboxPerUserMax: 1 }), prefix = "a") {
+  const kit = testSystem();
+  const { audiences, collections, members } = stores;
+  let ids = 0;
+  const newId = () => {
+    ids += 1;
+    return `aud_${prefix}${ids}`;
+  };
+  const newDecoder = () => new CsvDecoder();
+  const type = audienceDesk({ audiences, newId, newDecoder, collect: { collections, members } });
+  const desk = kit.system.spawn(type, { name: "desk", state: newAudienceDesk });
+  const settle = () => kit.settle({ effects: "all" });
+
+  const begin = async (source: AudienceSource): Promise<Result<CollectionHandle>> => {
+    const replyTo = probe<Result<CollectionHandle>>();
+    desk.send({ type: "collect", name: "n", source, replyTo });
+    return replyTo.next();
+  };
+  const collect = async (source: AudienceSource): Promise<Audience> => {
+    const begun = await begin(source);
+    if (!begun.ok) throw begun.error;
+    const replyTo = probe<Result<Audience>>();
+    begun.value.collection.send({ type: "wait", replyTo });
+    const ended = await replyTo.next();
+    if (!ended.ok) throw ended.error;
+    await settle();
+    return ended.value;
+  };
+  return { ...kit, stores, begin, collect, settle };
+}
+
+async function recipientsOf({ audiences }: Stores, { id, partitions }: Audience) {
+  const all: Recipient[][] = [];
+  for (let partition = 0; partition < partitions; partition += 1) {
+    for (let k = 0; ; k += 1) {
+      const page = await audiences.page(id, { partition, k });
+      if (page === undefined) break;
+      for (const { member } of page.recipients) {
+        expect(partitionOf(member, partitions)).toBe(partition);
+      }
+      all.push([...page.recipients]);
+    }
+  }
+  return all;
+}
+
+/** A frozen audience of these members, in this many partitions. */
+async function freeze({ audiences }: Stores, id: string, members: string[], partitions = 1) {
+  await audiences.create(audience(id, { partitions }));
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const recipients = members
+      .filter((member) => partitionOf(member, partitions) === partition)
+      .map((member) => ({ member, vars: { from: id } }));
+    if (recipients.length > 0) {
+      await audiences.seal(id, partition, [{ partition, k: 0, recipients }]);
+    }
+  }
+  const size = members.length;
+  await audiences.update(audience(id, { partitions, state: "ready", size }));
+}
+
+const ids = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, n) => `m-${from + n}`);
+
+test("a condition becomes a frozen audience, without those who must not be reached", async () => {
+  const desk = startDesk();
+  const { members, suppressions } = desk.stores;
+  const attributes = (n: number) => ({ age: n % 100, vip: true, city: `T${n % 3}` });
+  await members.upsert(
+    ids(0, 3_000).map((id, n) => ({ id, attributes: attributes(n), locale: "de" })),
+    1,
+  );
+  await members.optOut("m-50", { optedOut: true, at: 1 });
+  const entry = { kind: "member", why: "x", by: "y", at: 1 } as const;
+  await suppressions.suppress([{ ...entry, value: "m-151" }]);
+  const source = { type: "condition", condition: { attr: "age", gte: 50 } } as const;
+  const made = await desk.collect(source);
+  expect(made).toMatchObject({
+    state: "ready",
+    source,
+    size: 1_498,
+    pages: 2,
+    partitions: 1,
+    excluded: { optedOut: 1, suppressed: 1, noAddress: 0 },
+  });
+  const pages = await recipientsOf(desk.stores, made);
+  const hash = sha256();
+  for (const page of pages) hash.add(`${JSON.stringify(page)}\n`);
+  expect(made.hash).toBe(hash.end());
+  const found = pages.flat();
+  expect(found.map(({ member }) => member)).toEqual(found.map(({ member }) => member).sort());
+  const vars = { age: "99", city: "T0", locale: "de", vip: "true" };
+  expect(found.find(({ member }) => member === "m-99")).toEqual({ member: "m-99", vars });
+  // A change of a member afterwards does not change who is in it.
+  await members.upsert([{ id: "m-99", attributes: { age: 1 } }], 2);
+  expect((await recipientsOf(desk.stores, made)).flat()).toEqual(found);
+});
+
+test("only the variables that are named are taken, and an address can be asked for", async () => {
+  const desk = startDesk();
+  const phones = ids(0, 10).map((id, n) => ({
+    id,
+    attributes: n < 4 ? { phone: `0${n}`, a: n } : {},
+  }));
+  await desk.stores.members.upsert(phones, 1);
+  const made = await desk.collect({
+    type: "condition",
+    condition: { all: [] },
+    address: "phone",
+    variables: ["phone"],
+  });
+  expect(made).toMatchObject({ size: 4, excluded: { noAddress: 6 } });
+  const [page] = await recipientsOf(desk.stores, made);
+  expect(page?.[0]).toEqual({ member: "m-0", vars: { phone: "00" } });
+});
+
+test.each([
+  ["union", 300],
+  ["intersection", 100],
+  ["difference", 100],
+] as const)("a %s of audiences with different partitions is right", async (type, size) => {
+  const desk = startDesk();
+  await freeze(desk.stores, "one", ids(0, 200), 1);
+  await freeze(desk.stores, "two", ids(100, 300), 8);
+  await desk.stores.members.optOut("m-500", { optedOut: true, at: 1 });
+  for (const audiences of [
+    ["one", "two"],
+    ["two", "one"],
+  ]) {
+    const made = await desk.collect({ type, audiences });
+    expect(made.size).toBe(size);
+    const found = (await recipientsOf(desk.stores, made)).flat();
+    const both = found.find(({ member }) => member === "m-150");
+    expect(both?.vars?.["from"]).toBe(type === "difference" ? undefined : audiences[0]);
+  }
+});
+
+test("an opted-out member leaves a union of audiences that had it", async () => {
+  const desk = startDesk();
+  await freeze(desk.stores, "one", ids(0, 20));
+  await freeze(desk.stores, "two", ids(10, 30));
+  await desk.stores.members.optOut("m-15", { optedOut: true, at: 1 });
+  const made = await desk.collect({ type: "union", audiences: ["one", "two"] });
+  expect(made).toMatchObject({ size: 29, excluded: { optedOut: 1 } });
+});
+
+test("an audience that is not there, or not ready, is named", async () => {
+  const desk = startDesk();
+  await freeze(desk.stores, "one", ids(0, 2));
+  await desk.stores.audiences.create(audience("two"));
+  const code = async (source: AudienceSource) => {
+    const begun = await desk.begin(source);
+    return begun.ok ? "ok" : begun.error.code;
+  };
+  expect(await code({ type: "union", audiences: ["one", "two"] })).toBe("audience.not-ready");
+  expect(await code({ type: "union", audiences: ["one", "none"] })).toBe("audience.unknown");
+  const condition = { not: { audience: "none" } };
+  expect(await code({ type: "condition", condition })).toBe("audience.unknown");
+});
+
+test("a node that starts again goes on where the last one was, and takes nobody twice", async () => {
+  const file = dataFile();
+  const options = { file, synchronous: "normal", inboxPerUserMax: 1, clock: clockAt(0) } as const;
+  const before = await openSqliteStores(options);
+  const everybody = ids(0, 2_000);
+  await before.members.upsert(
+    everybody.map((id) => ({ id, attributes: { n: 1 } })),
+    1,
+  );
+  const source = { type: "condition", condition: { all: [] } } as const;
+  const empty = audience("aud_1", { state: "collecting", source, partitions: 16 });
+  await before.collections.begin(empty, { source, partitions: 16, now: 1 });
+  // The first node had done five partitions when it was killed; then members changed.
+  const done = [0, 3, 4, 9, 15];
+  for (const partition of done) {
+    const recipients = everybody
+      .filter((member) => partitionOf(member, 16) === partition)
+      .map((member) => ({ member, vars: { n: "1" } }));
+    const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
+    const part = { partition, size: recipients.length, pages: 1, excluded };
+    await before.collections.addPart("aud_1", part, [{ partition, k: 0, recipients }]);
+  }
+  await before.members.upsert(
+    everybody.map((id) => ({ id, attributes: { n: 2 } })),
+    2,
+  );
+  await before.close();
+
+  const stores = await openSqliteStores(options);
+  onTestFinished(() => stores.close());
+  const desk = startDesk(stores, "b");
+  await desk.settle();
+  const made = (await stores.audiences.read("aud_1"))!;
+  expect(made).toMatchObject({ state: "ready", size: 2_000, partitions: 16 });
+  const found = (await recipientsOf(stores, made)).flat();
+  expect(new Set(found.map(({ member }) => member))).toEqual(new Set(everybody));
+  expect(found).toHaveLength(2_000);
+  for (const { member, vars } of found) {
+    expect(vars?.["n"]).toBe(done.includes(partitionOf(member, 16)) ? "1" : "2");
+  }
+  expect(await stores.collections.open()).toEqual([]);
+});
