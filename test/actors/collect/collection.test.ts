@@ -176,7 +176,7 @@ test("an audience that is not there, or not ready, is named", async () => {
   expect(await code({ type: "condition", condition })).toBe("audience.unknown");
 });
 
-test("a node that starts again goes on where the last one was, and takes nobody twice", async () => {
+test("a node that starts again goes on where the last one was, with nobody twice", async () => {
   const file = dataFile();
   const options = { file, synchronous: "normal", inboxPerUserMax: 1, clock: clockAt(0) } as const;
   const before = await openSqliteStores(options);

@@ -83,11 +83,11 @@ test("NDJSON holds ids, or members with variables", async () => {
   ]);
   expect((await desk.errors()).map(({ line, field }) => [line, field])).toEqual([
     ...[
-      [8, ""],
       [4, "vars"],
       [5, ""],
       [6, ""],
       [7, ""],
+      [8, ""],
     ],
   ]);
 });
@@ -98,7 +98,7 @@ test("a file without any line is refused", async () => {
   }
 });
 
-test("who opted out or is suppressed is left out of an imported audience, and counted", async () => {
+test("who opted out or is suppressed is left out of an import, and counted", async () => {
   const desk = startDesk();
   await desk.stores.members.optOut("b", { optedOut: true, at: 1 });
   const entry = { kind: "member", value: "c", why: "x", by: "y", at: 1 } as const;

@@ -116,7 +116,7 @@ test("a body of another type or character set is refused with what is taken", as
     const reply = await post("/v1/push", body, type);
     assert.deepEqual([reply.status, reply.json.error.code], [415, "http.media-type"], type);
   }
-  const audience = await post("/v1/audiences", "member\n", "text/plain");
+  const audience = await post("/v1/audiences", "member\n", "text/html");
   assert.match(
     audience.json.error.message,
     /application\/json or text\/csv or application\/x-ndjson or text\/plain/,
