@@ -59,6 +59,8 @@ function pushText(push: Push, redelivered: boolean): string {
 
 /** Says what of a parsed value must not be passed on; undefined if nothing. */
 function findTrouble(value: unknown, depth: number): string | undefined {
+  // What JSON writes and a double cannot hold would come back as null.
+  if (value === Infinity || value === -Infinity) return "without numbers beyond a double's";
   if (typeof value !== "object" || value === null) return undefined;
   if (depth > WIRE_LIMITS.depthMax) return `at most ${WIRE_LIMITS.depthMax} levels deep`;
   if (Array.isArray(value)) {

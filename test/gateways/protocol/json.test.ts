@@ -71,3 +71,10 @@ test("a text nested to the limit of a frame is refused without harm", () => {
   expect(decode(`{"type":"ping","id":1,"data":${deep}}`).ok).toBe(false);
   expect(decode(deep).ok).toBe(false);
 });
+
+test("a number beyond a double is refused on every level, instead of coming back as null", () => {
+  expect(decode('{"type":"ping","id":1,"data":1e400}').ok).toBe(false);
+  expect(decode('{"type":"ping","id":1,"data":[{"a":-1e400}]}').ok).toBe(false);
+  expect(decode('{"type":"ping","id":1,"later":1e400}').ok).toBe(false);
+  expect(decode('{"type":"ping","id":1,"data":1e308}').ok).toBe(true);
+});
