@@ -92,7 +92,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   campaign: z
     .strictObject({
-      leaseMs: int(500, 600_000, 5000, "Lease of a worker on a page."),
+      leaseMs: int(500, 600_000, 4000, "Lease of a worker on a page."),
     })
     .prefault({}),
   providers: providersSection,

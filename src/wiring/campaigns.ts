@@ -35,9 +35,12 @@ export async function openCampaigns(
     providers: new Map(providers.map((provider) => [provider.name, provider])),
   };
   const { leaseMs } = config.campaign;
-  const workers = pushWorkers({ ...deps, clock: systemClock, owner: boot, leaseMs });
+  const { receipts, suppressions } = stores;
+  const workers = pushWorkers({
+    ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receipts, suppressions },
+  });
   const spawnWorker = sabotage?.workers(workers) ?? workers;
-  const master = campaignMaster({ ...deps, spawnWorker });
+  const master = campaignMaster({ ...deps, spawnWorker, leaseMs });
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);
   const under = system.supervisor("campaigns");

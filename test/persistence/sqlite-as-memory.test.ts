@@ -168,7 +168,7 @@ function campaignStep(random: Random, n: number): Step {
         await campaigns.versions(id, { limit: 1_000 }),
         await campaigns.list({ state, limit: 1 }),
         await campaigns.interrupted(id, page.epoch, 3),
-        await campaigns.zones(id),
+        await campaigns.zones(id, page.epoch),
         await campaigns.pageState(page),
         await campaigns.exceptions(page),
         await campaigns.pageStates(id, page.epoch, { ...request, unknown }),

@@ -1,3 +1,4 @@
+import { isTimeZone } from "../../core/schedule.ts";
 import type { Page } from "../../persistence/ports/audience.ts";
 import type { Recipient } from "./messages.ts";
 import { compare } from "./recipients.ts";
@@ -10,7 +11,8 @@ export interface CutPartition {
 }
 
 /**
- * Sorts a partition by member, keeps the first line of each, and cuts pages.
+ * Sorts a partition by member, keeps the first line of each, and cuts pages, each of which is in
+ * one time zone: that of its recipients' variable `timeZone`.
  *
  * The result depends on the set of lines and on which of equal ones came first, and on nothing
  * else: the same file gives the same pages, however it was cut into chunks.
@@ -24,9 +26,25 @@ export function cutPages(
   const sorted = [...arrived].sort((a, b) => compare(a.member, b.member));
   const kept = sorted.filter((it, index) => it.member !== sorted[index - 1]?.member);
   const pages: Page[] = [];
-  for (let start = 0; start < kept.length; start += pageSize) {
-    const recipients = kept.slice(start, start + pageSize);
-    pages.push({ partition, k: pages.length, recipients });
+  for (const [zone, ofZone] of byZone(kept)) {
+    for (let start = 0; start < ofZone.length; start += pageSize) {
+      const recipients = ofZone.slice(start, start + pageSize);
+      const page = { partition, k: pages.length, recipients };
+      pages.push(zone === "" ? page : { ...page, zone });
+    }
   }
   return { pages, size: kept.length, duplicates: sorted.length - kept.length };
+}
+
+/** Groups by time zone, in the order of its name; who has none, or none that exists, is first. */
+function byZone(recipients: readonly Recipient[]): (readonly [string, readonly Recipient[]])[] {
+  const groups = new Map<string, Recipient[]>();
+  for (const recipient of recipients) {
+    const said = recipient.vars?.["timeZone"] ?? "";
+    const zone = said !== "" && isTimeZone(said) ? said : "";
+    const group = groups.get(zone);
+    if (group === undefined) groups.set(zone, [recipient]);
+    else group.push(recipient);
+  }
+  return [...groups].sort(([a], [b]) => compare(a, b));
 }

@@ -1,9 +1,9 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
-import { judge } from "../../core/task.ts";
-import type { Campaign, CampaignState, CommandAnswer } from "./messages.ts";
-import { answerQuiet } from "./quiesce.ts";
-import { beginRun, endRun, isComplete } from "./run.ts";
+import { isRunning, judge, type TaskCommand } from "../../core/task.ts";
+import { templateHash } from "../../core/variants.ts";
+import type { Campaign, CommandAnswer, RunNotes } from "./messages.ts";
+import { beginRun, endRun, listAnew } from "./run.ts";
 import { providerOf } from "./spec.ts";
 import type { Change, Command, Ctx, Loaded, MasterDeps, MasterState, Message } from "./state.ts";
 import { afterChange } from "./watching.ts";
@@ -12,7 +12,6 @@ import { afterChange } from "./watching.ts";
 const CONFLICTS_MAX = 3;
 /** How long a change that the store did not take is left alone, in milliseconds. */
 const AGAIN_MS = 1_000;
-const BY_ITSELF = "master";
 
 /** Decides a command by the state that holds, and persists the change before anything acts. */
 export function command(
@@ -27,7 +26,8 @@ export function command(
     ctx.reply(message, fail(new RuntimeError("node.draining", "the node is stopping")));
     return state;
   }
-  const verdict = judge(campaign.state, message.command);
+  const asked = message.command === "proceed" ? "resume" : message.command;
+  const verdict = judge(campaign.state, asked);
   switch (verdict.type) {
     case "refused":
       ctx.reply(message, fail(refusal(campaign, message, verdict.allowed)));
@@ -38,57 +38,57 @@ export function command(
     case "change": {
       const { to, newRun } = verdict;
       const { why, by } = message;
-      const change: Change = { command: message, to, newRun, why, by, attempts: 1 };
-      return persist({ ...state, changing: true }, change, deps, ctx);
+      const run = notesAfter(campaign, asked, ctx.now);
+      const change: Change = { command: message, to, newRun, why, by, attempts: 1, run };
+      return persist(state, change, deps, ctx);
     }
   }
 }
 
-/** Ends the run by itself when there is nothing left to do, or no sense in going on. */
-export function checkRun(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
-  const { run, campaign, changing } = state;
-  if (state.quiescing !== undefined) return answerQuiet(state, ctx);
-  if (run === undefined || campaign === undefined || changing) return state;
-  if (run.fault !== "") return endBySelf(state, "failed", run.fault, deps, ctx);
-  if (!isComplete(run)) return state;
-  const some = run.refusal === "" ? "" : `; some were given up, the first because: ${run.refusal}`;
-  return endBySelf(state, "finished", `everybody was dealt with${some}`, deps, ctx);
+/** What a run remembers after a command. */
+function notesAfter(campaign: Campaign, asked: TaskCommand, now: number): RunNotes | undefined {
+  const { canary } = campaign.run;
+  switch (asked) {
+    case "start":
+      return { resumedAt: 0, canary: campaign.canary === undefined ? "none" : "trial" };
+    case "resume":
+      return { resumedAt: now, canary: canary === "halted" ? "overruled" : canary };
+    case "pause":
+    case "stop":
+      return undefined;
+  }
 }
 
-function endBySelf(
+/** Writes a change of state; its outcome comes as `changed`. */
+export function persist(
   state: MasterState,
-  to: CampaignState,
-  why: string,
+  change: Change,
   deps: MasterDeps,
   ctx: Ctx,
 ): MasterState {
-  const change = { command: undefined, to, newRun: false, why, by: BY_ITSELF, attempts: 1 };
-  return persist({ ...state, changing: true }, change, deps, ctx);
-}
-
-function persist(state: MasterState, change: Change, deps: MasterDeps, ctx: Ctx): MasterState {
   const campaign = state.campaign!;
-  const { to, newRun, why, by } = change;
+  const { to, newRun, why, by, run } = change;
   const epoch = newRun ? campaign.epoch + 1 : campaign.epoch;
   const at = ctx.now;
   ctx.perform(
     async (): Promise<Loaded> => {
-      const accepted = newRun ? await checkStart(campaign, deps) : state.accepted;
+      const accepted = newRun ? await checkStart(campaign, deps, at) : state.accepted;
       const expected = { state: campaign.state, epoch: campaign.epoch };
-      const entry = { to, epoch, by, why, at };
+      const entry = { to, epoch, by, why, at, run };
       return { campaign: await deps.campaigns.transition(campaign.id, expected, entry), accepted };
     },
     (outcome) => ({ type: "changed", change, outcome }),
   );
-  return state;
+  return { ...state, changing: true };
 }
 
 /**
  * What a start needs; returns the recipients that the run accepts.
  *
- * @throws RuntimeError `audience.unknown`, `audience.not-ready`, `provider.unknown`.
+ * @throws RuntimeError `audience.unknown`, `audience.not-ready`, `provider.unknown`;
+ * `campaign.refused` when its time has passed, or the dry run that it demands is missing.
  */
-async function checkStart(campaign: Campaign, deps: MasterDeps): Promise<number> {
+async function checkStart(campaign: Campaign, deps: MasterDeps, now: number): Promise<number> {
   providerOf(campaign.provider, deps.providers);
   const audience = await deps.audiences.read(campaign.audience);
   if (audience === undefined) {
@@ -98,7 +98,31 @@ async function checkStart(campaign: Campaign, deps: MasterDeps): Promise<number>
     const message = `audience ${audience.id} is ${audience.state}, not ready`;
     throw new RuntimeError("audience.not-ready", message);
   }
+  const { schedule } = campaign;
+  if (schedule !== undefined && "at" in schedule && now > schedule.at + schedule.maxLatenessMs) {
+    const due = `it was due at ${new Date(schedule.at).toISOString()}`;
+    const limit = `more than ${schedule.maxLatenessMs} ms ago`;
+    throw new RuntimeError(
+      "campaign.refused",
+      `start refused: ${due}, ${limit}; edit its schedule`,
+    );
+  }
+  if (campaign.requireDryRun === true) await checkCertificate(campaign, audience.hash, deps);
   return audience.size;
+}
+
+async function checkCertificate(
+  campaign: Campaign,
+  audienceHash: string,
+  { campaigns }: MasterDeps,
+): Promise<void> {
+  const found = await campaigns.certificate(campaign.id);
+  const same =
+    found?.audienceHash === audienceHash && found.templateHash === templateHash(campaign);
+  if (same) return;
+  const what = found === undefined ? "there was none" : "the last one was of something else";
+  const message = `start refused: it demands a dry run of this audience and message; ${what}`;
+  throw new RuntimeError("campaign.refused", message);
 }
 
 /** The store has answered: now the change may act. */
@@ -118,14 +142,17 @@ export function changed(
     return state;
   }
   const settled = { ...state, changing: false };
-  if (change.command === undefined) {
-    ctx.setTimer("check-run", AGAIN_MS, { type: "check-run" });
-    return settled;
-  }
+  if (change.command === undefined) return rest(settled, ctx);
   const isConflict = error.code === "store.conflict";
   const answer = isConflict ? new RuntimeError("campaign.conflict", error.message) : error;
   ctx.reply(change.command, fail(answer));
   return settled;
+}
+
+/** The store has failed a change that the run makes by itself: it is tried again later. */
+function rest(state: MasterState, ctx: Ctx): MasterState {
+  ctx.setTimer("check-run", AGAIN_MS, { type: "check-run" });
+  return { ...state, restsUntil: ctx.monotonic + AGAIN_MS };
 }
 
 /** Somebody else changed the campaign: decide again by what holds. */
@@ -140,13 +167,14 @@ export function readAgain(
     const error = outcome.ok
       ? new RuntimeError("campaign.unknown", `there is no campaign ${state.id}`)
       : outcome.error;
-    if (change.command !== undefined) ctx.reply(change.command, fail(error));
-    else ctx.setTimer("check-run", AGAIN_MS, { type: "check-run" });
-    return { ...state, changing: false };
+    const settled = { ...state, changing: false };
+    if (change.command === undefined) return rest(settled, ctx);
+    ctx.reply(change.command, fail(error));
+    return settled;
   }
+  // What a run changes by itself is looked at after every message, and so after this one.
   const fresh = adopt({ ...state, changing: false }, found, deps, ctx);
-  if (change.command === undefined) return checkRun(fresh, deps, ctx);
-  return command(fresh, change.command, deps, ctx);
+  return change.command === undefined ? fresh : command(fresh, change.command, deps, ctx);
 }
 
 function act(
@@ -168,10 +196,11 @@ function act(
 export function adopt(state: MasterState, found: Loaded, deps: MasterDeps, ctx: Ctx): MasterState {
   const sameRun = found.campaign.epoch === state.campaign?.epoch;
   const next = { ...state, ...found };
-  const runs = next.campaign.state === "started";
+  const runs = isRunning(next.campaign.state);
   const ended = runs && sameRun ? next : endRun(next, ctx);
   const begun = runs ? beginRun(ended, deps, ctx) : ended;
-  return afterChange(begun, deps, ctx);
+  const isPast = begun.run?.verdict !== undefined && found.campaign.run.canary !== "trial";
+  return afterChange(isPast ? listAnew(begun, deps, ctx) : begun, deps, ctx);
 }
 
 /** Reads the campaign and the size of its audience; undefined when there is no such campaign. */

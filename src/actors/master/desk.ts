@@ -5,7 +5,14 @@ import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { ActorType, Behavior, Context, Ref } from "../kernel/actor.ts";
-import { type Campaign, type CampaignMessage, campaignDeskKind, campaignKind } from "./messages.ts";
+import type { WorkerReport } from "../worker/messages.ts";
+import {
+  type Campaign,
+  type CampaignMessage,
+  campaignDeskKind,
+  campaignKind,
+  type MasterMessage,
+} from "./messages.ts";
 import { checkSpec } from "./spec.ts";
 
 export interface CampaignDeskDeps {
@@ -53,8 +60,16 @@ function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
       case "read-log":
         perform(ctx, message, () => readLog(message, deps));
         break;
+      case "list-versions":
+        perform(ctx, message, async () => {
+          await mustExist(message.id, deps);
+          return deps.campaigns.versions(message.id, message.request);
+        });
+        break;
       case "read-campaign":
       case "command":
+      case "edit-campaign":
+      case "tune-campaign":
       case "subscribe":
       case "unsubscribe":
         toMaster(message, ctx);
@@ -103,12 +118,16 @@ function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx
 }
 
 async function readLog({ id, request }: Request<"read-log">, deps: CampaignDeskDeps) {
-  if ((await deps.campaigns.read(id)) === undefined) throw unknownCampaign(id);
+  await mustExist(id, deps);
   return deps.campaigns.log(id, request);
 }
 
+async function mustExist(id: string, deps: CampaignDeskDeps): Promise<void> {
+  if ((await deps.campaigns.read(id)) === undefined) throw unknownCampaign(id);
+}
+
 function toMaster(
-  request: Request<"read-campaign" | "command" | "subscribe" | "unsubscribe">,
+  request: Exclude<MasterMessage, WorkerReport | { readonly type: "wake" | "quiesce" }>,
   ctx: Ctx,
 ): void {
   if (request.type === "unsubscribe") {
@@ -125,12 +144,15 @@ function recover(request: Request<"recover">, deps: CampaignDeskDeps, ctx: Ctx):
   ctx.perform(
     async () => {
       const ids: string[] = [];
-      for (let after: string | undefined; ; ) {
-        const page = await deps.campaigns.list({ state: "started", after, limit: RECOVER_PAGE });
-        for (const { id } of page.items) ids.push(id);
-        after = page.next;
-        if (after === undefined) return ids;
+      for (const state of ["started", "reboot"] as const) {
+        let after: string | undefined;
+        do {
+          const page = await deps.campaigns.list({ state, after, limit: RECOVER_PAGE });
+          for (const { id } of page.items) ids.push(id);
+          after = page.next;
+        } while (after !== undefined);
       }
+      return ids;
     },
     (outcome) => ({ type: "recovered", request, outcome }),
   );

@@ -1,19 +1,21 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, type Result } from "../../core/result.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
-import { adopt, changed, checkRun, command, load, readAgain } from "./commands.ts";
+import { adopt, changed, command, load, readAgain } from "./commands.ts";
+import { edit, edited } from "./edits.ts";
 import { campaignKind } from "./messages.ts";
+import { checkRun } from "./own-changes.ts";
 import { quiesce } from "./quiesce.ts";
 import {
   grantPermits,
   listAgain,
-  pageLeft,
+  openingDue,
   pagesListed,
+  prepare,
+  prepared,
   supplyMore,
   wantPermits,
   windowSent,
-  workerEnded,
-  workerReady,
 } from "./run.ts";
 import {
   type Ctx,
@@ -24,6 +26,7 @@ import {
   storePause,
 } from "./state.ts";
 import { ask, figuresDue, figuresRead, subscribe, unsubscribe } from "./watching.ts";
+import { lookAfter, pageHeld, pageLeft, workerEnded, workerReady } from "./workers.ts";
 
 export type { MasterDeps, MasterState } from "./state.ts";
 export { newMaster } from "./state.ts";
@@ -66,6 +69,8 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "quiesce":
         return quiesce(state, message, ctx);
       case "command":
+      case "edit-campaign":
+      case "tune-campaign":
       case "read-campaign":
       case "subscribe":
       case "unsubscribe":
@@ -74,16 +79,28 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return unstash(changed(state, message, deps, ctx), deps, ctx);
       case "read-again":
         return unstash(readAgain(state, message, deps, ctx), deps, ctx);
+      case "edited":
+        return unstash(edited(state, message, deps, ctx), deps, ctx);
       case "worker-ready":
         return workerReady(state, message, deps, ctx);
       case "want-permits":
         return wantPermits(state, message, ctx);
       case "window-sent":
         return windowSent(state, message, ctx);
+      case "page-held":
+        return pageHeld(state, message, ctx);
       case "page-left":
         return pageLeft(state, message, deps, ctx);
       case "worker-ended":
         return workerEnded(state, message.worker, deps, ctx);
+      case "prepare":
+        return prepare(state, deps, ctx);
+      case "prepared":
+        return prepared(state, message, deps, ctx);
+      case "opening":
+        return openingDue(state, deps, ctx);
+      case "look-after":
+        return lookAfter(state, deps, ctx);
       case "pages-listed":
         return pagesListed(state, message, deps, ctx);
       case "list-pages":
@@ -134,9 +151,16 @@ function loaded(
   return unstash(adopt(state, outcome.value, deps, ctx), deps, ctx);
 }
 
-/** Commands are dealt with one after the other; the rest at any time once it is loaded. */
+/** What changes a campaign; one after the other. */
+const CHANGES: ReadonlySet<Request["type"]> = new Set([
+  "command",
+  "edit-campaign",
+  "tune-campaign",
+]);
+
+/** Changes are dealt with one after the other; the rest at any time once it is loaded. */
 function request(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx): MasterState {
-  const waits = message.type === "command" && state.changing;
+  const waits = state.changing && CHANGES.has(message.type);
   if (state.campaign !== undefined && !waits) return serve(state, message, deps, ctx);
   if (state.stash.length < STASH_MAX) return { ...state, stash: [...state.stash, message] };
   refuse(message, new RuntimeError("mailbox.full", `${STASH_MAX} requests wait already`), ctx);
@@ -148,6 +172,9 @@ function serve(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx)
   switch (message.type) {
     case "command":
       return command(state, message, deps, ctx);
+    case "edit-campaign":
+    case "tune-campaign":
+      return edit(state, message, deps, ctx);
     case "read-campaign":
       return ask(state, message, deps, ctx);
     case "subscribe":

@@ -1,12 +1,16 @@
 import type { Ledger } from "../../core/ledger.ts";
 import type { Result } from "../../core/result.ts";
-import type { PageOf, PageRequest } from "../../persistence/ports/audience.ts";
+import type { SendCounts } from "../../core/send-counts.ts";
+import type { TaskCommand } from "../../core/task.ts";
+import type { PageId, PageOf, PageRequest } from "../../persistence/ports/audience.ts";
 import type {
   Campaign,
   CampaignSpec,
   CampaignState,
+  SpecVersion,
   Transition,
 } from "../../persistence/ports/campaign.ts";
+import type { ProviderState } from "../../providers/provider.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
 import type { WorkerReport } from "../worker/messages.ts";
@@ -16,10 +20,36 @@ export type {
   CampaignSpec,
   CampaignState,
   Guarantee,
+  RunNotes,
+  SpecVersion,
   Transition,
 } from "../../persistence/ports/campaign.ts";
 
-export type CampaignCommand = "start" | "pause" | "resume" | "stop";
+export type CampaignCommand = TaskCommand;
+
+/** Optional parts of a spec, which an edit may take away. */
+export type OptionalPart =
+  | "locales"
+  | "link"
+  | "arms"
+  | "controlPercent"
+  | "schedule"
+  | "quietHours"
+  | "cap"
+  | "canary"
+  | "requireDryRun";
+
+/** What a worker is doing. */
+export interface WorkerStatus {
+  readonly name: string;
+  /** `resting`: it has no page; there may be none for it. */
+  readonly state: "resting" | "claiming" | "sending";
+  readonly page: (PageId & { readonly size: number; readonly zone: string }) | undefined;
+  readonly done: number;
+  readonly intent: number;
+  /** Since it was last heard of, in milliseconds. */
+  readonly silentMs: number;
+}
 
 /** A campaign's present run in figures. */
 export interface CampaignProgress {
@@ -40,6 +70,18 @@ export interface CampaignProgress {
   readonly etaMs: number;
   /** Messages that may still go after a pause: workers x windows in flight x window. */
   readonly pauseBound: number;
+  readonly version: number;
+  /** What became of the recipients that workers have dealt with. */
+  readonly counts: SendCounts;
+  /** The same by A/B arm; empty for a campaign without arms. */
+  readonly arms: Readonly<Record<string, SendCounts>>;
+  readonly workerStates: readonly WorkerStatus[];
+  /** For a provider with limits around it. */
+  readonly provider?: ProviderState | undefined;
+  /** How long the oldest window has been with the provider, in milliseconds; 0: none is. */
+  readonly oldestWindowMs: number;
+  /** When pages that wait for their time may go; 0: none waits. */
+  readonly opensAt: number;
   readonly ledger: Ledger;
   /** `accepted` minus the rest; anything but 0 is a fault. */
   readonly ledgerGap: number;
@@ -81,10 +123,42 @@ export type CampaignMessage =
   | {
       readonly type: "command";
       readonly id: string;
-      readonly command: CampaignCommand;
+      /** `proceed` is the field's word for `resume`. */
+      readonly command: CampaignCommand | "proceed";
       readonly by: string;
       readonly why: string;
       readonly replyTo: Ref<Result<CommandAnswer>>;
+    }
+  /**
+   * Changes what a campaign that does not run sends: a new version. While it is paused, its
+   * audience, provider and guarantee stay. Fails with `campaign.refused`, `campaign.invalid`, or
+   * `campaign.conflict` when the version is not `expectedVersion`.
+   */
+  | {
+      readonly type: "edit-campaign";
+      readonly id: string;
+      readonly changes: Partial<CampaignSpec>;
+      readonly removes: readonly OptionalPart[];
+      readonly expectedVersion: number | undefined;
+      readonly by: string;
+      readonly why: string;
+      readonly replyTo: Ref<Result<Campaign>>;
+    }
+  /** Changes the number of workers and the rate, also while it runs. Absent: as it is. */
+  | {
+      readonly type: "tune-campaign";
+      readonly id: string;
+      readonly workers: number | undefined;
+      readonly rate: number | undefined;
+      readonly by: string;
+      readonly why: string;
+      readonly replyTo: Ref<Result<Campaign>>;
+    }
+  | {
+      readonly type: "list-versions";
+      readonly id: string;
+      readonly request: PageRequest;
+      readonly replyTo: Ref<Result<PageOf<SpecVersion>>>;
     }
   /** Sends progress at once, then twice a second while it changes, and at every transition. */
   | {
@@ -98,7 +172,7 @@ export type CampaignMessage =
       readonly id: string;
       readonly subscriber: Ref<CampaignProgress>;
     }
-  /** Gives every campaign that is `started` its master; answers how many. For a node's start. */
+  /** Gives every campaign that runs its master; answers how many. For a node's start. */
   | { readonly type: "recover"; readonly replyTo: Ref<Result<number>> };
 
 /** The campaign desk; there is one. */
@@ -108,7 +182,15 @@ export const campaignDeskKind = kind<CampaignMessage>("campaigns");
 export type MasterMessage =
   | Extract<
       CampaignMessage,
-      { readonly type: "read-campaign" | "command" | "subscribe" | "unsubscribe" }
+      {
+        readonly type:
+          | "read-campaign"
+          | "command"
+          | "edit-campaign"
+          | "tune-campaign"
+          | "subscribe"
+          | "unsubscribe";
+      }
     >
   /** Go on with what the store says. */
   | { readonly type: "wake" }

@@ -5,9 +5,9 @@ export const PAGES_AHEAD = 256;
 /** When fewer than this wait, the next ones are read. */
 const PAGES_LOW = 64;
 /** How long a page that could not be had is left alone, in milliseconds. */
-const DEFER_MS = 500;
+const DEFER_MS = 250;
 /** How often a page is tried in one listing: a little longer than a lease lasts. */
-const TRIES_MAX = 12;
+const TRIES_MAX = 24;
 const DEFERRED_MAX = 256;
 
 /**
@@ -49,16 +49,31 @@ export function wantsListing(supply: PageSupply): boolean {
 export function listed(
   supply: PageSupply,
   page: { readonly items: readonly PageToSend[]; readonly next: string | undefined },
+  known: ReadonlySet<string> = new Set(),
 ): PageSupply {
   return {
     ...supply,
-    queue: [...supply.queue, ...page.items],
+    // Those that somebody has or that wait already are open, but not to be handed out twice.
+    queue: [...supply.queue, ...page.items.filter((it) => !known.has(idOf(it)))],
     after: page.next,
     listing: false,
     listFailures: 0,
     ended: page.next === undefined,
     found: supply.found + page.items.length,
   };
+}
+
+export function idOf({ partition, k }: Pick<PageToSend, "partition" | "k">): string {
+  return `${partition}/${k}`;
+}
+
+/** The ids of the pages that wait, and of those that workers have. */
+export function knownPages(
+  { queue, deferred }: PageSupply,
+  held: readonly (PageToSend | undefined)[],
+): ReadonlySet<string> {
+  const pages = [...queue, ...deferred.map(({ page }) => page), ...held];
+  return new Set(pages.flatMap((page) => (page === undefined ? [] : [idOf(page)])));
 }
 
 /** The next page to hand out, and the supply without it. */
@@ -72,7 +87,7 @@ export function take(supply: PageSupply): [PageToSend | undefined, PageSupply] {
  * by now: it is dropped, and the next listing finds it if it is still open.
  */
 export function defer(supply: PageSupply, page: PageToSend, now: number): PageSupply {
-  const id = `${page.partition}/${page.k}`;
+  const id = idOf(page);
   const tried = (supply.tries.get(id) ?? 0) + 1;
   const tries = new Map(supply.tries);
   if (tried > TRIES_MAX || supply.deferred.length >= DEFERRED_MAX) {

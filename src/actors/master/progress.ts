@@ -1,6 +1,7 @@
 import { emptyLedger, type Ledger, ledgerGap } from "../../core/ledger.ts";
 import { windowFor } from "../../core/price.ts";
-import { isFinal } from "../../core/task.ts";
+import type { SendCounts } from "../../core/send-counts.ts";
+import { isFinal, isRunning } from "../../core/task.ts";
 import type { RunTotals } from "../../persistence/ports/campaign.ts";
 import type { Campaign, CampaignProgress } from "./messages.ts";
 
@@ -43,23 +44,32 @@ export function runLedger(campaign: Campaign, figures: Figures): Ledger {
     delivered: totals.counts.delivered + provider.delivered,
     acked: provider.acked,
     expired: provider.expired,
-    shed: totals.counts.shed + provider.shed,
+    shed: notSent(totals.counts) + provider.shed,
     unknown: unknown + provider.unknown,
     pending: pending + provider.pending,
   };
 }
 
+/** Recipients that got nothing, on purpose or because they were refused. */
+function notSent({ shed, invalid, held, capped, skipped }: SendCounts): number {
+  return shed + invalid + held + capped + skipped;
+}
+
 /** Whether no figure can change any more without a command. */
 export function isSettled(campaign: Campaign, figures: Figures): boolean {
-  if (campaign.state === "started") return false;
+  if (isRunning(campaign.state)) return false;
   return figures.provider.pending === 0;
 }
 
-export function progressOf(
-  campaign: Campaign,
-  figures: Figures,
-  live: { readonly rate: number; readonly workers: number; readonly at: number },
-): CampaignProgress {
+/** What only the master knows. */
+export interface Live
+  extends Pick<CampaignProgress, "workerStates" | "oldestWindowMs" | "opensAt" | "provider"> {
+  readonly rate: number;
+  readonly workers: number;
+  readonly at: number;
+}
+
+export function progressOf(campaign: Campaign, figures: Figures, live: Live): CampaignProgress {
   const ledger = runLedger(campaign, figures);
   const { settled } = figures.totals;
   const left = figures.accepted - settled;
@@ -75,8 +85,15 @@ export function progressOf(
     acked: ledger.acked,
     inInbox: figures.provider.pending,
     rate: Math.round(live.rate),
-    etaMs: campaign.state === "started" || left === 0 ? etaMs : -1,
+    etaMs: isRunning(campaign.state) || left === 0 ? etaMs : -1,
     pauseBound: campaign.workers * campaign.inFlight * window,
+    version: campaign.version,
+    counts: figures.totals.counts,
+    arms: figures.totals.arms,
+    workerStates: live.workerStates,
+    ...(live.provider === undefined ? {} : { provider: live.provider }),
+    oldestWindowMs: live.oldestWindowMs,
+    opensAt: live.opensAt,
     ledger,
     ledgerGap: ledgerGap(ledger),
     workers: live.workers,

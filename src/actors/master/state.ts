@@ -4,10 +4,17 @@ import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { PageToSend, SpawnWorker, WorkerMessage } from "../worker/messages.ts";
-import type { Campaign, CampaignProgress, CampaignState, MasterMessage } from "./messages.ts";
+import type {
+  Campaign,
+  CampaignProgress,
+  CampaignState,
+  MasterMessage,
+  RunNotes,
+} from "./messages.ts";
 import { type FailureMeter, RateMeter } from "./meters.ts";
 import type { PageSupply } from "./page-supply.ts";
 import type { Figures } from "./progress.ts";
+import type { ZoneState } from "./timing.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /** What masters are made with; the same for all of a node. */
@@ -16,12 +23,15 @@ export interface MasterDeps {
   readonly audiences: AudienceStore;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly spawnWorker: SpawnWorker;
+  /** The lease of workers on their pages, in milliseconds. Default 4 000. */
+  readonly leaseMs?: number;
 }
 
 type Of<Type extends MasterMessage["type"]> = Extract<MasterMessage, { readonly type: Type }>;
 
 export type Command = Of<"command">;
-export type Request = Of<"read-campaign" | "command" | "subscribe" | "unsubscribe">;
+export type Edit = Of<"edit-campaign" | "tune-campaign">;
+export type Request = Command | Edit | Of<"read-campaign" | "subscribe" | "unsubscribe">;
 export type Report<Type extends MasterMessage["type"]> = Of<Type>;
 
 export interface MasterState {
@@ -35,7 +45,11 @@ export interface MasterState {
   readonly stash: readonly Request[];
   /** A change of state is on its way to the store. */
   readonly changing: boolean;
+  /** Before this the run changes nothing by itself, in monotonic milliseconds: the store failed. */
+  readonly restsUntil: number;
   readonly run: Run | undefined;
+  /** The next run may find pages that a dead node left in doubt. */
+  readonly resuming: boolean;
   /** Grows with every run, so that a late report of an earlier one is recognised. */
   readonly generation: number;
   /** Workers of earlier runs that have not ended yet. */
@@ -59,14 +73,39 @@ interface Quiescing {
 export interface Run {
   readonly supply: PageSupply;
   readonly slots: ReadonlyMap<string, Slot>;
+  /** Workers ever made for it, from which the next one's name follows. */
+  readonly workersMade: number;
   /** Undefined when the campaign has no rate. */
   readonly bucket: TokenBucket | undefined;
   readonly asks: readonly { readonly worker: string; readonly count: number }[];
   readonly failures: FailureMeter;
+  /** Nothing is handed out before what it begins with has been read. */
+  readonly prepared: boolean;
+  /** Time zones and which of them have begun; undefined: pages may go at any time. */
+  readonly zones: readonly ZoneState[] | undefined;
+  /** Those whose pages may go now, in order; undefined: all. */
+  readonly open: readonly string[] | undefined;
+  /** When the next zone that waits may go, in milliseconds since the epoch; 0: none waits. */
+  readonly opensAt: number;
+  /** Grows when the pages to list become others. */
+  readonly listings: number;
+  /** Pages that a dead worker held, and that nobody has taken up yet, by `partition/k`. */
+  readonly lost: ReadonlySet<string>;
+  /** When workers were looked after last, in monotonic milliseconds. */
+  readonly lookedAt: number;
+  /** Why there are lost pages. */
+  readonly lostWhy: string;
   /** Why the run cannot go on; empty while it can. */
   readonly fault: string;
+  /** What the canary has shown, once it is over. */
+  readonly verdict: CanaryVerdict | undefined;
   /** Why a recipient was given up; empty when none was. */
   readonly refusal: string;
+}
+
+export interface CanaryVerdict {
+  readonly passed: boolean;
+  readonly why: string;
 }
 
 /** A worker of the present run. */
@@ -75,6 +114,14 @@ export interface Slot {
   readonly page: PageToSend | undefined;
   /** It has said that it is ready, and has nothing to do. */
   readonly idle: boolean;
+  /** It has said that it holds the page. */
+  readonly held: boolean;
+  readonly done: number;
+  readonly intent: number;
+  /** When its oldest window was handed off, in monotonic milliseconds; 0: none is on its way. */
+  readonly oldestAt: number;
+  /** When it was last heard of, in monotonic milliseconds. */
+  readonly seenAt: number;
 }
 
 /** Who wants to know, and what is known. */
@@ -99,6 +146,8 @@ export interface Change {
   readonly why: string;
   readonly by: string;
   readonly attempts: number;
+  /** Notes of the run that go with it; absent: they stay. */
+  readonly run?: RunNotes | undefined;
 }
 
 export type Message =
@@ -116,13 +165,24 @@ export type Message =
       readonly outcome: Result<Loaded | undefined>;
     }
   | {
+      readonly type: "edited";
+      readonly request: Edit;
+      readonly outcome: Result<Loaded>;
+    }
+  | {
+      readonly type: "prepared";
+      readonly generation: number;
+      readonly outcome: Result<Prepared>;
+    }
+  | { readonly type: "prepare" }
+  | {
       readonly type: "pages-listed";
       readonly generation: number;
-      readonly outcome: Result<{
-        readonly items: readonly PageToSend[];
-        readonly next: string | undefined;
-      }>;
+      readonly listing: number;
+      readonly outcome: Result<Listed>;
     }
+  | { readonly type: "opening" }
+  | { readonly type: "look-after" }
   | { readonly type: "list-pages" }
   | { readonly type: "pages-due" }
   | { readonly type: "permits-due" }
@@ -138,6 +198,20 @@ export interface Loaded {
   readonly accepted: number;
 }
 
+/** What a run begins with. */
+export interface Prepared {
+  readonly zones: readonly ZoneState[] | undefined;
+  /** Pages that a dead node left in doubt. */
+  readonly interrupted: readonly PageToSend[];
+}
+
+export interface Listed {
+  readonly items: readonly PageToSend[];
+  readonly next: string | undefined;
+  /** Read with the pages of a canary. */
+  readonly canary?: CanaryVerdict | undefined;
+}
+
 export type Ctx = Context<Message>;
 
 export function newMaster(id: string): MasterState {
@@ -148,7 +222,9 @@ export function newMaster(id: string): MasterState {
     loadFailures: 0,
     stash: [],
     changing: false,
+    restsUntil: 0,
     run: undefined,
+    resuming: true,
     generation: 0,
     leaving: 0,
     rate: undefined,

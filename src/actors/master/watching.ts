@@ -4,6 +4,7 @@ import type { Ref } from "../kernel/actor.ts";
 import { type CampaignProgress, ledgerName } from "./messages.ts";
 import { isSettled, progressOf } from "./progress.ts";
 import type { Ctx, MasterDeps, MasterState, Message, Report, Watching } from "./state.ts";
+import { oldestWindowMs, workerStates } from "./worker-states.ts";
 
 /** Figures are read at most this often, in milliseconds; changes of state apart. */
 const READ_EVERY_MS = 500;
@@ -19,7 +20,7 @@ export function ask(
   const { watching } = state;
   const { figures, dirty, readAt } = watching;
   if (figures !== undefined && !dirty && ctx.monotonic - readAt < READ_EVERY_MS) {
-    const progress = answer(state, request, ctx);
+    const progress = answer(state, request, deps, ctx);
     if (request.type === "read-campaign" || progress === undefined) return state;
     ctx.send(request.subscriber, progress);
     return schedule(state, ctx);
@@ -97,16 +98,17 @@ export function figuresRead(
   const figures = { ...outcome.value, accepted: state.accepted };
   const readAt = ctx.monotonic;
   const fresh = withWatching(state, { figures, readAt, reading: false, askers: [] });
-  for (const asker of askers) answer(fresh, asker, ctx);
-  return schedule(publish(fresh, ctx), ctx);
+  for (const asker of askers) answer(fresh, asker, deps, ctx);
+  return schedule(publish(fresh, deps, ctx), ctx);
 }
 
 function answer(
   state: MasterState,
   request: Report<"read-campaign" | "subscribe">,
+  deps: MasterDeps,
   ctx: Ctx,
 ): CampaignProgress | undefined {
-  const progress = currentProgress(state, ctx);
+  const progress = currentProgress(state, deps, ctx);
   const { campaign } = state;
   if (progress === undefined || campaign === undefined) return undefined;
   if (request.type === "read-campaign") ctx.reply(request, ok({ campaign, progress }));
@@ -115,8 +117,8 @@ function answer(
 }
 
 /** Tells the subscribers, unless they know already. */
-function publish(state: MasterState, ctx: Ctx): MasterState {
-  const progress = currentProgress(state, ctx);
+function publish(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  const progress = currentProgress(state, deps, ctx);
   if (progress === undefined) return state;
   const text = JSON.stringify({ ...progress, at: 0 });
   if (text === state.watching.lastSent) return state;
@@ -135,12 +137,20 @@ function schedule(state: MasterState, ctx: Ctx): MasterState {
   return state;
 }
 
-function currentProgress(state: MasterState, ctx: Ctx): CampaignProgress | undefined {
+function currentProgress(
+  state: MasterState,
+  deps: MasterDeps,
+  ctx: Ctx,
+): CampaignProgress | undefined {
   const { campaign, watching, rate, run, leaving } = state;
   if (campaign === undefined || watching.figures === undefined) return undefined;
   return progressOf(campaign, watching.figures, {
     rate: rate?.perSecond(ctx.monotonic) ?? 0,
     workers: (run?.slots.size ?? 0) + leaving,
+    workerStates: workerStates(run, ctx.monotonic),
+    oldestWindowMs: oldestWindowMs(run, ctx.monotonic),
+    opensAt: run?.opensAt ?? 0,
+    provider: deps.providers.get(campaign.provider)?.state?.(),
     at: ctx.now,
   });
 }

@@ -5,14 +5,28 @@ import type { Campaign } from "../master/messages.ts";
 /** A page as a master hands it out. */
 export interface PageToSend extends PageId {
   readonly size: number;
+  /** The time zone of all its recipients; empty when not known. */
+  readonly zone: string;
+}
+
+/** How fast a worker may go. */
+export interface Pace {
+  /** Recipients per window. */
+  readonly window: number;
+  /** Whether each message needs a permit of the master. */
+  readonly limited: boolean;
 }
 
 /** What a campaign master says to one of its workers. */
 export type WorkerMessage =
-  /** Take the lease of this page and send it; the answer is `page-left`. */
-  | { readonly type: "send-page"; readonly page: PageToSend }
+  /**
+   * Take the lease of this page and send it, beginning nothing from `until` on (milliseconds
+   * since the epoch, infinite: no end); the answer is `page-left`.
+   */
+  | { readonly type: "send-page"; readonly page: PageToSend; readonly until: number }
   /** The answer to `want-permits`: so many messages may go. */
   | { readonly type: "permits-granted"; readonly count: number }
+  | { readonly type: "set-pace"; readonly pace: Pace }
   /** Finish the windows in flight, give the page back, and end. */
   | { readonly type: "stand-down" };
 
@@ -35,6 +49,16 @@ export type WorkerReport =
       readonly ref: Ref<WorkerMessage>;
     }
   | { readonly type: "want-permits"; readonly worker: string; readonly count: number }
+  /** Its heartbeat, with every renewal of its lease: this page is in good hands. */
+  | {
+      readonly type: "page-held";
+      readonly worker: string;
+      readonly page: PageToSend;
+      readonly done: number;
+      readonly intent: number;
+      /** When the oldest window under way was handed off, in monotonic milliseconds; 0: none. */
+      readonly oldestAt: number;
+    }
   /** A window, or what was left of one, came back from the provider. */
   | {
       readonly type: "window-sent";
@@ -57,8 +81,7 @@ export type WorkerReport =
 export interface WorkerStart {
   readonly name: string;
   readonly campaign: Campaign;
-  /** Recipients per window at the campaign's rate. */
-  readonly window: number;
+  readonly pace: Pace;
   readonly master: Ref<WorkerReport>;
 }
 

@@ -1,7 +1,8 @@
-import { addCounts, noCounts, type SendCounts } from "../../core/send-counts.ts";
+import { totalOf } from "../../core/send-counts.ts";
 import type { Recipient } from "../../persistence/ports/audience.ts";
 import type { Guarantee, PageState } from "../../persistence/ports/campaign.ts";
 import type { PageToSend } from "./messages.ts";
+import { addSettled, nothingSettled, type Settled } from "./results.ts";
 
 /** A window of a page on its way: `[from, to)`. */
 export interface SendWindow {
@@ -14,9 +15,15 @@ export interface SendWindow {
   readonly phase: "planned" | "sending" | "waiting" | "settled";
   /** How often the provider was asked and answered or rejected. */
   readonly attempts: number;
+  /** The same, with those when it took nothing at all. */
+  readonly rounds: number;
   /** Indices still to be sent; undefined means all of them. */
   readonly left: readonly number[] | undefined;
-  readonly counts: SendCounts;
+  /** Those of them that may have gone: receipts are asked for before they are sent again. */
+  readonly awaits: readonly number[];
+  readonly settled: Settled;
+  /** When it was handed off last, in monotonic milliseconds; 0: it was not. */
+  readonly sentAt: number;
 }
 
 /** A page under lease: `[0, done)` settled, `[done, intent)` in doubt, the rest untouched. */
@@ -27,6 +34,10 @@ export interface PageRun {
   /** Durable, as is `intent`. */
   readonly done: number;
   readonly intent: number;
+  /** Before this index an earlier worker may have sent what it did not journal. */
+  readonly doubtUntil: number;
+  /** The next step takes the intent back to the last window's end. */
+  readonly takesBack: boolean;
   /** Without a gap from `done` on, in order. */
   readonly windows: readonly SendWindow[];
   /** Monotonic milliseconds; nothing may be handed to the provider from then on. */
@@ -36,23 +47,40 @@ export interface PageRun {
 /**
  * Begins or takes up a page that was claimed.
  *
- * What an earlier worker left in doubt becomes `unknown` (at-most-once), or is sent again from
- * `done` on (at-least-once, and key: the items have the same ids again).
+ * What an earlier worker left in doubt is settled as `lost` says (at-most-once), waits for
+ * receipts (receipt), or is sent again from `done` on (at-least-once, and key: the items have
+ * the same ids again).
  */
 export function takeUp(
   state: PageState,
-  recipients: readonly Recipient[],
-  options: { readonly guarantee: Guarantee; readonly deadline: number },
+  options: {
+    readonly zone: string;
+    readonly recipients: readonly Recipient[];
+    readonly guarantee: Guarantee;
+    readonly deadline: number;
+    readonly lost: (from: number, to: number) => Settled;
+  },
 ): PageRun {
   const { partition, k, size, done, intent, fence } = state;
-  const doubtful = intent - done;
-  const lost = options.guarantee === "at-most-once" && doubtful > 0;
-  const counts = { ...noCounts, unknown: doubtful };
-  const windows: SendWindow[] = lost
-    ? [{ from: done, to: intent, phase: "settled", attempts: 0, left: undefined, counts }]
-    : [];
-  const page = { partition, k, size };
-  return { page, recipients, fence, done, intent, windows, deadline: options.deadline };
+  const { zone, recipients, guarantee, deadline } = options;
+  const windows: SendWindow[] = [];
+  if (intent > done && guarantee === "at-most-once") {
+    const settled = options.lost(done, intent);
+    windows.push({ ...newWindow(done, intent), phase: "settled", settled });
+  }
+  if (intent > done && guarantee === "receipt") {
+    const awaits = Array.from({ length: intent - done }, (_, index) => done + index);
+    windows.push({ ...newWindow(done, intent), phase: "waiting", left: awaits, awaits });
+  }
+  const cursors = { done, intent, doubtUntil: intent, takesBack: false };
+  return { page: { partition, k, size, zone }, recipients, fence, ...cursors, windows, deadline };
+}
+
+function newWindow(from: number, to: number): SendWindow {
+  return {
+    ...{ from, to, phase: "planned", attempts: 0, rounds: 0, left: undefined },
+    ...{ awaits: [], settled: nothingSettled, sentAt: 0 },
+  };
 }
 
 /** Where the next window begins. */
@@ -65,19 +93,17 @@ export function inFlight(run: PageRun): number {
   return run.windows.filter(({ phase }) => phase !== "settled").length;
 }
 
+/** When the oldest window under way was handed off; 0 when none is. */
+export function oldestAt(run: PageRun): number {
+  const sent = run.windows.filter(({ phase }) => phase === "sending").map(({ sentAt }) => sentAt);
+  return sent.length === 0 ? 0 : Math.min(...sent);
+}
+
 /** Appends a window of at most `count` recipients. */
 export function planWindow(run: PageRun, count: number): PageRun {
   const from = nextFrom(run);
   const to = Math.min(from + count, run.page.size);
-  const window: SendWindow = {
-    from,
-    to,
-    phase: "planned",
-    attempts: 0,
-    left: undefined,
-    counts: noCounts,
-  };
-  return { ...run, windows: [...run.windows, window] };
+  return { ...run, windows: [...run.windows, newWindow(from, to)] };
 }
 
 export function replaceWindow(run: PageRun, window: SendWindow): PageRun {
@@ -90,29 +116,55 @@ export function sendable(run: PageRun): SendWindow[] {
   return run.windows.filter(({ phase, to }) => phase === "planned" && to <= run.intent);
 }
 
-/** One journal step: the cursors after it, and the counts of what it settles. */
+/**
+ * Drops the windows at the end of which certainly nothing was sent: another worker sends them.
+ *
+ * `written` is the intent that is durable or on its way; a window within it is taken back by the
+ * next step of the journal.
+ */
+export function withoutUnsent(run: PageRun, written: number): PageRun {
+  let { windows, takesBack } = run;
+  for (let last = windows.at(-1); last !== undefined; last = windows.at(-1)) {
+    if (!isUnsent(last, run)) break;
+    windows = windows.slice(0, -1);
+    takesBack ||= last.to <= written;
+  }
+  return windows === run.windows ? run : { ...run, windows, takesBack };
+}
+
+function isUnsent(window: SendWindow, run: PageRun): boolean {
+  const { phase, from, to, attempts, awaits, left, settled } = window;
+  if (phase !== "planned" && phase !== "waiting") return false;
+  if (from < run.doubtUntil || attempts > 0 || awaits.length > 0) return false;
+  return (left === undefined || left.length === to - from) && totalOf(settled.counts) === 0;
+}
+
+/** One journal step: the cursors after it, and what it settles. */
 export interface JournalStep {
   readonly done: number;
   readonly intent: number;
-  readonly counts: SendCounts;
+  readonly settled: Settled;
 }
 
 /** What the journal should say: `done` moves over settled windows without a gap only. */
 export function journalStep(run: PageRun): JournalStep {
   let { done, intent } = run;
-  let counts = noCounts;
+  let settled = nothingSettled;
   for (const window of run.windows) {
     if (window.phase === "settled" && window.from === done) {
       done = window.to;
-      counts = addCounts(counts, window.counts);
+      settled = addSettled(settled, window.settled);
     }
     intent = Math.max(intent, window.to);
   }
-  return { done, intent, counts };
+  if (run.takesBack) intent = Math.max(done, nextFrom(run), Math.min(run.doubtUntil, intent));
+  return { done, intent, settled };
 }
 
 /** The page after a step became durable. */
 export function journalled(run: PageRun, step: JournalStep, deadline: number): PageRun {
   const windows = run.windows.filter(({ to }) => to > step.done);
-  return { ...run, windows, done: step.done, intent: step.intent, deadline };
+  const { done, intent } = step;
+  const takesBack = run.takesBack && nextFrom({ ...run, windows }) < intent;
+  return { ...run, windows, done, intent, takesBack, deadline };
 }

@@ -1,27 +1,46 @@
 import type { Clock } from "../../core/clock.ts";
-import { addCounts, noCounts, type SendCounts } from "../../core/send-counts.ts";
-import type { Template } from "../../core/template.ts";
-import type { Recipient } from "../../persistence/ports/audience.ts";
-import type { Campaign } from "../../persistence/ports/campaign.ts";
-import type { ItemResult, Provider, ProviderItem } from "../../providers/provider.ts";
+import type { Message } from "../../core/variants.ts";
+import type { Campaign, CampaignStore } from "../../persistence/ports/campaign.ts";
+import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
+import type { ItemResult, Provider } from "../../providers/provider.ts";
 import { ledgerName } from "../master/messages.ts";
+import { armsOf, buildItems, type Numbered } from "./items.ts";
 import type { PageRun, SendWindow } from "./page-run.ts";
+import { type Settled, Tally } from "./results.ts";
+
+/** A recipient of whom nothing is known. */
+export interface Doubt {
+  readonly index: number;
+  readonly reason: string;
+  readonly providerId?: string | undefined;
+}
 
 /** What one hand-off of a window brought. */
 export interface Attempt {
-  readonly counts: SendCounts;
-  /** Indices that certainly did not go. */
+  readonly settled: Settled;
+  /** Indices that certainly did not go, though they were tried. */
   readonly retry: readonly number[];
-  /** Indices of which nothing is known, because their batch was rejected. */
-  readonly doubtful: readonly number[];
+  /** Indices that were not even tried. */
+  readonly throttled: readonly number[];
+  /** Recipients of whom nothing is known, because their batch was rejected. */
+  readonly doubtful: readonly Doubt[];
+  /** Recipients of whom the provider itself knows nothing. */
+  readonly lost: readonly Doubt[];
+  /** Indices for which receipts still have to be asked for. */
+  readonly awaits: readonly number[];
   /** Why a batch was rejected; empty when none was. */
   readonly rejected: string;
-  /** Why a recipient was refused; empty when none was. */
+  /** Why a recipient was refused or has to be tried again; empty when there is none. */
   readonly refusal: string;
+  readonly retryReason: string;
   /** How long the provider asks to wait. */
   readonly retryAfterMs: number;
   /** The lease's deadline had passed, and nothing was handed off. */
   readonly late: boolean;
+  /** Members whose address is bad, and why. */
+  readonly invalid: readonly { readonly member: string; readonly why: string }[];
+  /** What the provider calls messages; receipts may name them so. */
+  readonly named: readonly { readonly index: number; readonly message: string }[];
 }
 
 /** What a hand-off needs. */
@@ -29,11 +48,16 @@ export interface HandOff {
   readonly provider: Provider;
   readonly clock: Clock;
   readonly campaign: Campaign;
-  readonly template: Template;
+  readonly message: Message;
   readonly run: PageRun;
   readonly window: SendWindow;
   readonly signal: AbortSignal;
+  readonly takeCaps: CampaignStore["takeCaps"];
+  readonly receipts: Pick<ReceiptStore, "ofPage"> | undefined;
 }
+
+/** How long a window waits when the store cannot be asked before it is sent. */
+const STORE_AGAIN_MS = 500;
 
 /**
  * Hands a window to the provider, in as many batches as the provider needs. Never rejects.
@@ -42,50 +66,107 @@ export interface HandOff {
  * its lease must not send, and the fence in the store cannot call back what has gone.
  */
 export async function sendWindow(job: HandOff): Promise<Attempt> {
-  const tally = newTally();
-  const items = buildItems(job, tally);
+  const { window, run, campaign, message } = job;
+  const notes = newNotes(new Tally(armsOf(campaign, message, run.recipients)));
+  const left = window.left ?? range(window.from, window.to);
+  const open = await withoutReceipts(job, left, notes);
+  const { items, refusal } = buildItems(job, open, job.clock.now(), notes.tally);
+  notes.refusal = refusal;
+  const allowed = await underCap(job, items, notes);
   const { maxBatch } = job.provider.capabilities;
-  for (let start = 0; start < items.length; start += maxBatch) {
-    const batch = items.slice(start, start + maxBatch);
-    const halted = tally.late || tally.rejected !== "";
+  for (let start = 0; start < allowed.length; start += maxBatch) {
+    const batch = allowed.slice(start, start + maxBatch);
+    const halted = notes.late || notes.rejected !== "";
     if (halted || job.clock.monotonic() >= job.run.deadline) {
-      tally.late ||= !halted;
-      for (const { index } of batch) tally.retry.push(index);
+      notes.late ||= !halted;
+      for (const { index } of batch) notes.throttled.push(index);
       continue;
     }
-    await sendBatch(job, batch, tally);
+    await sendBatch(job, batch, notes);
   }
-  return tally;
+  const { tally, ...rest } = notes;
+  return { settled: tally.settled, ...rest };
 }
 
-interface Numbered {
-  readonly index: number;
-  readonly item: ProviderItem;
-}
-
-interface Tally {
-  counts: SendCounts;
+interface Notes {
+  readonly tally: Tally;
   readonly retry: number[];
-  readonly doubtful: number[];
+  readonly throttled: number[];
+  readonly doubtful: Doubt[];
+  readonly lost: Doubt[];
+  readonly awaits: number[];
+  readonly invalid: { member: string; why: string }[];
+  readonly named: { index: number; message: string }[];
   rejected: string;
   refusal: string;
+  retryReason: string;
   retryAfterMs: number;
   late: boolean;
 }
 
-function newTally(): Tally {
+function newNotes(tally: Tally): Notes {
   return {
-    counts: noCounts,
-    retry: [],
-    doubtful: [],
-    rejected: "",
-    refusal: "",
-    retryAfterMs: 0,
-    late: false,
+    ...{ tally, retry: [], throttled: [], doubtful: [], lost: [], awaits: [], invalid: [] },
+    ...{ named: [], rejected: "", refusal: "", retryReason: "", retryAfterMs: 0, late: false },
   };
 }
 
-async function sendBatch(job: HandOff, batch: readonly Numbered[], tally: Tally): Promise<void> {
+/** Settles those that may have gone and have a receipt; the rest is to be sent. */
+async function withoutReceipts(
+  { receipts, provider, campaign, run, window }: HandOff,
+  left: readonly number[],
+  notes: Notes,
+): Promise<readonly number[]> {
+  if (window.awaits.length === 0 || receipts === undefined) return left;
+  const { partition, k } = run.page;
+  const page = { campaign: campaign.id, epoch: campaign.epoch, partition, k };
+  try {
+    const told = await receipts.ofPage(provider.name, page);
+    const known = new Map(told.map(({ index, status }) => [index, status]));
+    const waits = new Set(window.awaits);
+    return left.filter((index) => {
+      const status = waits.has(index) ? known.get(index) : undefined;
+      if (status === undefined) return true;
+      if (status !== "failed") notes.tally.add("delivered", index);
+      else {
+        const reason = "a receipt says that it failed";
+        notes.tally.add("shed", index, { status: "refused", rule: "receipt", reason });
+      }
+      return false;
+    });
+  } catch {
+    notes.throttled.push(...left);
+    notes.awaits.push(...window.awaits);
+    notes.retryAfterMs = STORE_AGAIN_MS;
+    return [];
+  }
+}
+
+/** Leaves out who has had enough by now. */
+async function underCap(
+  { campaign, clock, takeCaps }: HandOff,
+  items: readonly Numbered[],
+  notes: Notes,
+): Promise<readonly Numbered[]> {
+  const { cap } = campaign;
+  if (cap === undefined || items.length === 0) return items;
+  const entries = items.map(({ item }) => ({ member: item.member, item: item.id }));
+  try {
+    const allowed = await takeCaps({ entries, cap, now: clock.now() });
+    return items.filter(({ index }, at) => {
+      if (allowed[at] === true) return true;
+      const reason = `had ${cap.max} messages within ${cap.perMs} ms already`;
+      notes.tally.add("capped", index, { status: "capped", rule: "cap", reason });
+      return false;
+    });
+  } catch {
+    for (const { index } of items) notes.throttled.push(index);
+    notes.retryAfterMs = STORE_AGAIN_MS;
+    return [];
+  }
+}
+
+async function sendBatch(job: HandOff, batch: readonly Numbered[], notes: Notes): Promise<void> {
   const { provider, run, campaign, signal } = job;
   const items = batch.map(({ item }) => item);
   const options = {
@@ -96,107 +177,62 @@ async function sendBatch(job: HandOff, batch: readonly Numbered[], tally: Tally)
   };
   try {
     const results = await provider.sendBatch(items, options);
-    count(batch, results, tally);
+    for (const [at, numbered] of batch.entries()) note(numbered, results[at], notes);
+    if (results.length < batch.length) {
+      notes.rejected ||= `${results.length} results for ${batch.length} items`;
+    }
   } catch (error) {
-    tally.rejected = error instanceof Error ? error.message : String(error);
-    tally.rejected ||= "the provider gave no reason";
-    for (const { index } of batch) tally.doubtful.push(index);
+    notes.rejected = error instanceof Error ? error.message : String(error);
+    notes.rejected ||= "the provider gave no reason";
+    for (const { index } of batch) notes.doubtful.push({ index, reason: notes.rejected });
   }
 }
 
-function count(batch: readonly Numbered[], results: readonly ItemResult[], tally: Tally): void {
-  const counts = { ...tally.counts };
-  for (const [at, { index }] of batch.entries()) {
-    const result = results[at];
-    switch (result?.status) {
-      case "ok":
-        counts.delivered += 1;
-        break;
-      case "handed":
-        counts.handed += 1;
-        break;
-      case "refused":
-      case "invalid":
-        counts.shed += 1;
-        tally.refusal ||= result.reason ?? "refused by the provider";
-        break;
-      case "unknown":
-        counts.unknown += 1;
-        break;
-      case "retry":
-      case "throttled":
-        tally.retry.push(index);
-        tally.retryAfterMs = Math.max(tally.retryAfterMs, result.retryAfterMs ?? 0);
-        break;
-      case undefined:
-        tally.doubtful.push(index);
-        tally.rejected ||= `${results.length} results for ${batch.length} items`;
-        break;
+function note({ index, item }: Numbered, result: ItemResult | undefined, notes: Notes): void {
+  const { tally } = notes;
+  const { providerId } = result ?? {};
+  if (providerId !== undefined) notes.named.push({ index, message: providerId });
+  const reason = result?.reason ?? "";
+  switch (result?.status) {
+    case "ok":
+      tally.add("delivered", index);
+      break;
+    case "handed":
+      tally.add("handed", index);
+      break;
+    case "refused": {
+      const why = reason || "refused by the provider";
+      notes.refusal ||= why;
+      const cause = { status: "refused", rule: "provider", reason: why, providerId } as const;
+      tally.add("shed", index, cause);
+      break;
     }
+    case "invalid": {
+      const why = reason || "the provider says that the address is bad";
+      notes.refusal ||= why;
+      notes.invalid.push({ member: item.member, why });
+      const cause = { status: "invalid", rule: "provider", reason: why, providerId } as const;
+      tally.add("invalid", index, cause);
+      break;
+    }
+    case "unknown":
+      notes.lost.push({ index, reason: reason || "the provider does not know", providerId });
+      break;
+    case "retry":
+      notes.retry.push(index);
+      notes.retryReason ||= reason;
+      notes.retryAfterMs = Math.max(notes.retryAfterMs, result.retryAfterMs ?? 0);
+      break;
+    case "throttled":
+      notes.throttled.push(index);
+      notes.retryAfterMs = Math.max(notes.retryAfterMs, result.retryAfterMs ?? 0);
+      break;
+    case undefined:
+      notes.doubtful.push({ index, reason: "the provider gave no result" });
+      break;
   }
-  tally.counts = counts;
 }
 
-/** The items of what is left of a window; who lacks a variable is given up here. */
-function buildItems(job: HandOff, tally: Tally): Numbered[] {
-  const { campaign, template, run, window } = job;
-  const { id, epoch, topic, ack } = campaign;
-  const prefix = `${id}:${epoch}:${run.page.partition}/${run.page.k}:`;
-  const expiresAt = job.clock.now() + campaign.ttlMs;
-  const items: Numbered[] = [];
-  let shed = 0;
-  const add = (index: number): void => {
-    const { member, vars }: Recipient = run.recipients[index]!;
-    const rendered = template(member, vars);
-    if (rendered.ok) {
-      const payload = rendered.text;
-      items.push({ index, item: { id: prefix + index, member, topic, payload, ack, expiresAt } });
-    } else {
-      shed += 1;
-      tally.refusal ||= `missing variable ${rendered.missing}`;
-    }
-  };
-  if (window.left !== undefined) window.left.forEach(add);
-  else for (let index = window.from; index < window.to; index += 1) add(index);
-  if (shed > 0) tally.counts = addCounts(tally.counts, { ...noCounts, shed });
-  return items;
-}
-
-/** How often what certainly did not go is sent again before it is given up. */
-export const RETRIES_MAX = 5;
-
-/**
- * A window after an attempt: settled, or waiting for another one.
- *
- * What is in doubt is `unknown` when it may not go twice, and is sent again otherwise. That has
- * no limit of its own: the campaign fails when its provider keeps rejecting.
- */
-export function afterAttempt(
-  window: SendWindow,
-  attempt: Attempt,
-  guarantee: Campaign["guarantee"],
-): SendWindow {
-  let counts = addCounts(window.counts, attempt.counts);
-  const attempts = window.attempts + (attempt.late ? 0 : 1);
-  const left: number[] = [];
-  if (guarantee === "at-most-once") {
-    counts = { ...counts, unknown: counts.unknown + attempt.doubtful.length };
-  } else left.push(...attempt.doubtful);
-  // A rejected batch says nothing about the ones behind it.
-  const givenUp = attempts > RETRIES_MAX && attempt.rejected === "";
-  if (givenUp) counts = { ...counts, shed: counts.shed + attempt.retry.length };
-  else left.push(...attempt.retry);
-  left.sort((a, b) => a - b);
-
-  if (left.length === 0) return { ...window, phase: "settled", attempts, left, counts };
-  return { ...window, phase: attempt.late ? "planned" : "waiting", attempts, left, counts };
-}
-
-/** The longest pause that a provider may ask for. */
-const RETRY_AFTER_MAX_MS = 60_000;
-
-/** The pause before the next attempt, in milliseconds. */
-export function retryPause(attempts: number, retryAfterMs: number): number {
-  const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs);
-  return Math.max(asked, Math.min(5_000, 100 * 2 ** Math.min(attempts - 1, 10)));
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }

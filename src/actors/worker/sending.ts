@@ -1,25 +1,31 @@
 import { toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
-import { noCounts } from "../../core/send-counts.ts";
+import { RECEIPTS, receiptsKind } from "../receipts/messages.ts";
+import { afterAttempt, RETRIES_MAX, retryPause } from "./after-attempt.ts";
+import { armsOf } from "./items.ts";
 import type { PageOutcome } from "./messages.ts";
 import {
   journalled as afterJournal,
   inFlight,
   journalStep,
   nextFrom,
+  oldestAt,
   type PageRun,
   planWindow,
   replaceWindow,
   type SendWindow,
   sendable,
+  withoutUnsent,
 } from "./page-run.ts";
-import { type Attempt, afterAttempt, RETRIES_MAX, retryPause, sendWindow } from "./send-window.ts";
+import { nothingSettled } from "./results.ts";
+import { type Attempt, sendWindow } from "./send-window.ts";
 import {
   type Ctx,
   idle,
   leaseMsOf,
   type Message,
   newLease,
+  receiptWaitOf,
   type Sending,
   storePause,
   type WorkerDeps,
@@ -31,24 +37,34 @@ const FLUSH_MS = 50;
 
 type At = WorkerState & { readonly phase: Sending };
 
+/** How often a closing page tries what a provider does not take, before it leaves it in doubt. */
+const ROUNDS_MAX = 10;
+
 /** Does whatever a page under lease allows: plan windows, hand them off, journal, give back. */
 export function proceed(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
   if (state.phase.type !== "sending") return state;
   let at = state as At;
-  at = at.standingDown ? withoutUnplanned(at) : plan(at, ctx);
+  const closing = isClosing(at, ctx);
+  at = closing ? withoutUnplanned(at) : plan(at, ctx);
   at = handOff(at, deps, ctx);
-  if (at.standingDown && mayRelease(at)) return journal(at, { release: true }, deps, ctx);
-  return journalIfDue(at, deps, ctx);
+  if (closing && mayRelease(at)) return journal(at, { release: true }, deps, ctx);
+  return journalIfDue(at, closing, deps, ctx);
+}
+
+/** Whether nothing more may be begun on this page. */
+function isClosing(at: At, ctx: Ctx): boolean {
+  return at.standingDown || ctx.now >= at.phase.until;
 }
 
 /** Fills the flight with windows, as far as there are permits. */
 function plan(at: At, ctx: Ctx): At {
-  const { campaign, window, master, name } = at.start;
+  const { campaign, master, name } = at.start;
+  const { window, limited } = at.pace;
   let { run } = at.phase;
   let { permits, asking } = at;
   while (inFlight(run) < campaign.inFlight && nextFrom(run) < run.page.size) {
     const count = Math.min(window, run.page.size - nextFrom(run));
-    if (campaign.rate === 0) {
+    if (!limited) {
       run = planWindow(run, count);
     } else if (permits > 0) {
       run = planWindow(run, Math.min(permits, count));
@@ -62,12 +78,11 @@ function plan(at: At, ctx: Ctx): At {
   return { ...at, permits, asking, phase: { ...at.phase, run } };
 }
 
-/** Windows that no journal call has named are untouched: another worker will send them. */
+/** Windows of which certainly nothing was sent are untouched: another worker will send them. */
 function withoutUnplanned(at: At): At {
   const { run, writing } = at.phase;
-  const intent = writing?.intent ?? run.intent;
-  const windows = run.windows.filter(({ phase, to }) => phase !== "planned" || to <= intent);
-  return { ...at, phase: { ...at.phase, run: { ...run, windows } } };
+  const left = withoutUnsent(run, Math.max(run.intent, writing?.intent ?? 0));
+  return { ...at, phase: { ...at.phase, run: left } };
 }
 
 /** Sends the windows whose intent is durable, unless the lease may be over. */
@@ -77,7 +92,7 @@ function handOff(at: At, deps: WorkerDeps, ctx: Ctx): At {
   if (ready.length === 0) return at;
   if (ctx.monotonic >= run.deadline) return { ...at, phase: { ...at.phase, renew: true } };
   for (const window of ready) {
-    run = replaceWindow(run, { ...window, phase: "sending" });
+    run = replaceWindow(run, { ...window, phase: "sending", sentAt: ctx.monotonic });
     send(at, window, deps, ctx);
   }
   return { ...at, phase: { ...at.phase, run } };
@@ -88,10 +103,12 @@ function send(at: At, window: SendWindow, deps: WorkerDeps, ctx: Ctx): void {
   const provider = deps.providers.get(campaign.provider);
   if (provider === undefined) throw new Error(`no provider ${campaign.provider}`);
   const { run } = at.phase;
-  const { template, serial } = at;
-  const { clock } = deps;
+  const { message, serial } = at;
+  const { clock, receipts } = deps;
+  const { takeCaps } = deps.campaigns;
+  const job = { provider, clock, campaign, message, run, window, takeCaps, receipts };
   ctx.perform(
-    (signal) => sendWindow({ provider, clock, campaign, template, run, window, signal }),
+    (signal) => sendWindow({ ...job, signal }),
     (outcome) => ({ type: "attempted", serial, from: window.from, outcome }),
   );
 }
@@ -110,15 +127,57 @@ export function attempted(
   if (window === undefined) return state;
   const attempt = outcome.ok ? outcome.value : nothingKnown(window, outcome);
   const { name, campaign, master } = state.start;
-  const next = afterAttempt(window, attempt, campaign.guarantee);
+  const armAt = armsOf(campaign, state.message, run.recipients);
+  const next = afterAttempt(window, attempt, campaign.guarantee, armAt);
   const settled = remaining(window) - remaining(next);
   const { rejected, refusal } = attempt;
   ctx.send(master, { type: "window-sent", worker: name, settled, rejected, refusal });
+  passOn(state.start, run, attempt, deps, ctx);
   if (next.phase === "waiting") {
-    const pause = retryPause(next.attempts, attempt.retryAfterMs);
+    const again = retryPause(next.attempts, attempt.retryAfterMs);
+    const pause = next.awaits.length > 0 ? Math.max(again, receiptWaitOf(deps)) : again;
     ctx.setTimer(`attempt:${from}`, pause, { type: "attempt-again", serial, from });
   }
   return proceed({ ...state, phase: { ...state.phase, run: replaceWindow(run, next) } }, deps, ctx);
+}
+
+/** Tells others what they need to know of an attempt; nothing here waits for them. */
+function passOn(
+  { campaign }: WorkerState["start"],
+  run: PageRun,
+  { invalid, named }: Attempt,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): void {
+  const { suppressions } = deps;
+  const { id, epoch, provider } = campaign;
+  if (invalid.length > 0 && suppressions !== undefined) {
+    const at = ctx.now;
+    const entries = invalid.map(({ member, why }) => {
+      return { kind: "member", value: member, why, by: `provider:${provider}`, at } as const;
+    });
+    ctx.perform(
+      () => suppressions.suppress(entries),
+      () => ({ type: "suppressed" }),
+    );
+  }
+  const tells = deps.providers.get(provider)?.capabilities.receipts !== "none";
+  const desk = tells && named.length > 0 ? ctx.find(receiptsKind, RECEIPTS) : undefined;
+  if (desk === undefined) return;
+  const { partition, k } = run.page;
+  const messages = named.map(({ index, message }) => {
+    return { provider, message, item: { campaign: id, epoch, partition, k, index } };
+  });
+  ctx.send(desk, { type: "register-messages", messages });
+}
+
+/** Waits for receipts of what an earlier worker left in doubt. */
+export function awaitReceipts(at: At, deps: WorkerDeps, ctx: Ctx): void {
+  for (const { from, phase } of at.phase.run.windows) {
+    if (phase !== "waiting") continue;
+    const { serial } = at;
+    ctx.setTimer(`attempt:${from}`, receiptWaitOf(deps), { type: "attempt-again", serial, from });
+  }
 }
 
 export function attemptAgain(
@@ -135,12 +194,12 @@ export function attemptAgain(
   return proceed({ ...state, phase: { ...state.phase, run: next } }, deps, ctx);
 }
 
-function journalIfDue(at: At, deps: WorkerDeps, ctx: Ctx): At {
+function journalIfDue(at: At, closing: boolean, deps: WorkerDeps, ctx: Ctx): At {
   const { run, writing, failures, flush, renew } = at.phase;
   if (writing !== undefined || failures > 0) return at;
   const step = journalStep(run);
   const settles = step.done > run.done;
-  const waits = at.asking && !at.standingDown && step.done < run.page.size && flush !== "due";
+  const waits = at.asking && !closing && step.done < run.page.size && flush !== "due";
   if (step.intent > run.intent || renew || (settles && !waits)) {
     return journal(at, { release: false }, deps, ctx);
   }
@@ -159,7 +218,9 @@ function mayRelease(at: At): boolean {
   const { run, writing, failures } = at.phase;
   if (writing !== undefined || failures > 0) return false;
   return run.windows.every(
-    ({ phase, attempts }) => phase === "settled" || (phase === "waiting" && attempts > RETRIES_MAX),
+    ({ phase, attempts, rounds }) =>
+      phase === "settled" ||
+      (phase === "waiting" && (attempts > RETRIES_MAX || rounds > ROUNDS_MAX)),
   );
 }
 
@@ -171,9 +232,10 @@ function journal(at: At, { release }: { release: boolean }, deps: WorkerDeps, ct
   const { serial } = at;
   const step = journalStep(run);
   const { leaseUntil, deadline } = newLease(deps, ctx);
+  const { done, intent, settled } = step;
   const call = {
-    ...step,
-    ...{ campaign, epoch, partition, k, fence: run.fence },
+    ...{ campaign, epoch, partition, k, fence: run.fence, done, intent },
+    ...{ counts: settled.counts, arms: settled.arms, exceptions: settled.exceptions },
     leaseUntil: release ? 0 : leaseUntil,
   };
   ctx.perform(
@@ -199,12 +261,15 @@ export function journalled(
   const run = afterJournal(phase.run, step, deadline);
   if (run.done === run.page.size) return leave(state, run, "done", ctx);
   if (release) return leave(state, run, "open", ctx);
+  holdPage(state, run, ctx);
   return proceed({ ...state, phase: { ...phase, run, writing: undefined } }, deps, ctx);
 }
 
 function journalFailed(at: At, outcome: Result<void> & { ok: false }, ctx: Ctx): WorkerState {
   // Somebody else has the page by now: not a single message more.
   if (outcome.error.code === "store.fenced") return leave(at, at.phase.run, "taken", ctx);
+  // It lives, and nobody else can have the page while the store is away.
+  holdPage(at, at.phase.run, ctx);
   const failures = at.phase.failures + 1;
   ctx.setTimer("journal-again", storePause(failures), { type: "journal-again" });
   return { ...at, phase: { ...at.phase, writing: undefined, failures } };
@@ -217,13 +282,21 @@ export function journalAgain(state: WorkerState, deps: WorkerDeps, ctx: Ctx): Wo
   return proceed({ ...state, phase }, deps, ctx);
 }
 
+/** The heartbeat: tells the master that the page is in good hands. */
+export function holdPage(state: WorkerState, run: PageRun, ctx: Ctx): void {
+  const { name, master } = state.start;
+  const { page, done, intent } = run;
+  const oldest = oldestAt(run);
+  ctx.send(master, { type: "page-held", worker: name, page, done, intent, oldestAt: oldest });
+}
+
 /** The page is somebody else's concern from here on. */
 function leave(state: WorkerState, run: PageRun, outcome: PageOutcome, ctx: Ctx): WorkerState {
   const { name, master } = state.start;
   for (const { from, phase } of run.windows) {
     if (phase === "waiting") ctx.clearTimer(`attempt:${from}`);
   }
-  for (const timer of ["flush", "renew", "journal-again"]) ctx.clearTimer(timer);
+  for (const timer of ["flush", "renew", "journal-again", "close-page"]) ctx.clearTimer(timer);
   ctx.send(master, { type: "page-left", worker: name, page: run.page, outcome });
   if (state.standingDown) ctx.stop();
   return { ...state, phase: idle };
@@ -235,13 +308,11 @@ function remaining(window: SendWindow): number {
 
 function nothingKnown(window: SendWindow, outcome: Result<Attempt> & { ok: false }): Attempt {
   const all = Array.from({ length: window.to - window.from }, (_, index) => window.from + index);
+  const reason = toRuntimeError(outcome.error).message;
   return {
-    counts: noCounts,
-    retry: [],
-    doubtful: window.left ?? all,
-    rejected: toRuntimeError(outcome.error).message,
-    refusal: "",
-    retryAfterMs: 0,
-    late: false,
+    ...{ settled: nothingSettled, retry: [], throttled: [], lost: [], awaits: [] },
+    doubtful: (window.left ?? all).map((index) => ({ index, reason })),
+    ...{ rejected: reason, refusal: "", retryReason: "", retryAfterMs: 0, late: false },
+    ...{ invalid: [], named: [] },
   };
 }

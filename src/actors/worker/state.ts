@@ -1,11 +1,13 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Result } from "../../core/result.ts";
-import { compileTemplate, type Template } from "../../core/template.ts";
+import { type Message as CampaignMessage, compileMessage } from "../../core/variants.ts";
 import type { AudienceStore, Page } from "../../persistence/ports/audience.ts";
 import type { CampaignStore, PageState } from "../../persistence/ports/campaign.ts";
+import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
+import type { SuppressionStore } from "../../persistence/ports/suppressions.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context } from "../kernel/actor.ts";
-import type { PageToSend, WorkerMessage, WorkerStart } from "./messages.ts";
+import type { Pace, PageToSend, WorkerMessage, WorkerStart } from "./messages.ts";
 import type { JournalStep, PageRun } from "./page-run.ts";
 import type { Attempt } from "./send-window.ts";
 
@@ -17,13 +19,20 @@ export interface WorkerDeps {
   readonly clock: Clock;
   /** Identity of this boot of the node, which is what leases are held by. */
   readonly owner: string;
-  /** How long a lease lasts without renewal, in milliseconds. Default 5 000. */
+  /** How long a lease lasts without renewal, in milliseconds. Default 4 000. */
   readonly leaseMs?: number;
+  /** Needed for the guarantee `receipt`. */
+  readonly receipts?: Pick<ReceiptStore, "ofPage"> | undefined;
+  /** How long receipts of what is in doubt are waited for, in milliseconds. Default 10 000. */
+  readonly receiptWaitMs?: number;
+  /** Where bad addresses are noted, so that nobody tries them again. */
+  readonly suppressions?: Pick<SuppressionStore, "suppress"> | undefined;
 }
 
 export interface WorkerState {
   readonly start: WorkerStart;
-  readonly template: Template;
+  readonly message: CampaignMessage;
+  readonly pace: Pace;
   readonly phase: Phase;
   readonly standingDown: boolean;
   /** Permits granted and not yet used. */
@@ -44,12 +53,15 @@ interface Idle {
 export interface Opening {
   readonly type: "opening";
   readonly page: PageToSend;
+  readonly until: number;
   readonly attempts: number;
 }
 
 export interface Sending {
   readonly type: "sending";
   readonly run: PageRun;
+  /** Nothing is begun from then on, in milliseconds since the epoch. */
+  readonly until: number;
   /** The journal step under way. */
   readonly writing: JournalStep | undefined;
   /** Failed journal calls in a row; the next one waits for its timer. */
@@ -80,6 +92,8 @@ export type Message =
     }
   | { readonly type: "journal-again" }
   | { readonly type: "flush" }
+  | { readonly type: "close-page"; readonly serial: number }
+  | { readonly type: "suppressed" }
   | { readonly type: "renew" }
   | {
       readonly type: "attempted";
@@ -96,25 +110,31 @@ export interface Opened {
 
 export type Ctx = Context<Message>;
 
-const LEASE_MS = 5_000;
+const LEASE_MS = 4_000;
+const RECEIPT_WAIT_MS = 10_000;
 /** The part of a lease after which nothing may be handed off any more. */
 const DEADLINE_SHARE = 0.8;
 
 export const idle: Idle = { type: "idle" };
 
 export function newWorker(start: WorkerStart): WorkerState {
-  const template = compileTemplate(start.campaign.payload);
+  const message = compileMessage(start.campaign);
   // It was compiled when the campaign was created: anything else is a bug.
-  if (!template.ok) throw template.error;
+  if (!message.ok) throw message.error;
   return {
     start,
-    template: template.value,
+    message: message.value,
+    pace: start.pace,
     phase: idle,
     standingDown: false,
     permits: 0,
     asking: false,
     serial: 0,
   };
+}
+
+export function receiptWaitOf(deps: WorkerDeps): number {
+  return deps.receiptWaitMs ?? RECEIPT_WAIT_MS;
 }
 
 export function leaseMsOf(deps: WorkerDeps): number {

@@ -1,7 +1,16 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
-import type { PageToSend, SpawnWorker } from "./messages.ts";
+import { settleLost } from "./items.ts";
+import type { SpawnWorker } from "./messages.ts";
 import { takeUp } from "./page-run.ts";
-import { attemptAgain, attempted, journalAgain, journalled, proceed } from "./sending.ts";
+import {
+  attemptAgain,
+  attempted,
+  awaitReceipts,
+  holdPage,
+  journalAgain,
+  journalled,
+  proceed,
+} from "./sending.ts";
 import {
   type Ctx,
   idle,
@@ -9,12 +18,17 @@ import {
   type Message,
   newLease,
   newWorker,
+  type Opening,
+  type Sending,
   storePause,
   type WorkerDeps,
   type WorkerState,
 } from "./state.ts";
 
 export type { WorkerDeps } from "./state.ts";
+
+/** A page that must end later than this is looked at by then, in milliseconds. */
+const CLOSE_CHECK_MS = 24 * 3_600_000;
 
 /**
  * Makes the push workers of a node: each leases a page at a time from the store, journals the
@@ -36,7 +50,7 @@ function workerBehavior(deps: WorkerDeps): Behavior<WorkerState, Message> {
       case "begin":
         return begin(state, ctx);
       case "send-page":
-        return open(state, message.page, 0, deps, ctx);
+        return open(state, { ...message, attempts: 0 }, deps, ctx);
       case "opened":
         return opened(state, message, deps, ctx);
       case "open-again":
@@ -55,6 +69,12 @@ function workerBehavior(deps: WorkerDeps): Behavior<WorkerState, Message> {
         return flush(state, deps, ctx);
       case "renew":
         return renew(state, deps, ctx);
+      case "set-pace":
+        return proceed({ ...state, pace: message.pace }, deps, ctx);
+      case "close-page":
+        return message.serial === state.serial ? proceed(state, deps, ctx) : state;
+      case "suppressed":
+        return state;
       case "stand-down":
         return standDown(state, deps, ctx);
     }
@@ -70,8 +90,7 @@ function begin(state: WorkerState, ctx: Ctx): WorkerState {
 /** Asks for the lease and reads the page at the same time: both are one trip to the store. */
 function open(
   state: WorkerState,
-  page: PageToSend,
-  attempts: number,
+  { page, until, attempts }: Omit<Opening, "type">,
   deps: WorkerDeps,
   ctx: Ctx,
 ): WorkerState {
@@ -92,7 +111,7 @@ function open(
     },
     (outcome) => ({ type: "opened", serial, deadline, outcome }),
   );
-  return { ...state, serial, phase: { type: "opening", page, attempts } };
+  return { ...state, serial, phase: { type: "opening", page, until, attempts } };
 }
 
 function opened(
@@ -117,18 +136,27 @@ function opened(
   if (page === undefined) return decline(state, "gone", ctx);
   if (claimed === undefined) return decline(state, "taken", ctx);
 
-  const { guarantee } = state.start.campaign;
-  const run = takeUp(claimed, page.recipients, { guarantee, deadline });
+  const { campaign } = state.start;
+  const { recipients } = page;
+  const { until } = phase;
+  const run = takeUp(claimed, {
+    ...{ zone: phase.page.zone, recipients, guarantee: campaign.guarantee, deadline },
+    lost: (from, to) => settleLost({ campaign, message: state.message, recipients }, from, to),
+  });
   ctx.setTimer("renew", leaseMsOf(deps) / 3, { type: "renew" });
-  const sending = {
+  const { serial } = state;
+  if (Number.isFinite(until)) {
+    const inMs = Math.min(CLOSE_CHECK_MS, Math.max(1, until - ctx.now));
+    ctx.setTimer("close-page", inMs, { type: "close-page", serial });
+  }
+  const sending: Sending = {
+    ...{ run, until, writing: undefined, failures: 0, flush: "no", renew: false },
     type: "sending",
-    run,
-    writing: undefined,
-    failures: 0,
-    flush: "no",
-    renew: false,
-  } as const;
-  return proceed({ ...state, phase: sending }, deps, ctx);
+  };
+  const at = { ...state, phase: sending };
+  holdPage(at, run, ctx);
+  awaitReceipts(at, deps, ctx);
+  return proceed(at, deps, ctx);
 }
 
 /** A page that could not be had. Its state in the store is not ours to change. */
@@ -142,7 +170,7 @@ function decline(state: WorkerState, outcome: "gone" | "taken", ctx: Ctx): Worke
 
 function openAgain(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
   const { phase } = state;
-  return phase.type === "opening" ? open(state, phase.page, phase.attempts, deps, ctx) : state;
+  return phase.type === "opening" ? open(state, phase, deps, ctx) : state;
 }
 
 function granted(state: WorkerState, count: number, deps: WorkerDeps, ctx: Ctx): WorkerState {
@@ -156,6 +184,9 @@ function flush(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
 
 function renew(state: WorkerState, deps: WorkerDeps, ctx: Ctx): WorkerState {
   if (state.phase.type !== "sending") return state;
+  // Also when the store is away: it lives, and nobody else can have the page meanwhile.
+  holdPage(state, state.phase.run, ctx);
+  ctx.setTimer("renew", leaseMsOf(deps) / 3, { type: "renew" });
   return proceed({ ...state, phase: { ...state.phase, renew: true } }, deps, ctx);
 }
 

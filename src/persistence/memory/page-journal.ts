@@ -95,8 +95,7 @@ function leases(
 }
 
 function isStep(row: PageRow, { fence, done, intent }: Advance): boolean {
-  const forward = row.done <= done && row.intent <= intent;
-  return row.fence === fence && forward && done <= intent && intent <= row.size;
+  return row.fence === fence && row.done <= done && done <= intent && intent <= row.size;
 }
 
 function newRow({ partition, k, recipients }: Page): PageRow {
@@ -133,10 +132,15 @@ function runs(
         .filter(({ zone }) => request.zones?.includes(zone) ?? true);
       return pageOf(open, request, (page) => `${page.partition}/${page.k}`);
     },
-    zones(id) {
-      const { campaign } = find(entries, id);
-      const zones = audiences.pagesOf(campaign.audience).map(({ zone = "" }) => zone);
-      return [...new Set(zones)].sort();
+    zones(id, epoch) {
+      const { campaign, pages } = find(entries, id);
+      const begun = new Map<string, boolean>();
+      for (const { partition, k, zone = "" } of audiences.pagesOf(campaign.audience)) {
+        const claimed = pages.has(keyOf({ epoch, partition, k }));
+        begun.set(zone, claimed || (begun.get(zone) ?? false));
+      }
+      const inOrder = [...begun].sort(([a], [b]) => (a < b ? -1 : 1));
+      return inOrder.map(([zone, it]) => ({ zone, begun: it }));
     },
     interrupted(id, epoch, limit) {
       const { pages } = find(entries, id);

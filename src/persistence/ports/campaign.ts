@@ -23,7 +23,10 @@ export interface FrequencyCap {
 /** Sends the first pages alone, and halts by itself when too much of them goes wrong. */
 export interface Canary {
   readonly pages: number;
-  /** Shares from 0 to 1: of what became `unknown` or was given up, and of what was refused. */
+  /**
+   * Shares of those it was sent to, from 0 to 1: of what became `unknown`, and of what was
+   * refused, given up, or had a bad address.
+   */
   readonly errorRateMax: number;
   readonly refusalRateMax: number;
 }
@@ -275,11 +278,15 @@ export interface PageJournal {
     request: PageRequest & { readonly zones?: readonly string[] | undefined },
   ): Promise<PageOf<OpenPage>>;
   /**
-   * The time zones of the audience's pages, in order; pages without one count as the zone "".
+   * The time zones of the audience's pages, in order, and whether anybody has claimed a page of
+   * it in this epoch; pages without one count as the zone "".
    *
    * @throws RuntimeError `campaign.unknown`.
    */
-  zones(campaign: string): Promise<readonly string[]>;
+  zones(
+    campaign: string,
+    epoch: number,
+  ): Promise<readonly { readonly zone: string; readonly begun: boolean }[]>;
   /** Open pages that nobody has and that a dead worker left in doubt; at most `limit`. */
   interrupted(campaign: string, epoch: number, limit: number): Promise<readonly OpenPage[]>;
   /**
@@ -304,8 +311,10 @@ export interface PageJournal {
    * Moves the cursors, adds counts and exceptions, and renews the lease; `leaseUntil` 0 gives it
    * up, and so does the page's last step. Durable when it resolves.
    *
-   * @throws RuntimeError `store.fenced` when the fence is not the page's any more, or the
-   * cursors would go back or beyond the page.
+   * The intent may go back, for what was certainly not handed off.
+   *
+   * @throws RuntimeError `store.fenced` when the fence is not the page's any more, or `done`
+   * would go back, or a cursor beyond the page.
    */
   advance(step: Advance): Promise<void>;
   /** @throws RuntimeError `campaign.unknown`. */

@@ -87,9 +87,12 @@ function runOperations(db: Database): Pick<Synchronous<PageJournal>, RunOperatio
       return pageOf(rows, request, (row) => `${row.partition}/${row.k}`);
     },
 
-    zones(campaign) {
-      const sql = "SELECT DISTINCT zone FROM audience_pages WHERE audience = ? ORDER BY zone";
-      return db.rows<{ zone: string }>(sql, audienceOf(campaign)).map(({ zone }) => zone);
+    zones(campaign, epoch) {
+      const rows = db.rows<{ zone: string; begun: number }>(
+        ZONES,
+        ...[campaign, epoch, audienceOf(campaign)],
+      );
+      return rows.map(({ zone, begun }) => ({ zone, begun: begun === 1 }));
     },
 
     interrupted(campaign, epoch, limit) {
@@ -194,6 +197,11 @@ const OPEN_PAGES = `${OPEN_FROM} ORDER BY p.partition, p.k LIMIT ?6`;
 const OPEN_PAGES_OF_ZONES = `${OPEN_FROM} AND p.zone IN (SELECT value FROM json_each(?7))
   ORDER BY p.partition, p.k LIMIT ?6`;
 
+const ZONES = `
+  SELECT p.zone, max(s.k IS NOT NULL) AS begun FROM audience_pages p LEFT JOIN page_states s
+    ON s.campaign = ?1 AND s.epoch = ?2 AND s.partition = p.partition AND s.k = p.k
+  WHERE p.audience = ?3 GROUP BY p.zone ORDER BY p.zone`;
+
 const INTERRUPTED = `
   SELECT s.partition, s.k, s.size, p.zone FROM page_states s JOIN audience_pages p
     ON p.audience = ?3 AND p.partition = s.partition AND p.k = s.k
@@ -224,7 +232,7 @@ const ADVANCE = `
     delivered = delivered + ?9, handed = handed + ?10, shed = shed + ?11, unknown = unknown + ?12,
     invalid = invalid + ?13, held = held + ?14, capped = capped + ?15, skipped = skipped + ?16
   WHERE campaign = ?1 AND epoch = ?2 AND partition = ?3 AND k = ?4 AND fence = ?5
-    AND done <= ?6 AND intent <= ?7 AND ?6 <= ?7 AND ?7 <= size`;
+    AND done <= ?6 AND ?6 <= ?7 AND ?7 <= size`;
 
 const ADD_TO_ARM = `
   INSERT INTO page_arms (campaign, epoch, arm, partition, k,

@@ -72,6 +72,11 @@ async function restart(world: World): Promise<void> {
   await world.rig.ask((replyTo) => ({ type: "recover", replyTo }));
 }
 
+/** A state as it may be shown: a run may be taking up what a dead worker held. */
+function runs(state: CampaignState): unknown {
+  return state === "started" ? expect.stringMatching(/^(started|reboot)$/) : state;
+}
+
 async function play(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
@@ -98,7 +103,7 @@ async function play(seed: number): Promise<void> {
       } else if (world.failing) {
         expect(answer, hint).toMatchObject({ error: { code: "store.unavailable" } });
       } else {
-        expect(answer, hint).toMatchObject({ value: { before: state, changed: true } });
+        expect(answer, hint).toMatchObject({ value: { before: runs(state), changed: true } });
         state = next;
         if (command === "start") epoch += 1;
         changes += 1;
@@ -109,13 +114,19 @@ async function play(seed: number): Promise<void> {
     } else {
       await restart(world);
     }
-    const campaign = await world.stores.campaigns.read(id);
-    if (state === "started" && campaign!.state === "finished") {
+    const stored = await world.stores.campaigns.read(id);
+    // A reboot is a run that takes up what a dead worker held.
+    const shown = stored!.state === "reboot" ? "started" : stored!.state;
+    const campaign = { ...stored!, state: shown };
+    if (state === "started" && campaign.state === "finished") {
       state = "finished";
       changes += 1;
     }
     expect(campaign, hint).toMatchObject({ state, epoch });
-    expect((await world.rig.log(id)).length, hint).toBe(changes);
+    const log = (await world.rig.log(id)).filter(
+      ({ from, to }) => to !== "reboot" && !(from === "reboot" && to === "started"),
+    );
+    expect(log.length, hint).toBe(changes);
     const { progress } = await world.rig.read(id);
     expect(progress.ledgerGap, hint).toBe(0);
     expect(repeated(world.provider.items.map((item) => item.id)), hint).toEqual([]);

@@ -101,7 +101,7 @@ test("a provider has failed when more than half of the last 20 windows were reje
 });
 
 test("pages are read ahead in bounded steps and looked for again until none is open", () => {
-  const page = (k: number) => ({ partition: 0, k, size: 10 });
+  const page = (k: number) => ({ partition: 0, k, size: 10, zone: "" });
   expect(wantsListing(newSupply)).toBe(true);
   let supply = listed(newSupply, { items: [page(0), page(1)], next: undefined });
   expect(wantsListing(supply)).toBe(false);
@@ -109,7 +109,7 @@ test("pages are read ahead in bounded steps and looked for again until none is o
   expect(first).toEqual(page(0));
   supply = defer(take(rest)[1], page(1), 1_000);
   expect(exhausted(supply)).toBe("no");
-  expect(nextRevival(supply, 1_100)).toBe(400);
+  expect(nextRevival(supply, 1_100)).toBe(150);
   supply = revive(supply, 1_500);
   supply = take(supply)[1];
   expect(exhausted(supply)).toBe("look-again");
@@ -187,7 +187,8 @@ test("a count that is lost shows as a gap", () => {
 });
 
 test("progress says how much is left, how long that takes, and what a pause lets go", () => {
-  const live = { rate: 200.4, workers: 2, at: 7 };
+  const idle = { workerStates: [], oldestWindowMs: 0, opensAt: 0 };
+  const live = { rate: 200.4, workers: 2, at: 7, ...idle };
   const progress = progressOf(
     CAMPAIGN,
     figures({ settled: 600, counts: { delivered: 600 } }),

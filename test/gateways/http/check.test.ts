@@ -32,7 +32,7 @@ test("all that is wrong is said at once: where, what was expected and what came"
     ["payload", "a JSON value", "nothing"],
     ["rate", "at least 0", "-1"],
     ["workers", "a whole number", "1.5"],
-    ["guarantee", 'one of "at-most-once", "at-least-once", "key"', '"maybe"'],
+    ["guarantee", 'one of "at-most-once", "at-least-once", "key", "receipt"', '"maybe"'],
     ["colour", "no such field", '"red"'],
   ]);
 });

@@ -8,6 +8,7 @@ import type {
 import { RuntimeError } from "../../../src/core/errors.ts";
 import { emptyLedger } from "../../../src/core/ledger.ts";
 import { fail, ok } from "../../../src/core/result.ts";
+import { noCounts } from "../../../src/core/send-counts.ts";
 import type { Audience } from "../../../src/persistence/ports/audience.ts";
 
 /** What the stand-ins have seen; a test may look at it and steer them by it. */
@@ -58,6 +59,12 @@ export const firstProgress: CampaignProgress = {
   rate: 0,
   etaMs: -1,
   pauseBound: 800,
+  version: 1,
+  counts: noCounts,
+  arms: {},
+  workerStates: [],
+  oldestWindowMs: 0,
+  opensAt: 0,
   ledger: emptyLedger,
   ledgerGap: 0,
   workers: 2,

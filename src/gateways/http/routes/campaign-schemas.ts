@@ -1,6 +1,16 @@
 import { z } from "zod";
 import { TASK_STATES } from "../../../core/task.ts";
-import { answer, count, DAY_MS, instant, payload, request, text, ttlMs } from "../schemas.ts";
+import {
+  answer,
+  count,
+  DAY_MS,
+  instant,
+  ledger,
+  payload,
+  request,
+  text,
+  ttlMs,
+} from "../schemas.ts";
 
 export const state = z.enum(TASK_STATES);
 export const guarantee = z.enum(["at-most-once", "at-least-once", "key", "receipt"]);
@@ -158,5 +168,73 @@ export const campaign = answer(
       .describe("What the present run remembers."),
     createdAt: instant,
     changedAt: instant,
+  }),
+);
+
+const sendCounts = answer(
+  "SendCounts",
+  z.object({
+    delivered: count,
+    handed: count.describe("Taken by the provider, which settles them later."),
+    shed: count.describe("Refused, or given up after retries."),
+    unknown: count.describe("In doubt."),
+    invalid: count.describe("Their address is bad."),
+    held: count.describe("In the control group."),
+    capped: count.describe("Over the frequency cap."),
+    skipped: count.describe("Not sent for another rule, as a variable without value."),
+  }),
+);
+
+const pageShown = z.object({
+  partition: count,
+  k: count,
+  size: count,
+  zone: z.string().describe("Time zone of its recipients; empty when not known."),
+});
+
+const providerState = z
+  .object({
+    inFlight: count,
+    waiting: count,
+    items: z.record(z.string(), count),
+    latencyMs: z.number(),
+    gates: z.record(z.string(), z.record(z.string(), z.union([z.number(), z.string()]))),
+  })
+  .describe("Of a provider with limits around it.");
+
+export const progress = answer(
+  "Progress",
+  z.object({
+    id: z.string(),
+    state,
+    why: z.string(),
+    epoch: count,
+    version: count,
+    collected: count.describe("Recipients of the audience."),
+    sent: count.describe("Recipients that a worker has dealt with."),
+    acked: count,
+    inInbox: count.describe("Waiting in inboxes, or unconfirmed."),
+    rate: z.number().min(0).describe("Messages per second over the last seconds."),
+    etaMs: z.number().describe("Until everything is sent; -1 when it cannot be said."),
+    pauseBound: count.describe("Messages that may still go after a pause."),
+    counts: sendCounts.describe("What became of those dealt with."),
+    arms: z.record(z.string(), sendCounts).describe("The same by A/B arm."),
+    workerStates: z.array(
+      z.object({
+        name: z.string(),
+        state: z.enum(["resting", "claiming", "sending"]),
+        page: pageShown.optional(),
+        done: count,
+        intent: count,
+        silentMs: count.describe("Since it was last heard of."),
+      }),
+    ),
+    provider: providerState.optional(),
+    oldestWindowMs: count.describe("How long the oldest window has been under way."),
+    opensAt: count.describe("When pages that wait for their time may go; 0: none waits."),
+    ledger,
+    ledgerGap: z.int().describe("`accepted` minus the rest; anything but 0 is a fault."),
+    workers: count,
+    at: instant,
   }),
 );

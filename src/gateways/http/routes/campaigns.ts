@@ -2,40 +2,8 @@ import { z } from "zod";
 import type { CampaignCommand, CampaignSpec } from "../../../actors/master/messages.ts";
 import { streamProgress } from "../campaign-events.ts";
 import { eventRoute, jsonRoute, type Route } from "../route.ts";
-import {
-  answer,
-  byId,
-  count,
-  instant,
-  ledger,
-  page,
-  paged,
-  pageOf,
-  request,
-  text,
-} from "../schemas.ts";
-import { campaign, newCampaign, state } from "./campaign-schemas.ts";
-
-const progress = answer(
-  "Progress",
-  z.object({
-    id: z.string(),
-    state,
-    why: z.string(),
-    epoch: count,
-    collected: count.describe("Recipients of the audience."),
-    sent: count.describe("Recipients that a worker has dealt with."),
-    acked: count,
-    inInbox: count.describe("Waiting in inboxes, or unconfirmed."),
-    rate: z.number().min(0).describe("Messages per second over the last seconds."),
-    etaMs: z.number().describe("Until everything is sent; -1 when it cannot be said."),
-    pauseBound: count.describe("Messages that may still go after a pause."),
-    ledger,
-    ledgerGap: z.int().describe("`accepted` minus the rest; anything but 0 is a fault."),
-    workers: count,
-    at: instant,
-  }),
-);
+import { answer, byId, count, instant, page, paged, pageOf, request, text } from "../schemas.ts";
+import { campaign, newCampaign, progress, state } from "./campaign-schemas.ts";
 
 const shown = answer("CampaignShown", z.object({ campaign, progress }));
 

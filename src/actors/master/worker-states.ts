@@ -1,0 +1,18 @@
+import type { WorkerStatus } from "./messages.ts";
+import type { Run } from "./state.ts";
+
+/** What every worker is doing, for people. */
+export function workerStates(run: Run | undefined, now: number): WorkerStatus[] {
+  return [...(run?.slots ?? [])].map(([name, slot]) => {
+    const { page, held, done, intent, seenAt } = slot;
+    const state = page === undefined ? "resting" : held ? "sending" : "claiming";
+    const silentMs = page === undefined ? 0 : Math.max(0, Math.round(now - seenAt));
+    return { name, state, page, done: held ? done : 0, intent: held ? intent : 0, silentMs };
+  });
+}
+
+/** How long the oldest window has been with the provider, in milliseconds; 0: none is. */
+export function oldestWindowMs(run: Run | undefined, now: number): number {
+  const sent = [...(run?.slots.values() ?? [])].map(({ oldestAt }) => oldestAt).filter(Boolean);
+  return sent.length === 0 ? 0 : Math.max(0, Math.round(now - Math.min(...sent)));
+}

@@ -1,0 +1,150 @@
+import type { PageToSend } from "../worker/messages.ts";
+import { defer, idOf, requeue } from "./page-supply.ts";
+import { faultOf, supplyMore, withLost } from "./run.ts";
+import { addWorkers, LOOK_MS, newSlot } from "./slots.ts";
+import type { Ctx, MasterDeps, MasterState, Report, Run, Slot } from "./state.ts";
+
+type Running = MasterState & { readonly run: Run };
+
+const LEASE_MS = 4_000;
+
+/** A worker begins, or begins again after a crash: then what it held is anybody's guess. */
+export function workerReady(
+  state: MasterState,
+  { worker, ref }: Report<"worker-ready">,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { run } = state;
+  const slot = run?.slots.get(worker);
+  if (run === undefined || slot === undefined) {
+    ctx.send(ref, { type: "stand-down" });
+    return state;
+  }
+  let next = run;
+  if (slot.page !== undefined) {
+    run.failures.add(true);
+    next = loses(run, slot, `worker ${worker} crashed`, ctx);
+  }
+  const asks = run.asks.filter((ask) => ask.worker !== worker);
+  const slots = new Map(run.slots).set(worker, { ...newSlot(ref, ctx), idle: true });
+  const fault = faultOf(run, "workers crash");
+  return supplyMore({ ...state, run: { ...next, asks, slots, fault } }, deps, ctx);
+}
+
+/** The page of a dead worker can be had when its lease has ended. */
+function loses(run: Run, { page, held }: Slot, what: string, ctx: Ctx): Run {
+  if (page === undefined) return run;
+  const supply = defer(run.supply, page, ctx.monotonic);
+  const why = `${what}; its page ${idOf(page)} is taken up again`;
+  return held ? { ...withLost(run, page, why), supply } : { ...run, supply };
+}
+
+/** The heartbeat of a worker. */
+export function pageHeld(
+  state: MasterState,
+  { worker, page, done, intent, oldestAt }: Report<"page-held">,
+  ctx: Ctx,
+): MasterState {
+  const { run } = state;
+  const slot = run?.slots.get(worker);
+  if (run === undefined || slot === undefined) return state;
+  const seen = { ...slot, held: true, done, intent, oldestAt, seenAt: ctx.monotonic };
+  const slots = new Map(run.slots).set(worker, seen);
+  return { ...state, run: { ...found(run, page), slots } };
+}
+
+/** A page that was lost is in good hands again. */
+function found(run: Run, page: PageToSend): Run {
+  if (!run.lost.has(idOf(page))) return run;
+  const lost = new Set(run.lost);
+  lost.delete(idOf(page));
+  return { ...run, lost };
+}
+
+export function pageLeft(
+  state: MasterState,
+  { worker, page, outcome }: Report<"page-left">,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { run } = state;
+  if (run === undefined || !worker.startsWith(`${state.generation}-`)) return state;
+  const slot = run.slots.get(worker);
+  // Of a worker that was sent away only the page is of interest.
+  const rested = { page: undefined, idle: true, held: false, oldestAt: 0, seenAt: ctx.monotonic };
+  const slots = slot ? new Map(run.slots).set(worker, { ...slot, ...rested }) : run.slots;
+  let { supply, fault } = run;
+  if (outcome === "taken") supply = defer(supply, page, ctx.monotonic);
+  if (outcome === "open" && maySend(run, page)) supply = requeue(supply, page);
+  if (outcome === "gone") fault ||= `the audience has no page ${idOf(page)} any more`;
+  const settled = outcome === "done" || outcome === "open" ? found(run, page) : run;
+  return supplyMore({ ...state, run: { ...settled, supply, slots, fault } }, deps, ctx);
+}
+
+function maySend({ open }: Run, { zone }: PageToSend): boolean {
+  return open?.includes(zone) ?? true;
+}
+
+/** A worker is gone for good. */
+export function workerEnded(
+  state: MasterState,
+  worker: string,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { run } = state;
+  const slot = run?.slots.get(worker);
+  if (run === undefined || slot === undefined) {
+    return { ...state, leaving: Math.max(0, state.leaving - 1) };
+  }
+  const slots = new Map(run.slots);
+  slots.delete(worker);
+  const next = loses(run, slot, `worker ${worker} ended`, ctx);
+  const fault = slots.size === 0 ? run.fault || "all workers have ended" : run.fault;
+  return supplyMore({ ...state, run: { ...next, slots, fault } }, deps, ctx);
+}
+
+/**
+ * Takes a worker for dead that has a page and has not been heard of for a lease: only its page
+ * is taken up again, by another worker. A master that was asleep itself hears them first.
+ */
+export function lookAfter(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+  const { run, campaign } = state;
+  if (run === undefined || campaign === undefined) return state;
+  ctx.setTimer("look-after", LOOK_MS, { type: "look-after" });
+  const now = ctx.monotonic;
+  const awake = now - run.lookedAt <= 2 * LOOK_MS;
+  const looked = { ...keepLost(awake ? run : allSeen(run, now)), lookedAt: now };
+  const leaseMs = deps.leaseMs ?? LEASE_MS;
+  const silent = [...looked.slots].filter(([, { held, seenAt }]) => held && now - seenAt > leaseMs);
+  if (silent.length === 0) return { ...state, run: looked };
+  let next: Run = looked;
+  const slots = new Map(run.slots);
+  for (const [worker, slot] of silent) {
+    next = loses(next, slot, `worker ${worker} was not heard of for ${leaseMs} ms`, ctx);
+    slots.delete(worker);
+    ctx.stop(slot.ref);
+  }
+  const asks = run.asks.filter(({ worker }) => slots.has(worker));
+  const leaving = state.leaving + silent.length;
+  const without: Running = { ...state, leaving, run: { ...next, slots, asks } };
+  return supplyMore(addWorkers(without, campaign.workers, deps, ctx), deps, ctx);
+}
+
+function allSeen(run: Run, now: number): Run {
+  const slots = [...run.slots].map(([name, slot]) => [name, { ...slot, seenAt: now }] as const);
+  return { ...run, slots: new Map(slots) };
+}
+
+/** A lost page that nobody waits for any more is done, or the next listing finds it. */
+function keepLost(run: Run): Run {
+  if (run.lost.size === 0) return run;
+  const waits = new Set([
+    ...run.supply.queue.map(idOf),
+    ...run.supply.deferred.map(({ page }) => idOf(page)),
+    ...[...run.slots.values()].flatMap(({ page }) => (page === undefined ? [] : [idOf(page)])),
+  ]);
+  const lost = new Set([...run.lost].filter((id) => waits.has(id)));
+  return lost.size === run.lost.size ? run : { ...run, lost };
+}
