@@ -96,6 +96,21 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   providers: providersSection,
+  compat: z
+    .strictObject({
+      push: z
+        .boolean()
+        .default(false)
+        .describe("Serve the 21 routes of the push system of old; see docs/push-compat.md."),
+      provider: z.string().min(1).max(64).default("session").describe("What those send through."),
+      topic: z
+        .string()
+        .min(1)
+        .max(128)
+        .default("campaign")
+        .describe("What devices see them under."),
+    })
+    .prefault({}),
   http: z
     .strictObject({
       bodyBytesMax: int(1024, 104_857_600, 1_048_576, "Largest JSON body, in bytes."),

@@ -8,6 +8,7 @@ import { CLERK } from "../actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../actors/inbox/state.ts";
 import type { Ref } from "../actors/kernel/actor.ts";
 import type { ActorSystem } from "../actors/kernel/system.ts";
+import { numberedDesk } from "../actors/numbered/desk.ts";
 import { receiptsDesk } from "../actors/receipts/behavior.ts";
 import { RECEIPTS } from "../actors/receipts/messages.ts";
 import { newReceipts } from "../actors/receipts/state.ts";
@@ -78,12 +79,22 @@ export async function openActors(base: Base, extras: NodeExtras) {
   ];
   const campaigns = await openCampaigns(base, providers, extras.sabotage);
   const review = openReview(base, providers);
+  const numbered = system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null });
   const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
     name: RECEIPTS,
     state: newReceipts(),
   });
   const members = openMembers(base);
-  const actors: Actors = { access, audiences, campaigns, inbox: clerk, members, receipts, review };
+  const actors: Actors = {
+    access,
+    audiences,
+    campaigns,
+    inbox: clerk,
+    members,
+    numbered,
+    receipts,
+    review,
+  };
   return { actors, inbox, providers };
 }
 

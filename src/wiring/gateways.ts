@@ -61,6 +61,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
       await refreshLedger();
       return metrics.render();
     },
+    ...(config.compat.push ? { push: config.compat } : {}),
     limits: config.http,
   });
   const listening = listener.listen();

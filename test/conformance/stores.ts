@@ -8,6 +8,7 @@ import { credentialStoreConformance } from "./credential-store.ts";
 import { frequencyCapsConformance } from "./frequency-caps.ts";
 import { inboxStoreConformance } from "./inbox-store.ts";
 import { memberStoreConformance } from "./member-store.ts";
+import { numberedStoreConformance } from "./numbered-store.ts";
 import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
 import { pageJournalConformance } from "./page-journal.ts";
 import { receiptStoreConformance } from "./receipt-store.ts";
@@ -27,6 +28,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   inboxStoreConformance(name, open);
   credentialStoreConformance(name, open);
   auditStoreConformance(name, open);
+  numberedStoreConformance(name, open);
   receiptStoreConformance(name, open);
   requestStoreConformance(name, open);
 

@@ -5,6 +5,7 @@ import type { Ref } from "../../actors/kernel/actor.ts";
 import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { CampaignMessage } from "../../actors/master/messages.ts";
 import type { MemberMessage } from "../../actors/members/messages.ts";
+import type { NumberedMessage } from "../../actors/numbered/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { ReviewMessage } from "../../actors/review/messages.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -15,6 +16,8 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
 import type { Result } from "../../core/result.ts";
 
+import type { PushSettings } from "./push/settings.ts";
+
 /** The actors that the admin API talks to: every change is a message to one of them. */
 export interface Actors {
   readonly access: Ref<AccessMessage>;
@@ -23,6 +26,7 @@ export interface Actors {
   readonly inbox: Ref<InboxMessage>;
   readonly members: Ref<MemberMessage>;
   readonly receipts: Ref<ReceiptsMessage>;
+  readonly numbered: Ref<NumberedMessage>;
   readonly review: Ref<ReviewMessage>;
 }
 
@@ -74,6 +78,8 @@ export interface HttpPorts {
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */
   readonly receiptKeys: (provider: string) => readonly Uint8Array[];
+  /** How old callers' projects are sent; absent: the old routes are not served. */
+  readonly push?: PushSettings | undefined;
   /** Every figure of the node in Prometheus' text format. */
   readonly renderMetrics: () => Promise<string>;
   /** Why this node cannot take work, beside what the gateway sees itself. None: it can. */

@@ -8,6 +8,8 @@ import { openSink } from "./event-sink.ts";
 import type { Answer, Exchange } from "./exchange.ts";
 import { documentsOf, requestIdOf, withSafety } from "./headers.ts";
 import { audited, authorize, type Job } from "./job.ts";
+import { failedAnswer } from "./push/reply.ts";
+import { type PushMatch, pushMatches, runPush } from "./push/serve.ts";
 import { Quota } from "./quota.ts";
 import type { Call, DownloadRoute, EventRoute, EventSink, Route, TextRoute } from "./route.ts";
 import { Router } from "./router.ts";
@@ -51,6 +53,8 @@ export function openHttpGateway({ app, limits, ...ports }: HttpOptions): HttpGat
 class Gateway implements HttpGateway {
   readonly #api: Api;
   readonly #router = new Router(ROUTES);
+  /** The routes of old callers by path; undefined when they are not served. */
+  readonly #pushed: ReadonlyMap<string, PushMatch> | undefined;
   readonly #nobodyRecords: Quota;
   readonly #streams = new Set<EventSink>();
   readonly #answered = new Map<string, Counter>();
@@ -73,6 +77,7 @@ class Gateway implements HttpGateway {
       reasonsNotReady: () => this.#reasonsNotReady(),
     };
     this.#nobodyRecords = new Quota({ ...NOBODY_RECORDS, clock: ports.clock });
+    this.#pushed = ports.push === undefined ? undefined : pushMatches();
     const { metrics } = ports;
     metrics.observe("herald_http_requests", "Requests in work.", () => this.#requests);
     metrics.observe("herald_http_streams", "Event streams open.", () => this.#streams.size);
@@ -91,16 +96,18 @@ class Gateway implements HttpGateway {
     const requestId = requestIdOf(exchange) ?? newId("req");
     let answer: Answer | undefined;
     let route: Route | undefined;
+    const old = this.#pushed?.get(exchange.path);
     try {
-      const match = this.#find(exchange, requestId);
+      const match = old ?? this.#find(exchange, requestId);
       if ("status" in match) answer = match;
       else {
         route = match.route;
-        answer = await this.#admitted({ ...match, exchange, requestId });
+        answer = await this.#admitted({ params: {}, ...match, exchange, requestId });
       }
     } catch (thrown) {
       const error = toHttpError(thrown, requestId, logger);
-      answer = errorAnswer(error, requestId);
+      const isOld = old !== undefined;
+      answer = isOld ? failedAnswer(error, requestId, this.#api) : errorAnswer(error, requestId);
     }
     this.#count(route, answer, clock.monotonic() - startedAt);
     if (answer !== undefined) exchange.answer(withSafety(answer, requestId, route));
@@ -132,7 +139,7 @@ class Gateway implements HttpGateway {
     return { ...answer, headers: { ...answer.headers, allow } };
   }
 
-  async #admitted(found: Pick<Job, "route" | "params" | "exchange" | "requestId">) {
+  async #admitted(found: Pick<Job, "route" | "params" | "exchange" | "requestId" | "push">) {
     const { limits } = this.#api;
     if (found.route.isAlwaysServed !== true) {
       if (this.#isDraining) throw new RuntimeError("node.draining", "this node is stopping");
@@ -157,7 +164,8 @@ class Gateway implements HttpGateway {
 
   async #work(job: Job): Promise<Answer | undefined> {
     await authorize(job);
-    const { route } = job;
+    const { route, push, api } = job;
+    if (push !== undefined) return runPush(job, push, api.push!);
     switch (route.kind) {
       case "json":
         return runJson(job, route);

@@ -5,10 +5,13 @@ import { RuntimeError } from "../../core/errors.ts";
 import { type Api, NOBODY } from "./api.ts";
 import { invalid } from "./check.ts";
 import type { Answer, Exchange } from "./exchange.ts";
+import type { PushRoute } from "./push/route.ts";
 import type { Route } from "./route.ts";
 
 /** One request in work: what is known of it so far. */
 export interface Job {
+  /** For a request of an old caller, in the form of the interface that Herald replaces. */
+  readonly push?: PushRoute | undefined;
   readonly exchange: Exchange;
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;

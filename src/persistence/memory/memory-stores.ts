@@ -9,6 +9,7 @@ import { memoryCollections } from "./collections.ts";
 import { memoryCredentials } from "./credentials.ts";
 import { memoryInbox } from "./inbox.ts";
 import { memoryMembers } from "./members.ts";
+import { memoryNumbered } from "./numbered.ts";
 import { memoryReceipts } from "./receipts.ts";
 import { memoryRequests } from "./requests.ts";
 import { memorySuppressions } from "./suppressions.ts";
@@ -53,6 +54,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     credentials: asynchronous("credentials", memoryCredentials()),
     audit: asynchronous("audit", memoryAudit()),
     receipts: asynchronous("receipts", memoryReceipts()),
+    numbered: asynchronous("numbered", memoryNumbered()),
     requests: asynchronous("requests", memoryRequests()),
     operations: () => ({ ...counts }),
     close: async () => {

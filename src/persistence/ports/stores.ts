@@ -5,6 +5,7 @@ import type { CollectionStore } from "./collections.ts";
 import type { CredentialStore } from "./credentials.ts";
 import type { InboxStore } from "./inbox.ts";
 import type { MemberStore } from "./members.ts";
+import type { NumberedStore } from "./numbered.ts";
 import type { ReceiptStore } from "./receipts.ts";
 import type { RequestStore } from "./requests.ts";
 import type { SuppressionStore } from "./suppressions.ts";
@@ -19,6 +20,7 @@ export interface Stores {
   readonly inbox: InboxStore;
   readonly credentials: CredentialStore;
   readonly audit: AuditStore;
+  readonly numbered: NumberedStore;
   readonly receipts: ReceiptStore;
   readonly requests: RequestStore;
   /** How many operations each port has been asked for since the start, by `port.method`. */

@@ -315,6 +315,15 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   "CREATE INDEX members_opted_out ON members (id) WHERE opted_out = 1;",
+  `
+  CREATE TABLE numbered (
+    kind TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -68,6 +68,7 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
     credentials: port("credentials"),
     audit: port("audit"),
     receipts: port("receipts"),
+    numbered: port("numbered"),
     requests: port("requests"),
     operations: () => ({ ...link.counts }),
     close: () => link.close(),

@@ -9,6 +9,7 @@ import type { Database } from "./database.ts";
 import { asFailure, commitTogether, type Operations } from "./group-commit.ts";
 import { inboxOperations } from "./inbox.ts";
 import { memberOperations } from "./members.ts";
+import { numberedOperations } from "./numbered.ts";
 import { openDatabase } from "./open-database.ts";
 import { receiptOperations } from "./receipts.ts";
 import { requestOperations } from "./requests.ts";
@@ -28,6 +29,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     credentials: credentialOperations(database),
     inbox: inboxOperations(database, options.inboxPerUserMax),
     members: memberOperations(database),
+    numbered: numberedOperations(database),
     receipts: receiptOperations(database),
     requests: requestOperations(database),
     suppressions: suppressionOperations(database),

@@ -6,6 +6,7 @@ import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
 import { createSystem } from "../../../src/actors/kernel/system.ts";
 import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
+import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
 import { newReceipts } from "../../../src/actors/receipts/state.ts";
@@ -54,6 +55,7 @@ export interface NodeOptions {
   /** A second node on the same stores is a restart. */
   readonly stores?: Stores;
   readonly owner?: string;
+  readonly push?: { readonly provider: string; readonly topic: string };
   readonly notReady?: () => readonly { path: string; expected: string; got: string }[];
 }
 
@@ -118,6 +120,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
       memberDesk({ ...stores, now: () => systemClock.now(), newDecoder: jsonLines }),
       { name: "members", state: newMemberDesk },
     ),
+    numbered: system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null }),
     review: system.spawn(
       reviewDesk({
         ...stores,
@@ -153,6 +156,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     providers: () => PROVIDERS,
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
+    ...(options.push === undefined ? {} : { push: options.push }),
     ...(options.notReady === undefined ? {} : { notReady: options.notReady }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
