@@ -102,12 +102,17 @@ export function requeue(supply: PageSupply, page: PageToSend): PageSupply {
   return { ...supply, queue: [...supply.queue, page] };
 }
 
-/** Moves what was deferred long enough back into the queue. */
+/** Puts a page before all others: what was in doubt should not be for long. */
+export function putFirst(supply: PageSupply, page: PageToSend): PageSupply {
+  return { ...supply, queue: [page, ...supply.queue] };
+}
+
+/** Moves what was deferred long enough to the front of the queue. */
 export function revive(supply: PageSupply, now: number): PageSupply {
   const due = supply.deferred.filter(({ at }) => at <= now).map(({ page }) => page);
   if (due.length === 0) return supply;
   const deferred = supply.deferred.filter(({ at }) => at > now);
-  return { ...supply, queue: [...supply.queue, ...due], deferred };
+  return { ...supply, queue: [...due, ...supply.queue], deferred };
 }
 
 /** Milliseconds until a deferred page is due; undefined when there is none. */

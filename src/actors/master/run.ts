@@ -53,7 +53,6 @@ export function beginRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
     refusal: "",
   };
   const begun: Running = { ...state, generation, run, rate: newRate(ctx) };
-  ctx.setTimer("look-after", LOOK_MS, { type: "look-after" });
   return prepare(addWorkers(begun, known ? campaign.workers : 0, deps, ctx), deps, ctx);
 }
 
@@ -249,7 +248,12 @@ export function supplyMore(state: MasterState, deps: MasterDeps, ctx: Ctx): Mast
   const { run, campaign } = state;
   if (run === undefined || campaign === undefined || !run.prepared) return state;
   let supply = sendableNow(revive(run.supply, ctx.monotonic), run);
-  let { slots } = run;
+  let { slots, lookedAt } = run;
+  if (isResting(run) && supply.queue.length > 0) {
+    // Nobody is looked after while nobody has a page.
+    lookedAt = ctx.monotonic;
+    ctx.setTimer("look-after", LOOK_MS, { type: "look-after" });
+  }
   for (const [worker, slot] of slots) {
     if (!slot.idle) continue;
     const [page, rest] = take(supply);
@@ -263,7 +267,7 @@ export function supplyMore(state: MasterState, deps: MasterDeps, ctx: Ctx): Mast
   if (isResting({ ...run, slots }) && exhausted(supply) === "look-again") supply = newSupply;
   const due = nextRevival(supply, ctx.monotonic);
   if (due !== undefined) ctx.setTimer("pages", due, { type: "pages-due" });
-  const next: Running = { ...state, run: { ...run, supply, slots } };
+  const next: Running = { ...state, run: { ...run, supply, slots, lookedAt } };
   const mayList = run.open?.length !== 0 && run.verdict === undefined;
   return mayList && wantsListing(supply) ? list(next, deps, ctx) : next;
 }

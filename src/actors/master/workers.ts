@@ -1,5 +1,5 @@
 import type { PageToSend } from "../worker/messages.ts";
-import { defer, idOf, requeue } from "./page-supply.ts";
+import { defer, idOf, putFirst, requeue } from "./page-supply.ts";
 import { faultOf, supplyMore, withLost } from "./run.ts";
 import { addWorkers, LOOK_MS, newSlot } from "./slots.ts";
 import type { Ctx, MasterDeps, MasterState, Report, Run, Slot } from "./state.ts";
@@ -24,7 +24,8 @@ export function workerReady(
   let next = run;
   if (slot.page !== undefined) {
     run.failures.add(true);
-    next = loses(run, slot, `worker ${worker} crashed`, ctx);
+    const supply = defer(run.supply, slot.page, ctx.monotonic);
+    next = { ...loses(run, slot, `worker ${worker} crashed`), supply };
   }
   const asks = run.asks.filter((ask) => ask.worker !== worker);
   const slots = new Map(run.slots).set(worker, { ...newSlot(ref, ctx), idle: true });
@@ -32,12 +33,10 @@ export function workerReady(
   return supplyMore({ ...state, run: { ...next, asks, slots, fault } }, deps, ctx);
 }
 
-/** The page of a dead worker can be had when its lease has ended. */
-function loses(run: Run, { page, held }: Slot, what: string, ctx: Ctx): Run {
-  if (page === undefined) return run;
-  const supply = defer(run.supply, page, ctx.monotonic);
-  const why = `${what}; its page ${idOf(page)} is taken up again`;
-  return held ? { ...withLost(run, page, why), supply } : { ...run, supply };
+/** Notes the page of a dead worker; it can be had when its lease has ended. */
+function loses(run: Run, { page, held }: Slot, what: string): Run {
+  if (page === undefined || !held) return run;
+  return withLost(run, page, `${what}; its page ${idOf(page)} is taken up again`);
 }
 
 /** The heartbeat of a worker. */
@@ -100,9 +99,10 @@ export function workerEnded(
   }
   const slots = new Map(run.slots);
   slots.delete(worker);
-  const next = loses(run, slot, `worker ${worker} ended`, ctx);
+  const next = loses(run, slot, `worker ${worker} ended`);
+  const supply = slot.page === undefined ? run.supply : defer(run.supply, slot.page, ctx.monotonic);
   const fault = slots.size === 0 ? run.fault || "all workers have ended" : run.fault;
-  return supplyMore({ ...state, run: { ...next, slots, fault } }, deps, ctx);
+  return supplyMore({ ...state, run: { ...next, supply, slots, fault } }, deps, ctx);
 }
 
 /**
@@ -112,8 +112,9 @@ export function workerEnded(
 export function lookAfter(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
   const { run, campaign } = state;
   if (run === undefined || campaign === undefined) return state;
-  ctx.setTimer("look-after", LOOK_MS, { type: "look-after" });
   const now = ctx.monotonic;
+  const busy = [...run.slots.values()].some(({ page }) => page !== undefined);
+  if (busy || run.lost.size > 0) ctx.setTimer("look-after", LOOK_MS, { type: "look-after" });
   const awake = now - run.lookedAt <= 2 * LOOK_MS;
   const looked = { ...keepLost(awake ? run : allSeen(run, now)), lookedAt: now };
   const leaseMs = deps.leaseMs ?? LEASE_MS;
@@ -122,7 +123,9 @@ export function lookAfter(state: MasterState, deps: MasterDeps, ctx: Ctx): Maste
   let next: Run = looked;
   const slots = new Map(run.slots);
   for (const [worker, slot] of silent) {
-    next = loses(next, slot, `worker ${worker} was not heard of for ${leaseMs} ms`, ctx);
+    next = loses(next, slot, `worker ${worker} was not heard of for ${leaseMs} ms`);
+    // Its lease has ended as well.
+    if (slot.page !== undefined) next = { ...next, supply: putFirst(next.supply, slot.page) };
     slots.delete(worker);
     ctx.stop(slot.ref);
   }

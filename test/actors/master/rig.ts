@@ -11,8 +11,10 @@ import {
   type CampaignSpec,
   type CommandAnswer,
   campaignKind,
+  type OptionalPart,
   type Transition,
 } from "../../../src/actors/master/messages.ts";
+import type { SpawnWorker } from "../../../src/actors/worker/messages.ts";
 import { pushWorkers } from "../../../src/actors/worker/worker.ts";
 import { emptyLedger, type Ledger } from "../../../src/core/ledger.ts";
 import type { Result } from "../../../src/core/result.ts";
@@ -80,6 +82,8 @@ export interface RigOptions {
   readonly provider?: RecordingProvider;
   readonly owner?: string;
   readonly crashesAllowed?: boolean;
+  /** Wraps what makes workers. */
+  readonly workers?: (spawn: SpawnWorker) => SpawnWorker;
 }
 
 export interface Rig extends TestSystem {
@@ -92,7 +96,16 @@ export interface Rig extends TestSystem {
   /** Stores an audience of so many members, or of these. */
   audience(members: number | readonly Recipient[]): Promise<Audience>;
   create(spec: Partial<CampaignSpec>): Promise<Campaign>;
-  command(id: string, command: CampaignCommand): Promise<Result<CommandAnswer>>;
+  command(id: string, command: CampaignCommand | "proceed"): Promise<Result<CommandAnswer>>;
+  edit(
+    id: string,
+    changes: Partial<CampaignSpec>,
+    options?: { readonly removes?: readonly OptionalPart[]; readonly expectedVersion?: number },
+  ): Promise<Result<Campaign>>;
+  tune(
+    id: string,
+    pace: { readonly workers?: number; readonly rate?: number },
+  ): Promise<Result<Campaign>>;
   read(id: string): Promise<{ campaign: Campaign; progress: CampaignProgress }>;
   log(id: string): Promise<readonly Transition[]>;
 }
@@ -117,7 +130,10 @@ export function startCampaigns(options: RigOptions = {}): Rig {
     state: newAudienceDesk,
   });
   const owner = options.owner ?? "boot-1";
-  const spawnWorker = pushWorkers({ campaigns, audiences, providers, clock, owner });
+  const { receipts, suppressions } = stores;
+  const ports = { campaigns, audiences, providers, receipts, suppressions };
+  const workers = pushWorkers({ ...ports, clock, owner });
+  const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");
   const type = campaignMaster({ campaigns, audiences, providers, spawnWorker });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
@@ -164,6 +180,15 @@ export function startCampaigns(options: RigOptions = {}): Rig {
     },
     command: (id, command) =>
       ask((replyTo) => ({ type: "command", id, command, by: "test", why: "a test", replyTo })),
+    edit: (id, changes, { removes = [], expectedVersion } = {}) =>
+      ask((replyTo) => ({
+        ...{ type: "edit-campaign", id, changes, removes, expectedVersion },
+        ...{ by: "test", why: "a test", replyTo },
+      })),
+    tune: (id, { workers, rate }) =>
+      ask((replyTo) => ({
+        ...{ type: "tune-campaign", id, workers, rate, by: "test", why: "a test", replyTo },
+      })),
     async read(id) {
       return must(
         await ask<Result<{ campaign: Campaign; progress: CampaignProgress }>>((replyTo) => ({
