@@ -10,7 +10,7 @@ const PLAN: CollectionPlan = {
 
 const part = (partition: number, size: number): CollectionPart => {
   const excluded = { optedOut: 1, suppressed: 2, noAddress: 0 };
-  return { partition, size, pages: 1, excluded };
+  return { partition, size, pages: 1, excluded, hash: "abc" };
 };
 
 const collecting = (id: string) => audience(id, { state: "collecting", source: PLAN.source });

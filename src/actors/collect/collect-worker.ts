@@ -4,7 +4,7 @@ import type { CollectionPart, CollectionStore } from "../../persistence/ports/co
 import type { ActorType, Ref } from "../kernel/actor.ts";
 import { cutPages } from "./pages.ts";
 import { collectPartition, type SourceDeps } from "./sources.ts";
-import type { Collection } from "./store.ts";
+import { type Collection, hashOfPages } from "./store.ts";
 
 /** Tries for one partition before the collection fails. */
 const TRIES_MAX = 5;
@@ -72,7 +72,8 @@ async function collect(
 ): Promise<boolean> {
   const { recipients, excluded } = await collectPartition(plan, partition, deps, signal);
   const { pages, size } = cutPages(partition, recipients, audience.pageSize);
-  const part: CollectionPart = { partition, size, pages: pages.length, excluded };
+  const hash = hashOfPages(pages);
+  const part: CollectionPart = { partition, size, pages: pages.length, excluded, hash };
   return deps.collections.addPart(audience.id, part, pages);
 }
 

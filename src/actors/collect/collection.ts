@@ -119,7 +119,7 @@ function handOut(
   }
   if (working + given.length === 0) {
     ctx.perform(
-      (signal) => sealCollection(deps, state, signal),
+      () => sealCollection(deps.collections, state),
       (outcome) => ({ type: "sealed", outcome }),
     );
   }

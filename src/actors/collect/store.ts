@@ -1,5 +1,5 @@
 import { sha256 } from "../../core/hash.ts";
-import type { AudienceStore, SpillChunk } from "../../persistence/ports/audience.ts";
+import type { AudienceStore, Page, SpillChunk } from "../../persistence/ports/audience.ts";
 import type { CollectionPlan, CollectionStore } from "../../persistence/ports/collections.ts";
 import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { Audience, LineError, Recipient } from "./messages.ts";
@@ -48,8 +48,8 @@ export async function writeSpill(
 /**
  * Cuts the pages of every partition, and makes the audience ready.
  *
- * One partition is in memory while the next one is read; the hash covers each page's recipients
- * as JSON text and a line break, in page order.
+ * One partition is in memory while the next one is read; the hash is that of the hashes of all
+ * partitions that have somebody, in their order.
  */
 export async function sealAudience(
   audiences: AudienceStore,
@@ -76,7 +76,7 @@ export async function sealAudience(
     size += cut.size;
     pageCount += cut.pages.length;
     duplicates += cut.duplicates;
-    for (const page of cut.pages) hash.add(`${JSON.stringify(page.recipients)}\n`);
+    if (cut.pages.length > 0) hash.add(hashOfPages(cut.pages));
     await audiences.seal(id, partition, cut.pages);
   }
   const sealed = { size, pages: pageCount, duplicates, hash: hash.end() };
@@ -130,11 +130,10 @@ export interface Collection {
 
 /** The record of a collection of which every partition is done; the hash is that of any other. */
 export async function sealCollection(
-  stores: { readonly audiences: AudienceStore; readonly collections: CollectionStore },
+  collections: Pick<CollectionStore, "parts">,
   { audience, plan }: Collection,
-  signal: AbortSignal,
 ): Promise<Audience> {
-  const parts = await stores.collections.parts(audience.id);
+  const parts = await collections.parts(audience.id);
   const hash = sha256();
   const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
   let size = 0;
@@ -145,21 +144,15 @@ export async function sealCollection(
     excluded.optedOut += part.excluded.optedOut;
     excluded.suppressed += part.excluded.suppressed;
     excluded.noAddress += part.excluded.noAddress;
-    const { partition } = part;
-    for (let start = 0; start < part.pages; start += READ_AT_ONCE) {
-      signal.throwIfAborted();
-      const count = Math.min(READ_AT_ONCE, part.pages - start);
-      const read = Array.from({ length: count }, (_, index) =>
-        stores.audiences.page(audience.id, { partition, k: start + index }),
-      );
-      for (const page of await Promise.all(read)) {
-        hash.add(`${JSON.stringify(page?.recipients)}\n`);
-      }
-    }
+    if (part.pages > 0) hash.add(part.hash);
   }
   const sealed = { size, pages, partitions: plan.partitions, lines: size, hash: hash.end() };
   return { ...audience, state: "ready", ...sealed, excluded };
 }
 
-/** Pages in memory at a time while the hash is made. */
-const READ_AT_ONCE = 8;
+/** The hash of one partition: over each page's recipients as JSON text and a line break. */
+export function hashOfPages(pages: readonly Page[]): string {
+  const hash = sha256();
+  for (const { recipients } of pages) hash.add(`${JSON.stringify(recipients)}\n`);
+  return hash.end();
+}

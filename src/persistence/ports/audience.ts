@@ -46,7 +46,7 @@ export interface Audience {
   readonly lines: number;
   readonly duplicates: number;
   readonly invalid: number;
-  /** SHA-256 in hex; empty until ready. */
+  /** SHA-256 in hex over the hashes of all partitions; empty until ready. */
   readonly hash: string;
   /** Of a collected audience. */
   readonly source?: AudienceSource;

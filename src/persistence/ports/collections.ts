@@ -16,6 +16,8 @@ export interface CollectionPart {
   readonly size: number;
   readonly pages: number;
   readonly excluded: Exclusions;
+  /** Of its recipients in page order. */
+  readonly hash: string;
 }
 
 export interface Collection {

@@ -62,6 +62,12 @@ async function recipientsOf({ audiences }: Stores, { id, partitions }: Audience)
   return all;
 }
 
+function sha256Of(text: string): string {
+  const hash = sha256();
+  hash.add(text);
+  return hash.end();
+}
+
 /** A frozen audience of these members, in this many partitions. */
 async function freeze({ audiences }: Stores, id: string, members: string[], partitions = 1) {
   await audiences.create(audience(id, { partitions }));
@@ -104,7 +110,7 @@ test("a condition becomes a frozen audience, without those who must not be reach
   const pages = await recipientsOf(desk.stores, made);
   const hash = sha256();
   for (const page of pages) hash.add(`${JSON.stringify(page)}\n`);
-  expect(made.hash).toBe(hash.end());
+  expect(made.hash).toBe(sha256Of(hash.end()));
   const found = pages.flat();
   expect(found.map(({ member }) => member)).toEqual(found.map(({ member }) => member).sort());
   const vars = { age: "99", city: "T0", locale: "de", vip: "true" };
@@ -195,7 +201,7 @@ test("a node that starts again goes on where the last one was, with nobody twice
       .filter((member) => partitionOf(member, 16) === partition)
       .map((member) => ({ member, vars: { n: "1" } }));
     const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
-    const part = { partition, size: recipients.length, pages: 1, excluded };
+    const part = { partition, size: recipients.length, pages: 1, excluded, hash: "abc" };
     await before.collections.addPart("aud_1", part, [{ partition, k: 0, recipients }]);
   }
   await before.members.upsert(

@@ -77,7 +77,7 @@ const audience = answer(
     lines: count.describe("Lines read, without the header."),
     duplicates: count,
     invalid: count.describe("Lines left out; see its errors."),
-    hash: z.string().describe("SHA-256 over all recipients in page order; empty until ready."),
+    hash: z.string().describe("SHA-256 over everybody in page order; empty until ready."),
     source: z
       .unknown()
       .optional()

@@ -1,0 +1,195 @@
+/**
+ * Members: a million from NDJSON over HTTP into a node, and audiences of them by condition.
+ *
+ * The file comes from a process of its own; node, storage thread and sender share the machine.
+ * Figures: `upsertsPerSecond`, lines from the first byte sent to the answer, into an empty store,
+ * in the order of ids, as an export has them; `againPerSecond`, the same file once more, so that
+ * every line is merged; `shuffledPerSecond`, new members whose ids come in no order;
+ * `collectedPerSecond`, recipients of an audience by a condition that holds for all of the first
+ * million, from the request to the frozen audience with its hash; `previewMs`, counting those of
+ * a condition on an attribute without index; `indexedMs`, with one, made at a restart; `latencyMs`, the longest that
+ * a small request took while the first file came in; `residentGrowthBytes`, how much more memory
+ * the whole process had at the highest while the file went from 250 000 to a million lines.
+ */
+
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { parseConfig } from "../src/core/config.ts";
+import { hash32 } from "../src/core/hash.ts";
+import { startNode } from "../src/main.ts";
+import { type Child, startChild } from "./load/child.ts";
+import type { UploadAnswer, UploadQuestion } from "./load/upload.ts";
+import { type BenchReport, report, runDirectly } from "./report.ts";
+
+const MEMBERS = 1_000_000;
+const SHUFFLED = 200_000;
+const SAMPLE_MS = 50;
+
+export async function run(): Promise<BenchReport> {
+  const folder = await mkdtemp(join(tmpdir(), "herald-members-"));
+  const uploader = await startChild(new URL("./load/upload.ts", import.meta.url));
+  const config = parseConfig(
+    {
+      node: { dataDir: join(folder, "data") },
+      listen: { port: 0 },
+      log: { level: "error" },
+    },
+    {},
+  );
+  try {
+    const node = await startNode(config);
+    const token = node.firstAdminToken ?? "";
+    const rig = { token, folder, uploader };
+    const parts = await measure({ ...rig, url: node.url }).finally(() => node.stop());
+    const indexed = await startNode({ ...config, members: { indexed: ["city"] } });
+    const indexedMs = await previewIndexed({ ...rig, url: indexed.url }).finally(() =>
+      indexed.stop(),
+    );
+    return report("members", { ...parts, figures: { ...parts.figures, indexedMs } });
+  } finally {
+    await uploader.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function previewIndexed(rig: Rig): Promise<number> {
+  const condition = { attr: "city", eq: "Town 17" };
+  const { answer, ms } = await timed(() => post(rig, "/v1/conditions/preview", { condition }));
+  expectCount(answer["count"], (MEMBERS + SHUFFLED) / 100);
+  return ms;
+}
+
+interface Rig {
+  readonly url: string;
+  readonly token: string;
+  readonly folder: string;
+  readonly uploader: Child;
+}
+
+async function measure(rig: Rig) {
+  const file = join(rig.folder, "members.ndjson");
+  await writeLines(file, MEMBERS, (n) => `m-${String(n).padStart(7, "0")}`);
+  const watch = watchNode(rig);
+  const first = await upload(rig, file, MEMBERS);
+  const { latencyMs, residentGrowthBytes } = await watch.stop(first.ms);
+  const again = await upload(rig, file, MEMBERS);
+
+  const adults = { attr: "age", gte: 18 };
+  const body = { name: "adults", condition: adults };
+  const collected = await timed(() => post(rig, "/v1/audiences", body));
+  expectCount(collected.answer["size"], MEMBERS);
+  const preview = (condition: object) =>
+    timed(() => post(rig, "/v1/conditions/preview", { condition }));
+  const plain = await preview({ attr: "name", eq: "Name 17" });
+  expectCount(plain.answer["count"], MEMBERS / 1_000);
+
+  const shuffled = join(rig.folder, "shuffled.ndjson");
+  await writeLines(shuffled, SHUFFLED, (n) => `u-${hash32(`${n}`).toString(36)}-${n}`);
+  const random = await upload(rig, shuffled, SHUFFLED);
+
+  const perSecond = (count: number, ms: number) => (count / ms) * 1_000;
+  return {
+    figures: {
+      upsertsPerSecond: perSecond(MEMBERS, first.ms),
+      againPerSecond: perSecond(MEMBERS, again.ms),
+      shuffledPerSecond: perSecond(SHUFFLED, random.ms),
+      collectedPerSecond: perSecond(MEMBERS, collected.ms),
+      previewMs: plain.ms,
+      latencyMs,
+      residentGrowthBytes,
+    },
+    peers: {},
+    ratios: {},
+    goals: {
+      "figures.upsertsPerSecond": ">= 100000",
+      "figures.collectedPerSecond": ">= 200000",
+    },
+  };
+}
+
+/** Lines of about 190 bytes, as an export of customers may have them. */
+async function writeLines(file: string, lines: number, id: (n: number) => string): Promise<void> {
+  const stream = createWriteStream(file);
+  const step = 10_000;
+  for (let start = 0; start < lines; start += step) {
+    const text = Array.from({ length: Math.min(step, lines - start) }, (_, index) => {
+      const n = start + index;
+      const attributes = {
+        name: `Name ${n % 1_000}`,
+        city: `Town ${n % 100}`,
+        plan: n % 3 === 0 ? "pro" : "free",
+        age: 18 + (n % 60),
+        vip: n % 10 === 0,
+      };
+      const where = { locale: "de-AT", timeZone: "Europe/Vienna" };
+      return `${JSON.stringify({ id: id(n), attributes, tags: [`group-${n % 7}`], ...where })}\n`;
+    });
+    if (!stream.write(text.join(""))) await once(stream, "drain");
+  }
+  stream.end();
+  await finished(stream);
+}
+
+async function upload({ url, token, uploader }: Rig, file: string, lines: number) {
+  const question: UploadQuestion = { type: "upload", url: `${url}/v1/members`, token, file };
+  const answer = await uploader.ask<UploadAnswer>(question);
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.body}`);
+  expectCount((JSON.parse(answer.body) as { stored: number }).stored, lines);
+  return answer;
+}
+
+async function post({ url, token }: Rig, path: string, body: object) {
+  const response = await fetch(url + path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const answer = (await response.json()) as Record<string, unknown>;
+  if (!response.ok) throw new Error(JSON.stringify(answer));
+  return answer;
+}
+
+async function timed(work: () => Promise<Record<string, unknown>>) {
+  const startedAt = performance.now();
+  const answer = await work();
+  return { answer, ms: performance.now() - startedAt };
+}
+
+/** Asks the node for something small, again and again, and looks at its memory. */
+function watchNode({ url, token }: Rig) {
+  const startedAt = performance.now();
+  const samples: { readonly at: number; readonly resident: number }[] = [];
+  let latencyMs = 0;
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      const askedAt = performance.now();
+      const path = "/v1/members/m-0000000";
+      await (await fetch(url + path, { headers: { authorization: `Bearer ${token}` } })).text();
+      latencyMs = Math.max(latencyMs, performance.now() - askedAt);
+      samples.push({ at: askedAt - startedAt, resident: process.memoryUsage.rss() });
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    }
+  })();
+  return {
+    async stop(ms: number) {
+      isOver = true;
+      await watching;
+      const highest = (from: number, to: number) =>
+        Math.max(
+          ...samples.filter(({ at }) => at >= from && at < to).map(({ resident }) => resident),
+        );
+      return { latencyMs, residentGrowthBytes: highest(ms / 4, ms) - highest(0, ms / 4) };
+    },
+  };
+}
+
+function expectCount(found: unknown, expected: number): void {
+  if (found !== expected) throw new Error(`found ${found} instead of ${expected}`);
+}
+
+await runDirectly(import.meta, run);
