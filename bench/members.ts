@@ -7,9 +7,10 @@
  * every line is merged; `shuffledPerSecond`, new members whose ids come in no order;
  * `collectedPerSecond`, recipients of an audience by a condition that holds for all of the first
  * million, from the request to the frozen audience with its hash; `previewMs`, counting those of
- * a condition on an attribute without index; `indexedMs`, with one, made at a restart; `latencyMs`, the longest that
- * a small request took while the first file came in; `residentGrowthBytes`, how much more memory
- * the whole process had at the highest while the file went from 250 000 to a million lines.
+ * a condition on an attribute without index; `indexedMs`, with one, made at a restart;
+ * `latencyMs`, the longest that a small request took while the first file came in;
+ * `residentGrowthBytes`, how much more memory the whole process had at the highest while the file
+ * went from 250 000 to a million lines.
  */
 
 import { once } from "node:events";

@@ -15,6 +15,7 @@ describe("help", () => {
   test("every command says what it does, with an example, and offers --json", async () => {
     const leaves = await walk([]);
     expect(leaves.map(({ words }) => words.join(" ")).sort()).toEqual([
+      "audience create",
       "audience import",
       "audience list",
       "audience show",

@@ -2,7 +2,9 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { Command } from "commander";
 import type { Audience, LineError, PageOf } from "../../actors/collect/messages.ts";
+import { explain } from "../../core/condition-words.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import { readCondition } from "../condition.ts";
 import { fields, print } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { progressBar } from "../progress.ts";
@@ -13,14 +15,18 @@ export function audienceCommand(): Command {
   return new Command("audience")
     .description("import and look at audiences")
     .addCommand(importCommand())
+    .addCommand(createCommand())
     .addCommand(showCommand())
     .addCommand(listCommand());
 }
 
 function importCommand(): Command {
   return talksToNode(new Command("import"))
-    .description("import an audience from a CSV file with a column 'member'")
-    .argument("<file>", "CSV with a header line; the other columns become variables")
+    .description("import an audience from a file")
+    .argument(
+      "<file>",
+      "CSV with a column 'member', .ndjson with ids or {member, vars}, .txt with an id per line",
+    )
     .option("--name <name>", "its name; the file's by default")
     .addHelpText(
       "after",
@@ -29,13 +35,17 @@ function importCommand(): Command {
     .action(
       action(async (command, file: string) => {
         const options = globalOptions(command) as { name?: string; json?: boolean };
-        const name = options.name ?? basename(file).replace(/\.csv$/i, "");
+        const name = options.name ?? basename(file).replace(/\.(csv|ndjson|jsonl|txt)$/i, "");
         const api = apiOf(globalOptions(command));
         const bar = progressBar(options.json === true, "imported {percentage}% |{bar}| {file}");
         bar.start(sizeOf(file), { file: basename(file) });
         const path = `/v1/audiences?name=${encodeURIComponent(name)}`;
         const audience = await api
-          .upload<Audience>(path, { file, mediaType: "text/csv", sent: (it) => bar.update(it) })
+          .upload<Audience>(path, {
+            file,
+            mediaType: mediaTypeOf(file),
+            sent: (it) => bar.update(it),
+          })
           .finally(() => bar.stop());
         const errors = await errorsOf(audience);
         print(options.json === true, { ...audience, errors }, () => describe(audience, errors));
@@ -46,6 +56,47 @@ function importCommand(): Command {
         }
       }),
     );
+}
+
+function createCommand(): Command {
+  return talksToNode(new Command("create"))
+    .description("make an audience of members that a condition takes, or of other audiences")
+    .argument("<name>", "its name")
+    .option("--condition <json>", "JSON, or @file with JSON; see 'members preview'")
+    .option("--address <attribute>", "with a condition: the attribute that holds the address")
+    .option("--variables <name...>", "with a condition: attributes that become variables")
+    .option("--union <id...>", "who is in any of these audiences")
+    .option("--intersection <id...>", "who is in all of these audiences")
+    .option("--difference <id...>", "who is in the first of these audiences and in no other")
+    .option("--no-wait", "answer at once, while it is collected")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  herald audience create pros --condition '{"attr":"plan","eq":"pro"}'
+  herald audience create both --intersection aud_Zk3... aud_9fL...`,
+    )
+    .action(
+      action(async (command, name: string) => {
+        const options = globalOptions(command) as CreateOptions;
+        const { address, variables, union, intersection, difference, wait } = options;
+        const condition =
+          options.condition === undefined ? undefined : readCondition(options.condition);
+        const body = { name, condition, address, variables, union, intersection, difference, wait };
+        const audience = await apiOf(globalOptions(command)).post<Audience>("/v1/audiences", body);
+        print(globalOptions(command).json === true, audience, () => describe(audience, []));
+      }),
+    );
+}
+
+interface CreateOptions {
+  readonly condition?: string;
+  readonly address?: string;
+  readonly variables?: string[];
+  readonly union?: string[];
+  readonly intersection?: string[];
+  readonly difference?: string[];
+  readonly wait: boolean;
 }
 
 function showCommand(): Command {
@@ -85,6 +136,11 @@ function listCommand(): Command {
     );
 }
 
+function mediaTypeOf(file: string): string {
+  if (/\.(ndjson|jsonl)$/i.test(file)) return "application/x-ndjson";
+  return /\.txt$/i.test(file) ? "text/plain" : "text/csv";
+}
+
 function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isFile()) return found.size;
@@ -93,7 +149,11 @@ function sizeOf(file: string): number {
 
 function describe(audience: Audience, errors: readonly LineError[]): string {
   const { id, name, state, failure, size, lines, duplicates, invalid, pages, hash } = audience;
-  const told = fields({ id, name, state, size, lines, duplicates, invalid, pages, hash });
+  const { source, excluded } = audience;
+  const who = source?.type === "condition" ? { who: explain(source.condition) } : {};
+  const told = fields({
+    ...{ id, name, state, ...who, size, lines, duplicates, invalid, ...excluded, pages, hash },
+  });
   const wrong = errors.map(
     ({ line, field, expected, got }) =>
       `  line ${line}: ${field}: expected ${expected}, got ${got}`,

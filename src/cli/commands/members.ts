@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { Command } from "commander";
 import type { Member, MemberImport, Preview } from "../../actors/members/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import { readCondition } from "../condition.ts";
 import { fields, instant, print } from "../output.ts";
 import { progressBar } from "../progress.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
@@ -116,17 +117,6 @@ function previewCommand(): Command {
         print(globalOptions(command).json === true, preview, describePreview);
       }),
     );
-}
-
-/** A condition as a command line gives it: JSON, or `@` and the name of a file with JSON. */
-function readCondition(text: string): unknown {
-  try {
-    return JSON.parse(text.startsWith("@") ? readFileSync(text.slice(1), "utf8") : text);
-  } catch (cause) {
-    const problem = { path: "condition", expected: "JSON, or @file", got: text.slice(0, 80) };
-    const message = `the condition is no JSON: ${String(cause)}`;
-    throw new RuntimeError("cli.invalid", message, { cause, problems: [problem] });
-  }
 }
 
 function readPair(pair: string): [string, string | number | boolean | null] {
