@@ -1,5 +1,6 @@
 import type { Route } from "./route.ts";
 import { audienceRoutes } from "./routes/audiences.ts";
+import { campaignEditRoutes } from "./routes/campaign-edits.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { insightRoutes } from "./routes/insight.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -14,6 +15,7 @@ export const ROUTES: readonly Route[] = [
   ...memberRoutes,
   ...audienceRoutes,
   ...campaignRoutes,
+  ...campaignEditRoutes,
   ...reviewRoutes,
   ...messageRoutes,
   ...providerRoutes,

@@ -222,6 +222,16 @@ function handle(message: CampaignMessage, seen: Seen, ctx: Context<CampaignMessa
       else ctx.reply(message, ok({ before: "ready", campaign, changed: true }));
       return;
     }
+    case "edit-campaign":
+    case "tune-campaign":
+      ctx.reply(message, isKnown ? ok(campaign) : unknownCampaign);
+      return;
+    case "list-versions": {
+      const { id, state, why, epoch, version, run, createdAt, changedAt, ...spec } = campaign;
+      const first = { version, spec, by: "t", why: "created", at: createdAt };
+      ctx.reply(message, isKnown ? ok({ items: [first], next: undefined }) : unknownCampaign);
+      return;
+    }
     case "subscribe":
       if (isKnown) watch(message.subscriber, seen, ctx);
       ctx.reply(message, isKnown ? ok(seen.progress) : unknownCampaign);

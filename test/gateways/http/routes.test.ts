@@ -108,6 +108,29 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     call: { json: { why: "lunch" } },
     fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/pause" },
   },
+  "POST /v1/campaigns/{id}/proceed": {
+    path: "/v1/campaigns/cam_1/proceed",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/proceed" },
+  },
+  "PATCH /v1/campaigns/{id}": {
+    path: "/v1/campaigns/cam_1",
+    call: { json: { payload: null, cap: null, why: "a typo" } },
+    fails: {
+      path: "/v1/campaigns/cam_1",
+      call: { json: { name: null } },
+      status: 400,
+      code: "http.invalid",
+    },
+  },
+  "POST /v1/campaigns/{id}/pace": {
+    path: "/v1/campaigns/cam_1/pace",
+    call: { json: { workers: 4 } },
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/pace" },
+  },
+  "GET /v1/campaigns/{id}/versions": {
+    path: "/v1/campaigns/cam_1/versions",
+    fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/versions" },
+  },
   "POST /v1/campaigns/{id}/stop": {
     path: "/v1/campaigns/cam_1/stop",
     fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/stop" },
@@ -216,7 +239,7 @@ test("an unknown path is answered 404 and an unknown method 405 with what is all
   assert.deepEqual([unknown.status, unknown.json.error.code], [404, "http.not-found"]);
   const method = await node.call("PUT", "/v1/campaigns/cam_1");
   assert.deepEqual([method.status, method.json.error.code], [405, "http.method-not-allowed"]);
-  assert.equal(method.headers.get("allow"), "GET, HEAD, OPTIONS");
+  assert.equal(method.headers.get("allow"), "GET, HEAD, OPTIONS, PATCH");
   assert.equal(method.json.error.requestId, method.headers.get("x-request-id"));
 });
 

@@ -85,35 +85,79 @@ const canary = z
   })
   .describe("Sends the first pages alone, and pauses by itself when too many go wrong.");
 
-const spec = {
-  name: text(200).meta({ examples: ["spring"] }),
-  audience: text(128)
-    .meta({ examples: ["aud_8Jm1cJ3kTZq5n0b2V4xY7w"] })
-    .describe("Id of an audience that is ready."),
-  provider: text(64).default("session").describe("Who sends: `session`, or `null` to measure."),
-  topic: text(128).default("campaign").describe("What devices see it under."),
-  payload: payload
-    .meta({ examples: [{ text: "Hello {{name|friend}}" }] })
-    .describe("Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`."),
-  locales: locales.optional(),
-  link: text(2_000).optional().describe("A template of the payload's field `link`."),
-  arms: z.array(arm).min(1).max(ARMS_MAX).optional().describe("An A/B test."),
-  controlPercent: percent.optional().describe("Share of the members that get nothing."),
-  ack: z.boolean().default(true).describe("Whether devices confirm it."),
-  ttlMs: ttlMs.default(DAY_MS).describe("How long a message waits for its member."),
-  rate: z.int().min(0).max(1_000_000).default(0).describe("Messages per second; 0: no limit."),
-  workers: z.int().min(1).max(64).default(2),
-  window: z.int().min(1).max(10_000).default(200).describe("Recipients per journal step."),
-  inFlight: z.int().min(1).max(16).default(2).describe("Windows on their way per worker."),
-  guarantee: guarantee.optional().describe(guaranteeDetails),
-  schedule: schedule.optional(),
-  quietHours: quietHours.optional(),
-  cap: cap.optional(),
-  canary: canary.optional(),
-  requireDryRun: z.boolean().optional().describe("A start needs a dry run of just this."),
+const name = text(200).meta({ examples: ["spring"] });
+const audience = text(128)
+  .meta({ examples: ["aud_8Jm1cJ3kTZq5n0b2V4xY7w"] })
+  .describe("Id of an audience that is ready.");
+const provider = text(64).describe("Who sends: `session`, `null` to measure, or a webhook.");
+const topic = text(128).describe("What devices see it under.");
+const content = payload
+  .meta({ examples: [{ text: "Hello {{name|friend}}" }] })
+  .describe("Any JSON; texts may hold `{{variable}}` or `{{variable|fallback}}`.");
+const ack = z.boolean().describe("Whether devices confirm it.");
+const ttl = ttlMs.describe("How long a message waits for its member.");
+const rate = z.int().min(0).max(1_000_000).describe("Messages per second; 0: no limit.");
+const workers = z.int().min(1).max(64);
+const window = z.int().min(1).max(10_000).describe("Recipients per journal step.");
+const inFlight = z.int().min(1).max(16).describe("Windows on their way per worker.");
+const guaranteed = guarantee.describe(guaranteeDetails);
+
+/** What a campaign may go without; null in an edit takes it away. */
+const parts = {
+  locales,
+  link: text(2_000).describe("A template of the payload's field `link`."),
+  arms: z.array(arm).min(1).max(ARMS_MAX).describe("An A/B test."),
+  controlPercent: percent.describe("Share of the members that get nothing."),
+  schedule,
+  quietHours,
+  cap,
+  canary,
+  requireDryRun: z.boolean().describe("A start needs a dry run of just this."),
 };
 
-export const newCampaign = request("NewCampaign", z.strictObject(spec));
+export const newCampaign = request(
+  "NewCampaign",
+  z.strictObject({
+    ...{ name, audience, provider: provider.default("session") },
+    ...{ topic: topic.default("campaign"), payload: content },
+    ...{ ack: ack.default(true), ttlMs: ttl.default(DAY_MS), rate: rate.default(0) },
+    ...{ workers: workers.default(2), window: window.default(200), inFlight: inFlight.default(2) },
+    guarantee: guaranteed.optional(),
+    ...z.strictObject(parts).partial().shape,
+  }),
+);
+
+const why = text(500).default("asked for").describe("For the campaign's log.");
+
+export const campaignEdit = request(
+  "CampaignEdit",
+  z
+    .strictObject({
+      ...z
+        .strictObject({
+          ...{ name, audience, provider, topic, payload: content, ack, ttlMs: ttl, rate },
+          ...{ workers, window, inFlight, guarantee: guaranteed },
+        })
+        .partial().shape,
+      locales: parts.locales.nullable().optional(),
+      link: parts.link.nullable().optional(),
+      arms: parts.arms.nullable().optional(),
+      controlPercent: parts.controlPercent.nullable().optional(),
+      schedule: parts.schedule.nullable().optional(),
+      quietHours: parts.quietHours.nullable().optional(),
+      cap: parts.cap.nullable().optional(),
+      canary: parts.canary.nullable().optional(),
+      requireDryRun: parts.requireDryRun.nullable().optional(),
+      expectedVersion: z.int().min(1).optional().describe("Refused when it is another by now."),
+      why,
+    })
+    .meta({ examples: [{ payload: { text: "Hi" }, cap: null, expectedVersion: 1 }] }),
+);
+
+export const campaignPace = request(
+  "CampaignPace",
+  z.strictObject({ workers: workers.optional(), rate: rate.optional(), why }),
+);
 
 export const campaign = answer(
   "Campaign",
@@ -236,5 +280,29 @@ export const progress = answer(
     ledgerGap: z.int().describe("`accepted` minus the rest; anything but 0 is a fault."),
     workers: count,
     at: instant,
+  }),
+);
+
+export const specVersion = answer(
+  "SpecVersion",
+  z.object({
+    version: count,
+    spec: campaign.omit({
+      ...{ id: true, state: true, why: true, epoch: true, version: true, run: true },
+      ...{ createdAt: true, changedAt: true },
+    }),
+    by: z.string(),
+    why: z.string(),
+    at: instant,
+  }),
+);
+
+export const price = answer(
+  "Price",
+  z.object({
+    operationsPerMessage: z.number().describe("Calls to the store, with full pages."),
+    inDoubtMax: count.describe("Recipients of whom a crash may leave nothing known."),
+    afterPauseMax: count.describe("Messages that still go after a pause."),
+    doubt: z.string().describe("What becomes of recipients in doubt."),
   }),
 );

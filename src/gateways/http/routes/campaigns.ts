@@ -1,11 +1,15 @@
 import { z } from "zod";
 import type { CampaignCommand, CampaignSpec } from "../../../actors/master/messages.ts";
+import { price as priceOf } from "../../../core/price.ts";
 import { streamProgress } from "../campaign-events.ts";
 import { eventRoute, jsonRoute, type Route } from "../route.ts";
 import { answer, byId, count, instant, page, paged, pageOf, request, text } from "../schemas.ts";
-import { campaign, newCampaign, progress, state } from "./campaign-schemas.ts";
+import { campaign, newCampaign, price, progress, state } from "./campaign-schemas.ts";
 
-const shown = answer("CampaignShown", z.object({ campaign, progress }));
+const shown = answer(
+  "CampaignShown",
+  z.object({ campaign, progress, price: price.describe("What its guarantee costs.") }),
+);
 
 const transition = answer(
   "Transition",
@@ -35,14 +39,15 @@ const commandAnswer = answer(
 
 const listQuery = z.strictObject({ ...page, state: state.optional() });
 
-const COMMANDS: Readonly<Record<CampaignCommand, string>> = {
+const COMMANDS: Readonly<Record<CampaignCommand | "proceed", string>> = {
   start: "Start a campaign: a new run that reaches everybody",
   pause: "Pause a campaign: at most `pauseBound` messages more",
   resume: "Resume a paused campaign where it was",
+  proceed: "The same as resume",
   stop: "Stop a campaign for good; it can be started anew",
 };
 
-function commandRoute(command: CampaignCommand): Route {
+function commandRoute(command: CampaignCommand | "proceed"): Route {
   return jsonRoute({
     method: "POST",
     path: `/v1/campaigns/{id}/${command}`,
@@ -109,11 +114,10 @@ export const campaignRoutes: readonly Route[] = [
     summary: "Show a campaign and its progress",
     params: byId,
     answer: shown,
-    handle: ({ params, api }) =>
-      api.ask(api.actors.campaigns, {
-        type: "read-campaign",
-        id: params.id,
-      }),
+    handle: async ({ params: { id }, api }) => {
+      const read = await api.ask(api.actors.campaigns, { type: "read-campaign", id });
+      return { ...read, price: priceOf(read.campaign) };
+    },
   }),
   jsonRoute({
     method: "GET",
@@ -131,7 +135,7 @@ export const campaignRoutes: readonly Route[] = [
         request: query,
       }),
   }),
-  ...(["start", "pause", "resume", "stop"] as const).map(commandRoute),
+  ...(["start", "pause", "resume", "proceed", "stop"] as const).map(commandRoute),
   eventRoute({
     method: "GET",
     path: "/v1/campaigns/{id}/events",
