@@ -32,7 +32,7 @@ export function addWorkers(state: Running, count: number, deps: MasterDeps, ctx:
 
 export function newSlot(ref: Slot["ref"], ctx: Ctx): Slot {
   return {
-    ...{ ref, page: undefined, idle: false, held: false, done: 0, intent: 0, oldestAt: 0 },
+    ...{ ref, page: undefined, idle: false, held: false, done: 0, intent: 0, oldestAt: undefined },
     seenAt: ctx.monotonic,
   };
 }

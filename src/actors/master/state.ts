@@ -118,8 +118,8 @@ export interface Slot {
   readonly held: boolean;
   readonly done: number;
   readonly intent: number;
-  /** When its oldest window was handed off, in monotonic milliseconds; 0: none is on its way. */
-  readonly oldestAt: number;
+  /** When its oldest window under way was handed off, in monotonic milliseconds. */
+  readonly oldestAt: number | undefined;
   /** When it was last heard of, in monotonic milliseconds. */
   readonly seenAt: number;
 }

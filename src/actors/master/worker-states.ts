@@ -13,6 +13,8 @@ export function workerStates(run: Run | undefined, now: number): WorkerStatus[] 
 
 /** How long the oldest window has been with the provider, in milliseconds; 0: none is. */
 export function oldestWindowMs(run: Run | undefined, now: number): number {
-  const sent = [...(run?.slots.values() ?? [])].map(({ oldestAt }) => oldestAt).filter(Boolean);
+  const sent = [...(run?.slots.values() ?? [])]
+    .map(({ oldestAt }) => oldestAt)
+    .filter((at) => at !== undefined);
   return sent.length === 0 ? 0 : Math.max(0, Math.round(now - Math.min(...sent)));
 }

@@ -71,7 +71,13 @@ export function pageLeft(
   if (run === undefined || !worker.startsWith(`${state.generation}-`)) return state;
   const slot = run.slots.get(worker);
   // Of a worker that was sent away only the page is of interest.
-  const rested = { page: undefined, idle: true, held: false, oldestAt: 0, seenAt: ctx.monotonic };
+  const rested = {
+    page: undefined,
+    idle: true,
+    held: false,
+    oldestAt: undefined,
+    seenAt: ctx.monotonic,
+  };
   const slots = slot ? new Map(run.slots).set(worker, { ...slot, ...rested }) : run.slots;
   let { supply, fault } = run;
   if (outcome === "taken") supply = defer(supply, page, ctx.monotonic);

@@ -56,8 +56,8 @@ export type WorkerReport =
       readonly page: PageToSend;
       readonly done: number;
       readonly intent: number;
-      /** When the oldest window under way was handed off, in monotonic milliseconds; 0: none. */
-      readonly oldestAt: number;
+      /** When the oldest window under way was handed off, in monotonic milliseconds. */
+      readonly oldestAt: number | undefined;
     }
   /** A window, or what was left of one, came back from the provider. */
   | {

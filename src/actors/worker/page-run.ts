@@ -22,7 +22,7 @@ export interface SendWindow {
   /** Those of them that may have gone: receipts are asked for before they are sent again. */
   readonly awaits: readonly number[];
   readonly settled: Settled;
-  /** When it was handed off last, in monotonic milliseconds; 0: it was not. */
+  /** When it was handed off last, in monotonic milliseconds. */
   readonly sentAt: number;
 }
 
@@ -93,10 +93,10 @@ export function inFlight(run: PageRun): number {
   return run.windows.filter(({ phase }) => phase !== "settled").length;
 }
 
-/** When the oldest window under way was handed off; 0 when none is. */
-export function oldestAt(run: PageRun): number {
+/** When the oldest window under way was handed off; undefined when none is. */
+export function oldestAt(run: PageRun): number | undefined {
   const sent = run.windows.filter(({ phase }) => phase === "sending").map(({ sentAt }) => sentAt);
-  return sent.length === 0 ? 0 : Math.min(...sent);
+  return sent.length === 0 ? undefined : Math.min(...sent);
 }
 
 /** Appends a window of at most `count` recipients. */

@@ -25,7 +25,14 @@ function frozenWorker(
       const now = clock.now();
       const lease = { owner: "boot-1", now, leaseUntil: now + 4_000, version: 1 };
       void stores.campaigns.claim(key, { ...lease, sendsFrom: "intent" });
-      ctx.send(master, { type: "page-held", worker, page, done: 0, intent: 0, oldestAt: 0 });
+      ctx.send(master, {
+        type: "page-held",
+        worker,
+        page,
+        done: 0,
+        intent: 0,
+        oldestAt: undefined,
+      });
       return start;
     },
   };
