@@ -34,6 +34,10 @@ export class ApiClient {
     return this.#json("POST", path, body);
   }
 
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#json("PATCH", path, body);
+  }
+
   delete<T>(path: string): Promise<T> {
     return this.#json("DELETE", path);
   }

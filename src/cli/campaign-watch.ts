@@ -1,11 +1,11 @@
 import type { CampaignProgress } from "../actors/master/messages.ts";
 import type { ApiClient } from "./api.ts";
-import { duration } from "./output.ts";
+import { display, duration, fields, table } from "./output.ts";
 import { progressBar } from "./progress.ts";
 
 const FORMAT =
   "{state} |{bar}| {percentage}%  collected {collected}  sent {sent}  acked {acked}  " +
-  "in inbox {inInbox}  {rate}/s  ETA {left}";
+  "in inbox {inInbox}  unknown {doubt}  {rate}/s  ETA {left}  {busy} workers, oldest {oldest}";
 
 /**
  * Follows a campaign's live progress until the server ends the stream: a bar for people, one
@@ -38,11 +38,46 @@ export async function watchCampaign(
   return last;
 }
 
+/** What a run's workers, its provider and its A/B arms are at; nothing where there is nothing. */
+export function liveLines({ counts, arms, workerStates, provider }: CampaignProgress): string[] {
+  const entries = Object.entries(arms);
+  const workers = workerStates.map(({ name, state, page, done, intent }) => {
+    const place = page === undefined ? "" : `page ${page.partition}/${page.k} of ${page.size}`;
+    return [name, state, place, page === undefined ? "" : `${done} to ${intent}`];
+  });
+  return [
+    "recipients",
+    fields({ ...counts }),
+    ...(entries.length === 0 ? [] : ["by arm", table(["arm", ...COUNTED], entries.map(armRow))]),
+    ...(workers.length === 0 ? [] : [table(["worker", "state", "page", "window"], workers)]),
+    ...(provider === undefined ? [] : ["provider", fields(providerFields(provider))]),
+  ];
+}
+
+const COUNTED = ["delivered", "handed", "shed", "unknown", "held", "capped", "skipped"] as const;
+
+function armRow([name, counts]: readonly [string, CampaignProgress["counts"]]): string[] {
+  return [name, ...COUNTED.map((counted) => display(counts[counted]))];
+}
+
+function providerFields(state: NonNullable<CampaignProgress["provider"]>) {
+  const { inFlight, waiting, latencyMs, gates } = state;
+  const told = Object.entries(gates).map(([name, gate]) => {
+    const values = Object.entries(gate).map(([key, value]) => `${key} ${value}`);
+    return [name, values.join(", ")] as const;
+  });
+  return { "in flight": inFlight, waiting, "latency ms": latencyMs, ...Object.fromEntries(told) };
+}
+
 function bars(progress: CampaignProgress): object {
+  const busy = progress.workerStates.filter(({ state }) => state === "sending").length;
   return {
     ...progress,
     state: progress.state.padEnd(8),
     rate: Math.round(progress.rate),
     left: duration(progress.etaMs),
+    doubt: progress.ledger.unknown,
+    busy: `${busy} of ${progress.workers}`,
+    oldest: duration(progress.oldestWindowMs),
   };
 }

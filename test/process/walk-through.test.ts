@@ -39,6 +39,7 @@ test("the walk-through of the README works command by command", async () => {
   expect(told["campaign dry-run"]).toMatch(/still sent after a pause, at most +\d/);
   expect(told["campaign test"]).toMatch(/m-00001 +handed/);
   expect(told["campaign pause"]).toBe("started -> pause\n");
+  expect(told["campaign edit"]).toMatch(/version +2/);
   expect(told["campaign resume"]).toBe("pause -> started\n");
   expect(told["campaign why"]).toContain("m-00001 ");
   expect(told["campaign export"]).toContain("10,001 lines written to results.csv");

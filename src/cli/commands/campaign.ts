@@ -7,10 +7,11 @@ import type {
 } from "../../actors/master/messages.ts";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import type { PageOf } from "../../persistence/ports/audience.ts";
-import { watchCampaign } from "../campaign-watch.ts";
+import { liveLines, watchCampaign } from "../campaign-watch.ts";
 import { display, duration, fields, print, readDuration } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+import { changeCommands } from "./campaign-change.ts";
 import { reviewCommands } from "./campaign-review.ts";
 import { verifyCommand } from "./verify.ts";
 
@@ -20,10 +21,10 @@ type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress 
 export function campaignCommand(): Command {
   const command = new Command("campaign").description("create, run and watch campaigns");
   command.addCommand(createCommand());
-  for (const name of ["start", "pause", "resume", "stop"] as const) {
+  for (const name of ["start", "pause", "resume", "proceed", "stop"] as const) {
     command.addCommand(changeCommand(name));
   }
-  for (const review of reviewCommands()) command.addCommand(review);
+  for (const other of [...changeCommands(), ...reviewCommands()]) command.addCommand(other);
   return command
     .addCommand(showCommand())
     .addCommand(watchCommand())
@@ -86,11 +87,12 @@ Example:
     );
 }
 
-function changeCommand(name: CampaignCommand): Command {
+function changeCommand(name: CampaignCommand | "proceed"): Command {
   const does = {
     start: "start it; from an ended state everybody is reached again",
     pause: "pause it; windows in flight still go",
     resume: "go on where it was paused",
+    proceed: "the same as resume",
     stop: "stop it for good; only start begins again",
   };
   return talksToNode(new Command(name))
@@ -136,7 +138,9 @@ function watchCommand(): Command {
         const json = globalOptions(command).json === true;
         const api = apiOf(globalOptions(command));
         const last = await watchCampaign(api, id, json ? "lines" : "bar");
-        if (!json && last) process.stdout.write(`${last.state}${last.why && `: ${last.why}`}\n`);
+        if (json || last === undefined) return;
+        const end = `${last.state}${last.why && `: ${last.why}`}`;
+        process.stdout.write(`${[...liveLines(last), end].join("\n")}\n`);
       }),
     );
 }
@@ -206,6 +210,7 @@ function describe({ campaign, progress }: Shown): string {
     fields({ id, name, state, why, epoch, provider, guarantee }),
     "progress",
     fields({ collected, sent, acked, "in inbox": inInbox, rate, eta: duration(etaMs) }),
+    ...liveLines(progress),
     `ledger (${sum})`,
     fields({ ...ledger }),
   ].join("\n");
