@@ -85,6 +85,7 @@ async function play(seed: number): Promise<void> {
   const { id } = await world.rig.create({ audience, rate: 40, window: 10 });
   let state: CampaignState = "ready";
   let epoch = 0;
+  let version = 1;
   let changes = 1;
 
   for (let step = 0; step < STEPS; step += 1) {
@@ -109,7 +110,23 @@ async function play(seed: number): Promise<void> {
         changes += 1;
       }
       world.failing = false;
-    } else if (dice < 0.85) {
+    } else if (dice < 0.66) {
+      const workers = 1 + Math.floor(random() * 5);
+      expect(await world.rig.tune(id, { workers }), hint).toMatchObject({ value: { workers } });
+    } else if (dice < 0.72) {
+      const expectedVersion = version - (random() < 0.3 ? 1 : 0);
+      const answer = await world.rig.edit(id, { name: hint }, { expectedVersion });
+      if (state === "started") {
+        expect(answer, hint).toMatchObject({ error: { code: "campaign.refused" } });
+      } else if (expectedVersion === version) {
+        version += 1;
+        expect(answer, hint).toMatchObject({ value: { version, name: hint } });
+      } else {
+        expect(answer, hint).toMatchObject({ error: { code: "campaign.conflict" } });
+      }
+    } else if (dice < 0.76) {
+      world.rig.clock.jump(Math.floor((random() - 0.5) * 10_000_000));
+    } else if (dice < 0.9) {
       await world.rig.advance(Math.floor(random() * 3_000));
     } else {
       await restart(world);
@@ -122,11 +139,11 @@ async function play(seed: number): Promise<void> {
       state = "finished";
       changes += 1;
     }
-    expect(campaign, hint).toMatchObject({ state, epoch });
+    expect(campaign, hint).toMatchObject({ state, epoch, version });
     const log = (await world.rig.log(id)).filter(
-      ({ from, to }) => to !== "reboot" && !(from === "reboot" && to === "started"),
+      ({ from, to }) => from !== to && to !== "reboot" && !(from === "reboot" && to === "started"),
     );
-    expect(log.length, hint).toBe(changes);
+    expect(log.length + 1, hint).toBe(changes);
     const { progress } = await world.rig.read(id);
     expect(progress.ledgerGap, hint).toBe(0);
     expect(repeated(world.provider.items.map((item) => item.id)), hint).toEqual([]);
