@@ -40,7 +40,7 @@ export async function openCampaigns(
     ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receipts, suppressions },
   });
   const spawnWorker = sabotage?.workers(workers) ?? workers;
-  const master = campaignMaster({ ...deps, spawnWorker, leaseMs });
+  const master = campaignMaster({ ...deps, spawnWorker, leaseMs, receipts });
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);
   const under = system.supervisor("campaigns");

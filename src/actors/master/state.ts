@@ -1,6 +1,7 @@
 import type { Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { CampaignStore } from "../../persistence/ports/campaign.ts";
+import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { PageToSend, SpawnWorker, WorkerMessage } from "../worker/messages.ts";
@@ -23,6 +24,8 @@ export interface MasterDeps {
   readonly audiences: AudienceStore;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly spawnWorker: SpawnWorker;
+  /** They settle what was in doubt, when they come late. */
+  readonly receipts?: Pick<ReceiptStore, "ofPage"> | undefined;
   /** The lease of workers on their pages, in milliseconds. Default 4 000. */
   readonly leaseMs?: number;
 }
@@ -134,6 +137,8 @@ export interface Watching {
   readonly dirty: boolean;
   readonly askers: readonly Of<"read-campaign" | "subscribe">[];
   readonly subscribers: readonly Ref<CampaignProgress>[];
+  /** Up to which page late receipts have been looked for. */
+  readonly unknownAfter: string | undefined;
   /** The last progress sent, as text without its time. */
   readonly lastSent: string;
 }
@@ -188,10 +193,15 @@ export type Message =
   | { readonly type: "permits-due" }
   | { readonly type: "check-run" }
   | { readonly type: "worker-ended"; readonly worker: string }
-  | { readonly type: "figures-read"; readonly outcome: Result<Omit<Figures, "accepted">> }
+  | { readonly type: "figures-read"; readonly outcome: Result<FiguresRead> }
   | { readonly type: "figures-due" }
   | { readonly type: "subscriber-ended"; readonly subscriber: Ref<CampaignProgress> }
   | { readonly type: "idle" };
+
+/** What was read of a campaign's figures. */
+export interface FiguresRead extends Omit<Figures, "accepted"> {
+  readonly unknownAfter: string | undefined;
+}
 
 export interface Loaded {
   readonly campaign: Campaign;
@@ -235,6 +245,7 @@ export function newMaster(id: string): MasterState {
       dirty: false,
       askers: [],
       subscribers: [],
+      unknownAfter: undefined,
       lastSent: "",
     },
     quiescing: undefined,

@@ -1,9 +1,18 @@
 import { emptyLedger } from "../../core/ledger.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { Ref } from "../kernel/actor.ts";
-import { type CampaignProgress, ledgerName } from "./messages.ts";
+import { type Campaign, type CampaignProgress, ledgerName } from "./messages.ts";
 import { isSettled, progressOf } from "./progress.ts";
-import type { Ctx, MasterDeps, MasterState, Message, Report, Watching } from "./state.ts";
+import { settleUnknown } from "./settle-unknown.ts";
+import type {
+  Ctx,
+  FiguresRead,
+  MasterDeps,
+  MasterState,
+  Message,
+  Report,
+  Watching,
+} from "./state.ts";
 import { oldestWindowMs, workerStates } from "./worker-states.ts";
 
 /** Figures are read at most this often, in milliseconds; changes of state apart. */
@@ -26,7 +35,7 @@ export function ask(
     return schedule(state, ctx);
   }
   const askers = [...watching.askers, request];
-  return read(withWatching(state, { askers }), deps, ctx);
+  return readAll(withWatching(state, { askers }), deps, ctx);
 }
 
 /** Adds a subscriber; it gets progress at once, and then while it changes. */
@@ -57,28 +66,42 @@ export function unsubscribe(
 /** The campaign's state has changed: what is known is old, and subscribers hear of it. */
 export function afterChange(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
   const dirty = withWatching(state, { dirty: true });
-  return dirty.watching.subscribers.length > 0 ? read(dirty, deps, ctx) : dirty;
+  return dirty.watching.subscribers.length > 0 ? readAll(dirty, deps, ctx) : dirty;
 }
 
 /** The time between two readings is over. */
 export function figuresDue(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
-  return state.watching.subscribers.length > 0 ? read(state, deps, ctx) : state;
+  return state.watching.subscribers.length > 0 ? readAll(state, deps, ctx) : state;
 }
 
-function read(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+function readAll(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
   const { campaign, watching } = state;
   if (watching.reading || campaign === undefined) return state;
-  const provider = deps.providers.get(campaign.provider);
+  const { figures, unknownAfter } = watching;
+  const unknown = figures?.totals.counts.unknown ?? 0;
   ctx.perform(
-    async () => {
-      // In this order, see runLedger: what has left by now is at least known to the journal.
-      const totals = await deps.campaigns.totals(campaign.id, campaign.epoch);
-      const ledger = (await provider?.ledger?.(ledgerName(campaign))) ?? emptyLedger;
-      return { totals, provider: ledger };
-    },
+    () => readFigures(deps, campaign, { settles: unknown > 0, unknownAfter }),
     (outcome) => ({ type: "figures-read", outcome }),
   );
   return withWatching(state, { reading: true, dirty: false });
+}
+
+async function readFigures(
+  deps: MasterDeps,
+  campaign: Campaign,
+  { settles, unknownAfter }: { settles: boolean; unknownAfter: string | undefined },
+): Promise<FiguresRead> {
+  const { campaigns, audiences, receipts } = deps;
+  const provider = deps.providers.get(campaign.provider);
+  const tells = receipts !== undefined && provider?.capabilities.receipts !== "none";
+  const next =
+    settles && tells
+      ? await settleUnknown({ campaigns, audiences, receipts }, campaign, unknownAfter)
+      : undefined;
+  // In this order, see runLedger: what has left by now is at least known to the journal.
+  const totals = await campaigns.totals(campaign.id, campaign.epoch);
+  const ledger = (await provider?.ledger?.(ledgerName(campaign))) ?? emptyLedger;
+  return { totals, provider: ledger, unknownAfter: next };
 }
 
 export function figuresRead(
@@ -93,11 +116,14 @@ export function figuresRead(
     return schedule(withWatching(state, { reading: false, askers: [] }), ctx);
   }
   // The state changed while these were read: they may be of another run.
-  if (state.watching.dirty) return read(withWatching(state, { reading: false }), deps, ctx);
+  if (state.watching.dirty) return readAll(withWatching(state, { reading: false }), deps, ctx);
 
-  const figures = { ...outcome.value, accepted: state.accepted };
+  const { unknownAfter, ...read } = outcome.value;
+  const figures = { ...read, accepted: state.accepted };
   const readAt = ctx.monotonic;
-  const fresh = withWatching(state, { figures, readAt, reading: false, askers: [] });
+  const fresh = withWatching(state, {
+    ...{ figures, readAt, reading: false, askers: [], unknownAfter },
+  });
   for (const asker of askers) answer(fresh, asker, deps, ctx);
   return schedule(publish(fresh, deps, ctx), ctx);
 }

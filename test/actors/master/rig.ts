@@ -135,7 +135,7 @@ export function startCampaigns(options: RigOptions = {}): Rig {
   const workers = pushWorkers({ ...ports, clock, owner });
   const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");
-  const type = campaignMaster({ campaigns, audiences, providers, spawnWorker });
+  const type = campaignMaster({ campaigns, audiences, providers, spawnWorker, receipts });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   const desk = system.spawn(campaignDesk({ campaigns, audiences, providers, newId }), {
     name: "desk",

@@ -105,6 +105,33 @@ test("with receipts what is in doubt is sent again only to those without one", a
   expect(again).toEqual(inDoubt.slice(15).map((item) => item.id));
 });
 
+test("a receipt that comes late settles what was unknown", async () => {
+  const rig = startCampaigns();
+  rig.provider.capabilities = { ...rig.provider.capabilities, receipts: "callback" };
+  rig.provider.answer = (items) =>
+    items.map((_, n) => (n < 5 ? { status: "unknown", reason: "timeout" } : { status: "ok" }));
+  const { id: audience } = await rig.audience(10);
+  const arms = [{ name: "b", percent: 50 }];
+  const { id } = await rig.create({ audience, arms });
+  await rig.command(id, "start");
+  await rig.advance(1_000);
+  expect((await rig.read(id)).progress.counts).toMatchObject({ delivered: 5, unknown: 5 });
+  const receipts = rig.provider.items.slice(0, 4).map((item, n) => {
+    const status = n < 3 ? ("delivered" as const) : ("failed" as const);
+    return { provider: "recording", message: item.id, part: 0, status, at: 1, reason: "" };
+  });
+  await rig.stores.receipts.apply(receipts, 1);
+  await rig.advance(1_000);
+  const { progress } = await rig.read(id);
+  expect(progress).toMatchObject({
+    counts: { delivered: 8, shed: 1, unknown: 1 },
+    ...{ ledger: { delivered: 8, shed: 1, unknown: 1 }, ledgerGap: 0 },
+  });
+  const ofArms = Object.values(progress.arms);
+  expect(ofArms.reduce((sum, { unknown }) => sum + unknown, 0)).toBe(1);
+  expect(ofArms.reduce((sum, { delivered }) => sum + delivered, 0)).toBe(8);
+});
+
 test("a timeout of the provider is sent again, unless nobody may get it twice", async () => {
   for (const [guarantee, unknown] of [
     ["at-most-once", 2],
