@@ -4,7 +4,7 @@ import type { CollectionPart, CollectionStore } from "../../persistence/ports/co
 import type { ActorType, Ref } from "../kernel/actor.ts";
 import { cutPages } from "./pages.ts";
 import { collectPartition, type SourceDeps } from "./sources.ts";
-import { type Collection, hashOfPages } from "./store.ts";
+import { type Collection, hashPages } from "./store.ts";
 
 /** Tries for one partition before the collection fails. */
 const TRIES_MAX = 5;
@@ -71,8 +71,9 @@ async function collect(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { recipients, excluded } = await collectPartition(plan, partition, deps, signal);
-  const { pages, size } = cutPages(partition, recipients, audience.pageSize);
-  const hash = hashOfPages(pages);
+  const cut = cutPages(partition, recipients, audience.pageSize);
+  const { pages, hash } = hashPages(cut.pages);
+  const { size } = cut;
   const part: CollectionPart = { partition, size, pages: pages.length, excluded, hash };
   return deps.collections.addPart(audience.id, part, pages);
 }

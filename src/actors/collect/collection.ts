@@ -7,8 +7,8 @@ import { type CollectWorkerDeps, collectWorker, type PartEnded } from "./collect
 import { type Audience, type CollectionMessage, collectionKind } from "./messages.ts";
 import { type Collection, sealCollection } from "./store.ts";
 
-/** Partitions collected at a time: one computes while the other waits for the store. */
-const WORKERS = 3;
+/** Partitions collected at a time: some compute while others wait for the store. */
+const WORKERS = 4;
 const AGAIN_MS = 1_000;
 
 export interface CollectionDeps extends CollectWorkerDeps {

@@ -76,8 +76,9 @@ export async function sealAudience(
     size += cut.size;
     pageCount += cut.pages.length;
     duplicates += cut.duplicates;
-    if (cut.pages.length > 0) hash.add(hashOfPages(cut.pages));
-    await audiences.seal(id, partition, cut.pages);
+    const written = hashPages(cut.pages);
+    if (cut.pages.length > 0) hash.add(written.hash);
+    await audiences.seal(id, partition, written.pages);
   }
   const sealed = { size, pages: pageCount, duplicates, hash: hash.end() };
   const left = blocked === undefined ? {} : { excluded };
@@ -150,9 +151,13 @@ export async function sealCollection(
   return { ...audience, state: "ready", ...sealed, excluded };
 }
 
-/** The hash of one partition: over each page's recipients as JSON text and a line break. */
-export function hashOfPages(pages: readonly Page[]): string {
+/**
+ * The pages of one partition with their texts, which the store needs as well, and the hash of
+ * them: over each page's text and a line break.
+ */
+export function hashPages(pages: readonly Page[]): { pages: readonly Page[]; hash: string } {
   const hash = sha256();
-  for (const { recipients } of pages) hash.add(`${JSON.stringify(recipients)}\n`);
-  return hash.end();
+  const written = pages.map((page) => ({ ...page, text: JSON.stringify(page.recipients) }));
+  for (const { text } of written) hash.add(`${text}\n`);
+  return { pages: written, hash: hash.end() };
 }

@@ -85,7 +85,7 @@ function contents(entries: Entries): Pick<Synchronous<AudienceStore>, ContentOpe
     seal(id, partition, pages) {
       const entry = find(entries, id);
       if (!entry.pages.has(partition) && pages.length > 0) {
-        const sorted = pages.map((page) => copyOf({ ...page, partition }));
+        const sorted = pages.map(({ text: _, ...page }) => copyOf({ ...page, partition }));
         entry.pages.set(
           partition,
           sorted.sort((a, b) => a.k - b.k),

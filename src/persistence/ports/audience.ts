@@ -72,6 +72,8 @@ export interface Page extends PageId {
   /** The IANA time zone of all its recipients; empty or absent when not known. */
   readonly zone?: string;
   readonly recipients: readonly Recipient[];
+  /** The recipients as JSON text, where a writer has it at hand. A page that is read has none. */
+  readonly text?: string;
 }
 
 /** A group of recipients of one partition, in arrival order, before pages are cut. */

@@ -76,12 +76,12 @@ type QueryOperation = "countIn" | "scan";
 function queryOperations(db: Database): Pick<Synchronous<MemberTexts>, QueryOperation> {
   return {
     countIn(query, buckets) {
-      const { where, why } = queryOf(query);
-      const sql = `SELECT ${why.sql} AS why, count(*) AS count FROM members
+      const { where, why } = queryOf(db, query);
+      const sql = `SELECT ${why} AS why, count(*) AS count FROM members
         WHERE bucket = ? AND ${where.sql} GROUP BY 1`;
       const counts: Record<Why, number> = { eligible: 0, optedOut: 0, suppressed: 0, noAddress: 0 };
       for (const bucket of buckets) {
-        const params = [...why.params, bucket, ...where.params];
+        const params = [bucket, ...where.params];
         const rows = db.adHocRows<{ why: Why; count: number }>(sql, ...params);
         for (const row of rows) counts[row.why] += row.count;
       }
@@ -89,15 +89,14 @@ function queryOperations(db: Database): Pick<Synchronous<MemberTexts>, QueryOper
     },
 
     scan(query, { bucket, after = "", limit }) {
-      const { where, why } = queryOf(query);
+      const { where, why } = queryOf(db, query);
       const bound = boundOf(db, bucket, after);
       const upTo = bound === undefined ? "" : "AND id <= ?";
-      const sql = `SELECT id, ${why.sql} AS why,
+      const sql = `SELECT id, ${why} AS why,
           json_array(id, locale, time_zone, json(attributes)) AS text
         FROM members WHERE bucket = ? AND id > ? ${upTo} AND ${where.sql} ORDER BY id LIMIT ?`;
       const rows = db.adHocRows<{ id: string; why: Why; text: string }>(
         sql,
-        ...why.params,
         ...[bucket, after, ...(bound === undefined ? [] : [bound])],
         ...[...where.params, limit],
       );
@@ -128,20 +127,22 @@ interface Part {
 }
 
 /** The condition, and what becomes of a member for whom it holds. */
-function queryOf({ condition, now, address }: MemberQuery): { where: Part; why: Part } {
+function queryOf(db: Database, { condition, now, address }: MemberQuery) {
   const compiled = compileCondition(condition, now);
-  const where = { sql: `(${compiled.sql})`, params: compiled.params };
+  const where: Part = { sql: `(${compiled.sql})`, params: compiled.params };
+  // Where nothing is suppressed, nobody has to be looked for.
+  const isAnything = db.row("SELECT 1 FROM suppressions LIMIT 1") !== undefined;
   const suppressed = (kind: string, value: string) =>
-    `EXISTS (SELECT 1 FROM suppressions WHERE kind = '${kind}' AND value = ${value})`;
-  const always = `WHEN opted_out THEN 'optedOut' WHEN ${suppressed("member", "id")}
-    THEN 'suppressed'`;
-  if (address === undefined) {
-    return { where, why: { sql: `CASE ${always} ELSE 'eligible' END`, params: [] } };
+    isAnything
+      ? `WHEN EXISTS (SELECT 1 FROM suppressions WHERE kind = '${kind}' AND value = ${value})
+        THEN 'suppressed'`
+      : "";
+  const cases = ["WHEN opted_out THEN 'optedOut'", suppressed("member", "id")];
+  if (address !== undefined) {
+    const value = attributeSql(address);
+    cases.push(`WHEN typeof(${value}) <> 'text' THEN 'noAddress'`, suppressed("address", value));
   }
-  const value = attributeSql(address);
-  const sql = `CASE ${always} WHEN typeof(${value}) <> 'text' THEN 'noAddress'
-    WHEN ${suppressed("address", value)} THEN 'suppressed' ELSE 'eligible' END`;
-  return { where, why: { sql, params: [] } };
+  return { where, why: `CASE ${cases.join(" ")} ELSE 'eligible' END` };
 }
 
 /** What conditions need and SQLite does not have. Pure: even audiences are frozen. */

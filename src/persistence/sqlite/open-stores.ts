@@ -106,12 +106,12 @@ function collectionsFrom(texts: CollectionTexts): CollectionStore {
 }
 
 function textsOf(pages: readonly Page[]): PageText[] {
-  return pages.map(({ partition, k, zone = "", recipients }) => ({
+  return pages.map(({ partition, k, zone = "", recipients, text }) => ({
     partition,
     k,
     zone,
     size: recipients.length,
-    recipients: JSON.stringify(recipients),
+    recipients: text ?? JSON.stringify(recipients),
   }));
 }
 
