@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { audienceStoreConformance } from "./audience-store.ts";
 import { auditStoreConformance } from "./audit-store.ts";
 import { campaignStoreConformance } from "./campaign-store.ts";
+import { campaignVersionsConformance } from "./campaign-versions.ts";
 import { collectionStoreConformance } from "./collection-store.ts";
 import { conditionConformance } from "./conditions.ts";
 import { credentialStoreConformance } from "./credential-store.ts";
@@ -24,6 +25,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   suppressionStoreConformance(name, open);
   campaignStoreConformance(name, open);
   pageJournalConformance(name, open);
+  campaignVersionsConformance(name, open);
   frequencyCapsConformance(name, open);
   inboxStoreConformance(name, open);
   credentialStoreConformance(name, open);

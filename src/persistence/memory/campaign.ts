@@ -17,7 +17,7 @@ interface Entry extends JournalEntry {
   campaign: Campaign;
   readonly log: Transition[];
   readonly versions: SpecVersion[];
-  certificate: Certificate | undefined;
+  readonly certificates: Certificate[];
 }
 
 type Entries = Map<string, Entry>;
@@ -47,7 +47,7 @@ function records(entries: Entries): Omit<Synchronous<CampaignRecords>, Changes> 
       const version = copyOf({ version: campaign.version, spec, by, why, at });
       entries.set(id, {
         ...{ campaign: copyOf(campaign), log: [first], versions: [version] },
-        ...{ certificate: undefined, pages: new Map() },
+        ...{ certificates: [], pages: new Map() },
       });
     },
     read: (id) => copyOf(entries.get(id)?.campaign),
@@ -64,14 +64,13 @@ function records(entries: Entries): Omit<Synchronous<CampaignRecords>, Changes> 
     versions: (id, request) => numbered(entries.get(id)?.versions ?? [], request),
     certify(certificate) {
       const entry = find(entries, certificate.campaign);
-      for (const other of entries.values()) {
-        if (other.certificate?.id === certificate.id) {
-          throw new RuntimeError("store.conflict", `certificate ${certificate.id} exists`);
-        }
+      const all = [...entries.values()].flatMap(({ certificates }) => certificates);
+      if (all.some(({ id }) => id === certificate.id)) {
+        throw new RuntimeError("store.conflict", `certificate ${certificate.id} exists`);
       }
-      entry.certificate = copyOf(certificate);
+      entry.certificates.push(copyOf(certificate));
     },
-    certificate: (id) => copyOf(entries.get(id)?.certificate),
+    certificate: (id) => copyOf(entries.get(id)?.certificates.at(-1)),
   };
 }
 
