@@ -72,6 +72,34 @@ test("a worker that freezes is noticed after its lease; only its page is lost", 
   expect(repeated(rig.provider.members)).toEqual([]);
 });
 
+test("a node that died in the middle shows a reboot until its pages are taken up", async () => {
+  const clock = new VirtualClock();
+  const stores = memoryStores({ inboxPerUserMax: 1, clock });
+  const provider = new RecordingProvider();
+  const first = startCampaigns({ stores, clock, provider });
+  const { id: audience } = await first.audience(3_000);
+  const { id } = await first.create({ audience, rate: 500, window: 100, guarantee: "key" });
+  await first.command(id, "start");
+  await first.advance(2_000);
+  provider.answer = () => new Promise(() => {});
+  await first.advance(500);
+  await first.system.stop({ deadlineMs: 0 });
+
+  provider.answer = (items) => items.map(() => ({ status: "ok" }));
+  const second = startCampaigns({ stores, clock, provider, owner: "boot-2" });
+  await stores.campaigns.releaseOthers("boot-2");
+  await second.ask((replyTo) => ({ type: "recover", replyTo }));
+  await second.advance(1_000);
+  const log = await second.log(id);
+  expect(log.map(({ to }) => to)).toEqual(["ready", "started", "reboot", "started"]);
+  expect(log[2]!.why).toContain("2 pages that a node left in doubt");
+  await second.advance(20_000);
+  expect((await second.read(id)).progress).toMatchObject({
+    ...{ state: "finished", ledgerGap: 0, counts: { delivered: 3_000 } },
+  });
+  expect(new Set(provider.items.map((item) => item.id)).size).toBe(3_000);
+});
+
 test("with receipts what is in doubt is sent again only to those without one", async () => {
   const clock = new VirtualClock();
   const stores = memoryStores({ inboxPerUserMax: 1, clock });
