@@ -1,3 +1,4 @@
+import { OWN_CHANGES } from "../../core/task.ts";
 import { persist } from "./commands.ts";
 import type { CampaignState, RunNotes } from "./messages.ts";
 import { answerQuiet } from "./quiesce.ts";
@@ -67,6 +68,10 @@ function finished({ run }: MasterState): Decision {
 }
 
 function change(state: MasterState, decision: Decision, deps: MasterDeps, ctx: Ctx): MasterState {
+  const from = state.campaign!.state;
+  if (decision.to !== from && !OWN_CHANGES[from].includes(decision.to)) {
+    throw new Error(`a run cannot go from ${from} to ${decision.to} by itself`);
+  }
   const whole: Change = {
     ...decision,
     ...{ command: undefined, newRun: false, by: BY_ITSELF, attempts: 1 },
