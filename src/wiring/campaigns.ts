@@ -11,6 +11,8 @@ import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 
 const ASK_MS = 10_000;
+/** Far more than the back-off of the restarts lets a few broken campaigns reach. */
+const MASTER_RESTARTS = { max: 1_000, withinMs: 10_000 };
 
 /** Reaches into a node to break it on purpose: for `herald campaign verify`, and nothing else. */
 export interface Sabotage {
@@ -43,7 +45,8 @@ export async function openCampaigns(
   const master = campaignMaster({ ...deps, spawnWorker, leaseMs, receipts });
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);
-  const under = system.supervisor("campaigns");
+  // One campaign whose master crashes again and again must not end the others, nor the node.
+  const under = system.supervisor("campaigns", { intensity: MASTER_RESTARTS });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   // This boot holds the data folder's lock, so whoever else owns a lease is dead.
   await stores.campaigns.releaseOthers(boot);
