@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly launcher?: string;
+  /** After this it is ended, in milliseconds. Default 55 000. */
+  readonly timeoutMs?: number;
 }
 
 export interface Ran {
@@ -42,7 +44,7 @@ export function temporaryFolder(): string {
 /** Runs one command to its end. */
 export async function herald(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const child = launch(args, options);
-  const guard = setTimeout(() => child.kill("SIGKILL"), RUN_TIMEOUT_MS);
+  const guard = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? RUN_TIMEOUT_MS);
   const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   clearTimeout(guard);

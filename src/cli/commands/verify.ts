@@ -23,7 +23,7 @@ export function verifyCommand(): Command {
     .description("break nodes of its own on purpose, and let an independent judge count")
     .option("--chaos", "crash, kill -9, freeze and mislead; without it nothing is done")
     .option("--kills <n>", `kills and crashes of each kind per guarantee; ${FULL.kills} by default`)
-    .option("--short", "a form of half a minute, as CI runs it")
+    .option("--short", "a form of about a minute, as CI runs it")
     .option("--write", "write docs/crash-matrix.md")
     .option("--json", "print JSON")
     .addHelpText(

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Audience } from "../../actors/collect/messages.ts";
 import type { Campaign, CampaignProgress } from "../../actors/master/messages.ts";
+import type { Outcome } from "../../actors/review/messages.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import { NodeProcess } from "./node-process.ts";
 import type { Verdict } from "./protocol.ts";
 import { SinkProcess } from "./sink-process.ts";
@@ -29,6 +31,7 @@ export class Arena {
   readonly sink: SinkProcess;
   readonly leaseMs: number;
   readonly #folder: string;
+  #isClosed = false;
 
   private constructor(
     folder: string,
@@ -47,14 +50,40 @@ export class Arena {
     const secret = `whsec_${randomBytes(32).toString("base64")}`;
     const dataDir = join(folder, "data");
     const node = new NodeProcess({ dataDir, leaseMs, sinkUrl: sink.url, secret });
+    node.onServes = (url) => {
+      const receipts = { url: `${url}/v1/providers/receipted/receipts`, secret };
+      sink.behave({ ...sink.behavior, receipts });
+    };
     await node.start();
     return new Arena(folder, { node, sink, leaseMs });
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.node.kill();
     await this.sink.stop();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** One answer of so many is lost from now on; 0: none is. */
+  loseAnswers(every: number): void {
+    this.sink.behave({ ...this.sink.behavior, loseEvery: every });
+  }
+
+  /** Who is in any of these audiences, each once. */
+  unite(union: readonly string[]): Promise<Audience> {
+    return this.node.api.post("/v1/audiences", { name: "all of them", union });
+  }
+
+  /** What the node itself says of each recipient of a run. */
+  async *results(id: string): AsyncGenerator<Outcome> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const piece of this.node.api.download(`/v1/campaigns/${id}/results?format=ndjson`)) {
+      const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) yield JSON.parse(line) as Outcome;
+    }
   }
 
   /** Imports members by their ids; repeated ones are one recipient. */
@@ -65,7 +94,7 @@ export class Arena {
   create({ guarantee, audience, rate, further }: Wanted): Promise<Campaign> {
     return this.node.api.post("/v1/campaigns", {
       name: `verify ${guarantee}`,
-      provider: knowsKeys(guarantee) ? "keyed" : "plain",
+      provider: PROVIDERS[guarantee] ?? "plain",
       payload: { text: "hello" },
       ...{ audience, guarantee, rate, ...SHAPE, ...further },
     });
@@ -77,12 +106,13 @@ export class Arena {
 
   /** Resolves when the campaign is over; looks again while the node is away. */
   async ended(id: string): Promise<Shown> {
-    for (;;) {
+    while (!this.#isClosed) {
       const shown = await this.show(id).catch(() => undefined);
       const state = shown?.campaign.state;
       if (state === "finished" || state === "failed" || state === "stopped") return shown!;
       await pause(POLL_MS);
     }
+    throw new RuntimeError("node.not-ready", "the verification is over");
   }
 
   show(id: string): Promise<Shown> {
@@ -94,6 +124,9 @@ export class Arena {
     return this.sink.judge({ ledger, members, knowsKeys: knowsKeys(guarantee) });
   }
 }
+
+/** The way that each guarantee needs. */
+const PROVIDERS: Readonly<Record<string, string>> = { key: "keyed", receipt: "receipted" };
 
 function knowsKeys(guarantee: string): boolean {
   return guarantee === "key";

@@ -1,4 +1,4 @@
-import { Arena, memberNames } from "./arena.ts";
+import { Arena, memberNames, pause } from "./arena.ts";
 import {
   crash,
   freezeNode,
@@ -25,7 +25,7 @@ export interface Extent {
   readonly only?: Readonly<Record<string, readonly string[]>>;
 }
 
-const GUARANTEES = ["at-most-once", "at-least-once", "key"];
+const GUARANTEES = ["at-most-once", "at-least-once", "key", "receipt"];
 
 export const FULL: Extent = {
   kills: 100,
@@ -36,15 +36,19 @@ export const FULL: Extent = {
   leaseMs: 3_000,
 };
 
-/** Enough to notice that something is broken, in about half a minute. */
+/** Enough to notice that something is broken, in under a minute and a half. */
 export const SHORT: Extent = {
   kills: 2,
   slowFaults: 1,
   pauses: 3,
-  members: 6_000,
-  rate: 6_000,
-  leaseMs: 800,
-  only: { "at-least-once": ["kill -9 of the node"], key: ["kill -9 of the node"] },
+  members: 4_000,
+  rate: 5_000,
+  leaseMs: 700,
+  only: {
+    "at-least-once": ["kill -9 of the node"],
+    key: ["kill -9 of the node", "provider killed mid-request"],
+    receipt: ["kill -9 of the node"],
+  },
 };
 
 /** One kind of fault: how often, and what it must not do. */
@@ -58,6 +62,9 @@ interface Scenario {
 }
 
 const LOSE_EVERY = 100;
+/** When a schedule comes due, and how late it may be. */
+const SOON_MS = 800;
+const LATENESS_MS = 500;
 
 function scenarios(extent: Extent): Scenario[] {
   const { kills, slowFaults, pauses } = extent;
@@ -123,7 +130,7 @@ async function runRow(
 ): Promise<Trial> {
   const members = memberNames(extent.members);
   const { id: audience } = await arena.importMembers("everybody", members);
-  arena.sink.behave({ loseEvery });
+  arena.loseAnswers(loseEvery);
   const rate = fault === undefined ? 0 : extent.rate;
   let sum = NOTHING;
   do {
@@ -142,16 +149,42 @@ async function runRow(
 const SCENES: Readonly<Record<string, (arena: Arena, extent: Extent) => Promise<Trial>>> = {
   "one member in five overlapping audiences": overlapping,
   "a second node on the same folder": secondNode,
+  "a schedule comes due while it is down": dueWhileDown,
 };
 
 async function overlapping(arena: Arena, { members: count }: Extent): Promise<Trial> {
   const step = Math.floor(count / 10);
   const five = [0, 1, 2, 3, 4].map((n) => memberNames(5 * step, n * step));
   const members = [...new Set(five.flat())];
-  const { id: audience } = await arena.importMembers("five in one", five.flat());
+  const parts: string[] = [];
+  for (const some of five) parts.push((await arena.importMembers("one of five", some)).id);
+  const { id: audience } = await arena.unite(parts);
   const { id } = await arena.create({ guarantee: "at-most-once", audience, rate: 0 });
   const options = { campaign: id, members, fault: undefined, faults: 0, sendingMsMax: 0 };
   return runTrial(arena, options);
+}
+
+/** It must not go hours later by itself, and not be lost either. */
+async function dueWhileDown(arena: Arena, extent: Extent): Promise<Trial> {
+  const members = memberNames(Math.min(2_000, extent.members));
+  const { id: audience } = await arena.importMembers("some", members);
+  const schedule = { at: Date.now() + SOON_MS, maxLatenessMs: LATENESS_MS };
+  const wanted = { guarantee: "at-most-once", audience, rate: 0, further: { schedule } };
+  const { id } = await arena.create(wanted);
+  await arena.command(id, "start");
+  await arena.node.kill();
+  await pause(SOON_MS + 2 * LATENESS_MS);
+  const { arrived: before } = await arena.sink.count();
+  await arena.node.start();
+  await pause(2 * LATENESS_MS);
+  const { arrived: after } = await arena.sink.count();
+  const { campaign } = await arena.show(id);
+  const faulty: string[] = [];
+  if (after !== before) faulty.push(`${after - before} went by themselves, too late`);
+  if (campaign.state !== "pause") faulty.push(`it is ${campaign.state}, not paused`);
+  const options = { campaign: id, members, fault: undefined, faults: 0, sendingMsMax: 0 };
+  const trial = await runTrial(arena, { ...options, command: "resume" });
+  return { ...trial, faults: 1, faulty: [...trial.faulty, ...faulty] };
 }
 
 async function secondNode(arena: Arena, extent: Extent): Promise<Trial> {

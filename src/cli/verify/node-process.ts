@@ -11,6 +11,8 @@ const NODE = fileURLToPath(new URL("./node.ts", import.meta.url));
 /** The node under test through all its lives on one data folder. */
 export class NodeProcess {
   readonly #options: NodeOptions;
+  /** Told where it serves, in every life. */
+  onServes: (url: string) => void = () => {};
   #child: ChildProcess | undefined;
   #token: string | undefined;
   #api: ApiClient | undefined;
@@ -55,6 +57,7 @@ export class NodeProcess {
     if (said.type === "serves") {
       this.#token ??= said.token;
       this.#api = new ApiClient({ url: said.url, token: this.#token });
+      this.onServes(said.url);
     }
     child.on("message", (message: FromNode) => {
       if (message.type !== "figures") return;

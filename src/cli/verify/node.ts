@@ -2,20 +2,17 @@
  * The node of a verification: a real one in a process of its own, which is there to be broken.
  *
  * It differs from `herald start` in what it can be told: to throw into its own actors. The sink
- * is known to it as two webhooks: `plain`, and `keyed`, which knows repeated keys.
+ * is known to it as three webhooks: `plain`; `keyed`, which knows repeated keys; and `receipted`,
+ * which tells later what became of messages.
  */
 import { newMaster } from "../../actors/master/master.ts";
-import { systemClock } from "../../core/clock.ts";
 import { parseConfig } from "../../core/config.ts";
-import { webhookSettings } from "../../core/config-providers.ts";
 import { toRuntimeError } from "../../core/errors.ts";
 import { type RunningNode, startNode } from "../../main.ts";
-import { webhookProvider } from "../../providers/webhook/webhook.ts";
 import { Faults } from "./faults.ts";
 import type { FromNode, NodeOptions, ToNode } from "./protocol.ts";
 
 const FIGURES_MS = 50;
-const KEY_TTL_MS = 3_600_000;
 
 const options = JSON.parse(process.argv[2] ?? "") as NodeOptions;
 process.umask(0o077);
@@ -24,7 +21,6 @@ let seconds = 0;
 
 try {
   const node = await startNode(configOf(options), {
-    providers: [webhook("plain", 0), webhook("keyed", KEY_TTL_MS)],
     sabotage: faults,
     onFailure: (error) => {
       process.stderr.write(`the node under test failed: ${String(error)}\n`);
@@ -43,20 +39,22 @@ try {
 // The one who started it is gone.
 process.on("disconnect", () => process.exit(0));
 
-function configOf({ dataDir, leaseMs }: NodeOptions) {
+function configOf({ dataDir, leaseMs, sinkUrl, secret }: NodeOptions) {
+  const webhook = (name: string) => ({ name, url: sinkUrl + name, secrets: [secret] });
   const file = {
     node: { name: "verified", dataDir },
     listen: { port: 0 },
     log: { level: "silent" },
     campaign: { leaseMs },
+    providers: {
+      webhook: [
+        webhook("plain"),
+        { ...webhook("keyed"), keyTtlMs: 3_600_000 },
+        { ...webhook("receipted"), receipts: true },
+      ],
+    },
   };
   return parseConfig(file, {});
-}
-
-function webhook(name: string, keyTtlMs: number) {
-  const { sinkUrl: url, secret } = options;
-  const settings = webhookSettings.parse({ name, url, secrets: [secret], keyTtlMs });
-  return webhookProvider({ settings, clock: systemClock });
 }
 
 function obey(message: ToNode, node: RunningNode): void {

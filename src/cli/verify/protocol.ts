@@ -4,6 +4,7 @@ import type { Part } from "./faults.ts";
 export interface NodeOptions {
   readonly dataDir: string;
   readonly leaseMs: number;
+  /** The address of the sink; each way to send has its own path below it. */
   readonly sinkUrl: string;
   readonly secret: string;
 }
@@ -25,6 +26,11 @@ export type FromNode =
 export interface SinkBehavior {
   /** One batch of so many is taken, and its answer is lost; 0: none is. */
   readonly loseEvery: number;
+  /**
+   * Where receipts go for what comes to `/receipted`: each is told twice, in no order, again and
+   * again until it is taken.
+   */
+  readonly receipts: { readonly url: string; readonly secret: string } | undefined;
 }
 
 /** What the sink's process is told. */

@@ -12,12 +12,17 @@ export class SinkProcess {
   #child: ChildProcess | undefined;
   #port = 0;
   #calls = 0;
+  #behavior: SinkBehavior = { loseEvery: 0, receipts: undefined };
   readonly #waiting = new Map<number, (answer: unknown) => void>();
   /** Asked for again when the sink is started again. */
   readonly #arrivals = new Map<number, ToSink>();
 
   constructor(log: string) {
     this.#log = log;
+  }
+
+  get behavior(): SinkBehavior {
+    return this.#behavior;
   }
 
   get url(): string {
@@ -37,10 +42,12 @@ export class SinkProcess {
         } else this.#answered(message.id, message.answer);
       });
     });
+    this.behave(this.#behavior);
     for (const question of this.#arrivals.values()) child.send(question);
   }
 
   behave(behavior: SinkBehavior): void {
+    this.#behavior = behavior;
     this.#child?.send({ type: "behave", behavior } satisfies ToSink);
   }
 

@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { judge, type Logged } from "./judge.ts";
 import type { Arrival, FromSink, SinkBehavior, ToSink } from "./protocol.ts";
+import { ReceiptTeller } from "./receipt-teller.ts";
 
 interface Batch {
   readonly ledger: string;
@@ -20,13 +21,14 @@ const log = openSync(file, "a", 0o600);
 // What was cut short by the death of an earlier sink must not spoil the next line.
 writeSync(log, "\n");
 
-let behavior: SinkBehavior = { loseEvery: 0 };
+let behavior: SinkBehavior = { loseEvery: 0, receipts: undefined };
 /** Where in the count the losses begin, so that a short run has one, too. */
 const FIRST_LOSS = 7;
 let dying: "before" | "after" | undefined;
 let batches = 0;
 let arrived = 0;
 const waiting: number[] = [];
+const receipts = new ReceiptTeller(() => behavior.receipts);
 
 const server = createServer((request, response) => void take(request, response));
 server.keepAliveTimeout = 60_000;
@@ -71,6 +73,7 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   writeSync(log, `${JSON.stringify(entry)}\n`);
   arrived += items.length;
   tell();
+  if (request.url === "/receipted") receipts.add(items.map(({ id }) => id));
   if (dying === "after") process.kill(process.pid, "SIGKILL");
   if (behavior.loseEvery > 0 && batches % behavior.loseEvery === FIRST_LOSS) {
     request.socket.resetAndDestroy();

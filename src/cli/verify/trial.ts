@@ -75,14 +75,16 @@ export interface TrialOptions {
   readonly faults: number;
   /** Between two faults it sends for up to this long. */
   readonly sendingMsMax: number;
+  /** How it begins: `start` unless told otherwise. */
+  readonly command?: "start" | "resume";
 }
 
 /** Runs a created campaign to its end, breaking it on the way, and asks the judge. */
 export async function runTrial(arena: Arena, options: TrialOptions): Promise<Trial> {
-  const { campaign: id, members } = options;
+  const { campaign: id, members, command = "start" } = options;
   const operationsBefore = arena.node.operations;
   const first = arena.sink.next();
-  await arena.command(id, "start");
+  await arena.command(id, command);
   const startedAt = (await first).at;
   const over = arena.ended(id);
   const struck = await strikeOften(arena, options, over);
@@ -115,9 +117,13 @@ async function strikeOften(
   over: Promise<Shown>,
 ): Promise<Strikes> {
   let isOver = false;
-  void over.then(() => {
-    isOver = true;
-  });
+  over.then(
+    () => {
+      isOver = true;
+    },
+    // Whoever waits for it is told.
+    () => {},
+  );
   let faults = 0;
   let sentAfterPause = 0;
   const recoveryMs: number[] = [];
@@ -133,13 +139,18 @@ async function strikeOften(
   return { faults, recoveryMs, sentAfterPause };
 }
 
-/** Whom the judge misses and the node does not flag. */
+/** Whom the judge misses and the node does not flag, name by name. */
 async function silentlyLost(
-  _arena: Arena,
-  { progress: { ledger } }: Shown,
+  arena: Arena,
+  { campaign }: Shown,
   { missing }: Verdict,
 ): Promise<number> {
-  return Math.max(0, missing.length - ledger.unknown - ledger.shed - ledger.expired);
+  if (missing.length === 0) return 0;
+  const unflagged = new Set(missing);
+  for await (const { member, state } of arena.results(campaign.id)) {
+    if (state !== "delivered" && state !== "handed") unflagged.delete(member);
+  }
+  return unflagged.size;
 }
 
 function faultsOf(
