@@ -13,6 +13,8 @@ import { SinkProcess } from "./sink-process.ts";
 /** Recipients per journal window, windows in flight, and workers of every campaign here. */
 export const SHAPE = { window: 200, inFlight: 2, workers: 2 } as const;
 const POLL_MS = 50;
+/** A campaign that takes longer than this, at least, will not end by itself. */
+const TRIAL_MAX_MS = 600_000;
 
 export type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
 
@@ -104,13 +106,19 @@ export class Arena {
     return this.node.api.post(`/v1/campaigns/${id}/${command}`, { why: "the verification" });
   }
 
-  /** Resolves when the campaign is over; looks again while the node is away. */
+  /**
+   * Resolves when the campaign is over; looks again while the node is away. One that does not end
+   * is stopped, so that the matrix goes on and says so.
+   */
   async ended(id: string): Promise<Shown> {
+    let patience = Math.ceil(TRIAL_MAX_MS / POLL_MS);
     while (!this.#isClosed) {
       const shown = await this.show(id).catch(() => undefined);
       const state = shown?.campaign.state;
       if (state === "finished" || state === "failed" || state === "stopped") return shown!;
       await pause(POLL_MS);
+      patience -= 1;
+      if (patience === 0) await this.command(id, "stop").catch(() => {});
     }
     throw new RuntimeError("node.not-ready", "the verification is over");
   }

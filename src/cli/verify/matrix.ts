@@ -29,7 +29,7 @@ const GUARANTEES = ["at-most-once", "at-least-once", "key", "receipt"];
 
 export const FULL: Extent = {
   kills: 100,
-  slowFaults: 20,
+  slowFaults: 10,
   pauses: 20,
   members: 50_000,
   rate: 8_000,
