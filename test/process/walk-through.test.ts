@@ -75,3 +75,25 @@ test("what a campaign's questions answer is JSON with --json", async () => {
   expect(wrong.stderr).toContain("campaign.unknown");
   await node.end("SIGINT");
 });
+
+test("a campaign that demands a dry run starts after one, and not after an edit", async () => {
+  const node = await startNode([]);
+  const token = node.places.adminToken;
+  const call = async (method: string, path: string, body?: unknown) => {
+    const { status, body: answer } = await node.call(method, path, token, body);
+    return { status, answer: answer as { id: string; error?: { code: string } } };
+  };
+  const list = { name: "two", members: ["a", "b"] };
+  const { id: audience } = (await call("POST", "/v1/audiences", list)).answer;
+  const spec = { name: "x", audience, provider: "null", payload: "hi", requireDryRun: true };
+  const { id } = (await call("POST", "/v1/campaigns", spec)).answer;
+  const path = `/v1/campaigns/${id}`;
+  const early = await call("POST", `${path}/start`, {});
+  expect([early.status, early.answer.error?.code]).toEqual([409, "campaign.refused"]);
+  await call("POST", `${path}/dry-run`);
+  await call("PATCH", path, { payload: "hello" });
+  expect((await call("POST", `${path}/start`, {})).status).toBe(409);
+  await call("POST", `${path}/dry-run`);
+  expect((await call("POST", `${path}/start`, {})).status).toBe(200);
+  await node.end("SIGINT");
+});
