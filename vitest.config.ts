@@ -5,7 +5,12 @@ const PROCESS_TESTS = ["test/process/**/*.test.ts", "test/e2e/**/*.test.ts"];
 
 const shared = {
   pool: "forks" as const,
-  execArgv: ["--disable-warning=ExperimentalWarning"],
+  execArgv: [
+    "--disable-warning=ExperimentalWarning",
+    // Node.js 24 strips types by WebAssembly in every thread. Where V8 compiles the calls into it
+    // anew while other threads do the same, it can crash; with this budget it never does.
+    "--wasm-wrapper-tiering-budget=1000000000",
+  ],
   retry: 0,
 };
 
