@@ -14,6 +14,7 @@ import { audience, expectError, type OpenStores, openFor } from "./open-stores.t
 import { pageJournalConformance } from "./page-journal.ts";
 import { receiptStoreConformance } from "./receipt-store.ts";
 import { requestStoreConformance } from "./request-store.ts";
+import { subscriptionStoreConformance } from "./subscription-store.ts";
 import { suppressionStoreConformance } from "./suppression-store.ts";
 
 /** What every adapter must do: the suites of all ports, and what holds for all of them. */
@@ -23,6 +24,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   memberStoreConformance(name, open);
   conditionConformance(name, open);
   suppressionStoreConformance(name, open);
+  subscriptionStoreConformance(name, open);
   campaignStoreConformance(name, open);
   pageJournalConformance(name, open);
   campaignVersionsConformance(name, open);

@@ -12,6 +12,7 @@ import { memoryMembers } from "./members.ts";
 import { memoryNumbered } from "./numbered.ts";
 import { memoryReceipts } from "./receipts.ts";
 import { memoryRequests } from "./requests.ts";
+import { memorySubscriptions } from "./subscriptions.ts";
 import { memorySuppressions } from "./suppressions.ts";
 
 export interface MemoryOptions {
@@ -49,6 +50,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     collections: asynchronous("collections", memoryCollections(audiences)),
     members: asynchronous("members", memoryMembers({ audiences, suppressions })),
     suppressions: asynchronous("suppressions", suppressions),
+    subscriptions: asynchronous("subscriptions", memorySubscriptions(suppressions)),
     campaigns: asynchronous("campaigns", memoryCampaigns(audiences)),
     inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),

@@ -8,6 +8,7 @@ import type { MemberStore } from "./members.ts";
 import type { NumberedStore } from "./numbered.ts";
 import type { ReceiptStore } from "./receipts.ts";
 import type { RequestStore } from "./requests.ts";
+import type { SubscriptionStore } from "./subscriptions.ts";
 import type { SuppressionStore } from "./suppressions.ts";
 
 /** Everything a node remembers, one port per domain, opened and closed together. */
@@ -16,6 +17,7 @@ export interface Stores {
   readonly collections: CollectionStore;
   readonly members: MemberStore;
   readonly suppressions: SuppressionStore;
+  readonly subscriptions: SubscriptionStore;
   readonly campaigns: CampaignStore;
   readonly inbox: InboxStore;
   readonly credentials: CredentialStore;

@@ -63,6 +63,7 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
     collections: collectionsFrom(port("collections")),
     members: membersFrom(port("members")),
     suppressions: port("suppressions"),
+    subscriptions: port("subscriptions"),
     campaigns: port("campaigns"),
     inbox: inboxFrom(port("inbox"), clock),
     credentials: port("credentials"),

@@ -13,6 +13,7 @@ import { numberedOperations } from "./numbered.ts";
 import { openDatabase } from "./open-database.ts";
 import { receiptOperations } from "./receipts.ts";
 import { requestOperations } from "./requests.ts";
+import { subscriptionOperations } from "./subscriptions.ts";
 import { suppressionOperations } from "./suppressions.ts";
 import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
 
@@ -33,6 +34,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     receipts: receiptOperations(database),
     requests: requestOperations(database),
     suppressions: suppressionOperations(database),
+    subscriptions: subscriptionOperations(database),
   };
   return new Map(
     Object.entries(ports).flatMap(([port, operations]) =>
