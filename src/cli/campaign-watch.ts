@@ -41,15 +41,18 @@ export async function watchCampaign(
 /** What a run's workers, its provider and its A/B arms are at; nothing where there is nothing. */
 export function liveLines({ counts, arms, workerStates, provider }: CampaignProgress): string[] {
   const entries = Object.entries(arms);
-  const workers = workerStates.map(({ name, state, page, done, intent }) => {
+  const workers = workerStates.map(({ name, state, page, done, intent, settled }) => {
     const place = page === undefined ? "" : `page ${page.partition}/${page.k} of ${page.size}`;
-    return [name, state, place, page === undefined ? "" : `${done} to ${intent}`];
+    const window = page === undefined ? "" : `${done} to ${intent}`;
+    return [name, state, display(settled), place, window];
   });
   return [
     "recipients",
     fields({ ...counts }),
     ...(entries.length === 0 ? [] : ["by arm", table(["arm", ...COUNTED], entries.map(armRow))]),
-    ...(workers.length === 0 ? [] : [table(["worker", "state", "page", "window"], workers)]),
+    ...(workers.length === 0
+      ? []
+      : [table(["worker", "state", "settled", "page", "window"], workers)]),
     ...(provider === undefined ? [] : ["provider", fields(providerFields(provider))]),
   ];
 }

@@ -86,6 +86,16 @@ function leaseConformance(name: string, start: Start): void {
       expect(await store.claim(page, { ...lease, now: 1_999 })).toBeUndefined();
     });
 
+    test("the lease of a holder that has ended goes to its own node at once, and to no other", async () => {
+      const store = await start();
+      await store.claim(page, lease);
+      const takesOver = { ...lease, now: 1_500, leaseUntil: 2_500, takesOver: true };
+      expect(await store.claim(page, { ...takesOver, owner: "node-2" })).toBeUndefined();
+      expect(await store.claim(page, takesOver)).toMatchObject({ fence: 2, leaseUntil: 2_500 });
+      await expectError(store.advance(step({ done: 1, intent: 1 })), "store.fenced");
+      expect(await store.claim(page, { ...takesOver, takesOver: false })).toBeUndefined();
+    });
+
     test("a lease that has run out goes to the next with a higher fence", async () => {
       const store = await start();
       await store.claim(page, lease);

@@ -26,7 +26,14 @@ import {
   storePause,
 } from "./state.ts";
 import { ask, figuresDue, figuresRead, subscribe, unsubscribe } from "./watching.ts";
-import { lookAfter, pageHeld, pageLeft, workerEnded, workerReady } from "./workers.ts";
+import {
+  lookAfter,
+  pageHeld,
+  pageLeft,
+  workerCrashed,
+  workerEnded,
+  workerReady,
+} from "./workers.ts";
 
 export type { MasterDeps, MasterState } from "./state.ts";
 export { newMaster } from "./state.ts";
@@ -83,6 +90,8 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return unstash(edited(state, message, deps, ctx), deps, ctx);
       case "worker-ready":
         return workerReady(state, message, deps, ctx);
+      case "worker-crashed":
+        return workerCrashed(state, message, deps, ctx);
       case "want-permits":
         return wantPermits(state, message, ctx);
       case "window-sent":

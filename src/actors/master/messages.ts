@@ -47,6 +47,8 @@ export interface WorkerStatus {
   readonly page: (PageId & { readonly size: number; readonly zone: string }) | undefined;
   readonly done: number;
   readonly intent: number;
+  /** Recipients that it has settled since it was made. */
+  readonly settled: number;
   /** Since it was last heard of, in milliseconds. */
   readonly silentMs: number;
 }

@@ -1,4 +1,3 @@
-import { windowFor } from "../../core/price.ts";
 import type { PageToSend } from "../worker/messages.ts";
 import { listCanary } from "./canary.ts";
 import { FailureMeter } from "./meters.ts";
@@ -15,7 +14,7 @@ import {
   take,
   wantsListing,
 } from "./page-supply.ts";
-import { addWorkers, LOOK_MS } from "./slots.ts";
+import { addWorkers, LOOK_MS, paceOf } from "./slots.ts";
 import {
   type Ctx,
   type MasterDeps,
@@ -137,13 +136,16 @@ export function endRun(state: MasterState, ctx: Ctx): MasterState {
 
 export function windowSent(
   state: MasterState,
-  { settled, rejected, refusal }: Report<"window-sent">,
+  { worker, settled, rejected, refusal }: Report<"window-sent">,
   ctx: Ctx,
 ): MasterState {
   state.rate?.add(settled, ctx.monotonic);
   const { run } = state;
   if (run === undefined) return state;
   run.failures.add(rejected !== "");
+  const slot = run.slots.get(worker);
+  // Once per window, so it is changed in place.
+  if (slot !== undefined) slot.settled += settled;
   if (rejected === "" && refusal === "") return state;
   const fault = rejected === "" ? run.fault : faultOf(run, rejected);
   return { ...state, run: { ...run, fault, refusal: run.refusal || refusal } };
@@ -190,7 +192,7 @@ export function repace(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterSt
   if (run === undefined || campaign === undefined) return state;
   const { rate, window: windowMax } = campaign;
   const bucket = rate === 0 ? undefined : new TokenBucket({ rate, windowMax, now: ctx.monotonic });
-  const pace = { window: windowFor(rate, windowMax), limited: rate > 0 };
+  const pace = paceOf(campaign);
   for (const { ref } of run.slots.values()) ctx.send(ref, { type: "set-pace", pace });
   const paced: Running = { ...state, run: { ...run, bucket } };
   return supplyMore(addWorkers(grantAll(paced, ctx), campaign.workers, deps, ctx), deps, ctx);

@@ -1,4 +1,6 @@
 import { windowFor } from "../../core/price.ts";
+import type { Pace } from "../worker/messages.ts";
+import type { Campaign } from "./messages.ts";
 import type { Ctx, MasterDeps, MasterState, Run, Slot } from "./state.ts";
 
 /** How often workers are looked after, in milliseconds. */
@@ -11,8 +13,7 @@ export function addWorkers(state: Running, count: number, deps: MasterDeps, ctx:
   if (campaign === undefined) return state;
   const slots = new Map(run.slots);
   let { workersMade } = run;
-  const { rate, window } = campaign;
-  const pace = { window: windowFor(rate, window), limited: rate > 0 };
+  const pace = paceOf(campaign);
   while (slots.size < count) {
     workersMade += 1;
     const name = `${generation}-${workersMade}`;
@@ -30,9 +31,14 @@ export function addWorkers(state: Running, count: number, deps: MasterDeps, ctx:
   return { ...state, leaving: left, run: { ...run, slots, workersMade } };
 }
 
+/** How fast the workers of a campaign may go. */
+export function paceOf({ rate, window }: Pick<Campaign, "rate" | "window">): Pace {
+  return { window: windowFor(rate, window), limited: rate > 0 };
+}
+
 export function newSlot(ref: Slot["ref"], ctx: Ctx): Slot {
   return {
     ...{ ref, page: undefined, idle: false, held: false, done: 0, intent: 0, oldestAt: undefined },
-    seenAt: ctx.monotonic,
+    ...{ settled: 0, seenAt: ctx.monotonic },
   };
 }

@@ -121,6 +121,8 @@ export interface Slot {
   readonly held: boolean;
   readonly done: number;
   readonly intent: number;
+  /** Recipients that it has settled in this run, as far as this master knows. */
+  settled: number;
   /** When its oldest window under way was handed off, in monotonic milliseconds. */
   readonly oldestAt: number | undefined;
   /** When it was last heard of, in monotonic milliseconds. */

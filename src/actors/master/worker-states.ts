@@ -4,10 +4,11 @@ import type { Run } from "./state.ts";
 /** What every worker is doing, for people. */
 export function workerStates(run: Run | undefined, now: number): WorkerStatus[] {
   return [...(run?.slots ?? [])].map(([name, slot]) => {
-    const { page, held, done, intent, seenAt } = slot;
+    const { page, held, done, intent, settled, seenAt } = slot;
     const state = page === undefined ? "resting" : held ? "sending" : "claiming";
     const silentMs = page === undefined ? 0 : Math.max(0, Math.round(now - seenAt));
-    return { name, state, page, done: held ? done : 0, intent: held ? intent : 0, silentMs };
+    const cursors = held ? { done, intent } : { done: 0, intent: 0 };
+    return { name, state, page, ...cursors, settled, silentMs };
   });
 }
 

@@ -1,42 +1,62 @@
 import type { PageToSend } from "../worker/messages.ts";
 import { defer, idOf, putFirst, requeue } from "./page-supply.ts";
 import { faultOf, supplyMore, withLost } from "./run.ts";
-import { addWorkers, LOOK_MS, newSlot } from "./slots.ts";
+import { addWorkers, LOOK_MS, newSlot, paceOf } from "./slots.ts";
 import type { Ctx, MasterDeps, MasterState, Report, Run, Slot } from "./state.ts";
 
 type Running = MasterState & { readonly run: Run };
 
 const LEASE_MS = 4_000;
 
-/** A worker begins, or begins again after a crash: then what it held is anybody's guess. */
+/** A worker begins, or begins again after a crash. */
 export function workerReady(
   state: MasterState,
   { worker, ref }: Report<"worker-ready">,
   deps: MasterDeps,
   ctx: Ctx,
 ): MasterState {
-  const { run } = state;
-  const slot = run?.slots.get(worker);
-  if (run === undefined || slot === undefined) {
+  const { run, campaign } = state;
+  if (run === undefined || campaign === undefined || !run.slots.has(worker)) {
     ctx.send(ref, { type: "stand-down" });
     return state;
   }
-  let next = run;
-  if (slot.page !== undefined) {
-    run.failures.add(true);
-    const supply = defer(run.supply, slot.page, ctx.monotonic);
-    next = { ...loses(run, slot, `worker ${worker} crashed`), supply };
-  }
+  // It was made with the pace of then, and begins again with it.
+  ctx.send(ref, { type: "set-pace", pace: paceOf(campaign) });
   const asks = run.asks.filter((ask) => ask.worker !== worker);
-  const slots = new Map(run.slots).set(worker, { ...newSlot(ref, ctx), idle: true });
-  const fault = faultOf(run, "workers crash");
-  return supplyMore({ ...state, run: { ...next, asks, slots, fault } }, deps, ctx);
+  const slot = { ...newSlot(ref, ctx), settled: run.slots.get(worker)!.settled, idle: true };
+  const slots = new Map(run.slots).set(worker, slot);
+  return supplyMore({ ...state, run: { ...run, asks, slots } }, deps, ctx);
 }
 
-/** Notes the page of a dead worker; it can be had when its lease has ended. */
+/** What a crashed worker held goes to the next one that is free: its fence shuts out the dead. */
+export function workerCrashed(
+  state: MasterState,
+  { worker }: Report<"worker-crashed">,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  const { run } = state;
+  const slot = run?.slots.get(worker);
+  if (run === undefined || slot === undefined) return state;
+  run.failures.add(true);
+  const asks = run.asks.filter((ask) => ask.worker !== worker);
+  const { ref, settled } = slot;
+  const slots = new Map(run.slots).set(worker, { ...newSlot(ref, ctx), settled });
+  const next = { ...loses(run, slot, `worker ${worker} crashed`), asks, slots };
+  return supplyMore(
+    { ...state, run: { ...next, fault: faultOf(run, "workers crash") } },
+    deps,
+    ctx,
+  );
+}
+
+/** Puts the page of a dead worker before all others. */
 function loses(run: Run, { page, held }: Slot, what: string): Run {
-  if (page === undefined || !held) return run;
-  return withLost(run, page, `${what}; its page ${idOf(page)} is taken up again`);
+  if (page === undefined) return run;
+  const supply = putFirst(run.supply, { ...page, abandoned: true });
+  const next = { ...run, supply };
+  if (!held) return next;
+  return withLost(next, page, `${what}; its page ${idOf(page)} is taken up again`);
 }
 
 /** The heartbeat of a worker. */
@@ -80,8 +100,9 @@ export function pageLeft(
   };
   const slots = slot ? new Map(run.slots).set(worker, { ...slot, ...rested }) : run.slots;
   let { supply, fault } = run;
-  if (outcome === "taken") supply = defer(supply, page, ctx.monotonic);
-  if (outcome === "open" && maySend(run, page)) supply = requeue(supply, page);
+  const { abandoned: _, ...again } = page;
+  if (outcome === "taken") supply = defer(supply, again, ctx.monotonic);
+  if (outcome === "open" && maySend(run, page)) supply = requeue(supply, again);
   if (outcome === "gone") fault ||= `the audience has no page ${idOf(page)} any more`;
   const settled = outcome === "done" || outcome === "open" ? found(run, page) : run;
   return supplyMore({ ...state, run: { ...settled, supply, slots, fault } }, deps, ctx);
@@ -106,9 +127,8 @@ export function workerEnded(
   const slots = new Map(run.slots);
   slots.delete(worker);
   const next = loses(run, slot, `worker ${worker} ended`);
-  const supply = slot.page === undefined ? run.supply : defer(run.supply, slot.page, ctx.monotonic);
   const fault = slots.size === 0 ? run.fault || "all workers have ended" : run.fault;
-  return supplyMore({ ...state, run: { ...next, supply, slots, fault } }, deps, ctx);
+  return supplyMore({ ...state, run: { ...next, slots, fault } }, deps, ctx);
 }
 
 /**
@@ -130,8 +150,6 @@ export function lookAfter(state: MasterState, deps: MasterDeps, ctx: Ctx): Maste
   const slots = new Map(run.slots);
   for (const [worker, slot] of silent) {
     next = loses(next, slot, `worker ${worker} was not heard of for ${leaseMs} ms`);
-    // Its lease has ended as well.
-    if (slot.page !== undefined) next = { ...next, supply: putFirst(next.supply, slot.page) };
     slots.delete(worker);
     ctx.stop(slot.ref);
   }

@@ -7,6 +7,8 @@ export interface PageToSend extends PageId {
   readonly size: number;
   /** The time zone of all its recipients; empty when not known. */
   readonly zone: string;
+  /** Who had it on this node has ended: the lease that it left behind is taken over at once. */
+  readonly abandoned?: boolean | undefined;
 }
 
 /** How fast a worker may go. */
@@ -42,12 +44,14 @@ export type PageOutcome =
 
 /** What a worker says to its master. `worker` is its name. */
 export type WorkerReport =
-  /** It has no page. After a crash it says so again: what it held is lost until its lease ends. */
+  /** It has no page. After a crash it says so again. */
   | {
       readonly type: "worker-ready";
       readonly worker: string;
       readonly ref: Ref<WorkerMessage>;
     }
+  /** A life of it has ended in a crash, and with it whatever it had begun; another may follow. */
+  | { readonly type: "worker-crashed"; readonly worker: string }
   | { readonly type: "want-permits"; readonly worker: string; readonly count: number }
   /** Its heartbeat, with every renewal of its lease: this page is in good hands. */
   | {

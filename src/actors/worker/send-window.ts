@@ -76,7 +76,8 @@ export async function sendWindow(job: HandOff): Promise<Attempt> {
   const { maxBatch } = job.provider.capabilities;
   for (let start = 0; start < allowed.length; start += maxBatch) {
     const batch = allowed.slice(start, start + maxBatch);
-    const halted = notes.late || notes.rejected !== "";
+    // The worker that wanted it has ended: nobody would hear what became of it.
+    const halted = notes.late || notes.rejected !== "" || job.signal.aborted;
     if (halted || job.clock.monotonic() >= job.run.deadline) {
       notes.late ||= !halted;
       for (const { index } of batch) notes.throttled.push(index);

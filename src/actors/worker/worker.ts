@@ -39,6 +39,9 @@ export function pushWorkers(deps: WorkerDeps): SpawnWorker {
     label: "worker",
     behavior: workerBehavior(deps),
     onStart: { type: "begin" },
+    onEnd: ({ start: { master, name } }, reason) => {
+      if (reason === "crashed") master.send({ type: "worker-crashed", worker: name });
+    },
     restart: "transient",
   };
   return (ctx, start) => ctx.spawn(type, { name: start.name, state: newWorker(start) });
@@ -100,7 +103,9 @@ function open(
   const { leaseUntil, deadline } = newLease(deps, ctx);
   const key = { campaign, epoch, partition, k };
   const sendsFrom = guarantee === "at-most-once" ? "intent" : "done";
-  const lease = { owner: deps.owner, now: ctx.now, leaseUntil, version, sendsFrom } as const;
+  const takesOver = page.abandoned === true;
+  const { owner } = deps;
+  const lease = { owner, now: ctx.now, leaseUntil, version, sendsFrom, takesOver } as const;
   ctx.perform(
     async () => {
       const [claimed, read] = await Promise.all([

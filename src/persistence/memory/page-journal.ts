@@ -45,14 +45,15 @@ function leases(
   audiences: MemoryAudiences,
 ): Pick<Synchronous<PageJournal>, Lease> {
   return {
-    claim(page, { owner, now, leaseUntil, version, sendsFrom }) {
+    claim(page, { owner, now, leaseUntil, version, sendsFrom, takesOver = false }) {
       const entry = entries.get(page.campaign);
       if (entry === undefined || entry.campaign.epoch > page.epoch) return undefined;
       const content = audiences.pagesOf(entry.campaign.audience).find((it) => isPage(it, page));
       if (content === undefined) return undefined;
       const found = entry.pages.get(keyOf(page));
       const row = found ?? newRow(content);
-      const free = found === undefined || found.leaseUntil <= now;
+      const mine = takesOver && found?.owner === owner;
+      const free = found === undefined || found.leaseUntil <= now || mine;
       if (row.done >= row.size || !free) return undefined;
       const versions = withVersion(row.versions, { from: row[sendsFrom], version });
       const claimed = { ...row, fence: row.fence + 1, owner, leaseUntil, versions };

@@ -294,6 +294,8 @@ export interface PageJournal {
    * is alive while `leaseUntil` is greater than `now`, also for its own owner. What is sent from
    * `sendsFrom` on, is sent with `version`.
    *
+   * `takesOver`: a lease of this same owner is no obstacle, because whoever held it has ended.
+   *
    * Returns undefined when it cannot be had, also when there is no such page, or the campaign is
    * in a later epoch.
    */
@@ -305,6 +307,7 @@ export interface PageJournal {
       readonly leaseUntil: number;
       readonly version: number;
       readonly sendsFrom: "done" | "intent";
+      readonly takesOver?: boolean | undefined;
     },
   ): Promise<PageState | undefined>;
   /**

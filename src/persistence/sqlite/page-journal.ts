@@ -22,12 +22,12 @@ type LeaseOperation = "claim" | "advance" | "releaseOthers";
 
 function leaseOperations(db: Database): Pick<Synchronous<PageJournal>, LeaseOperation> {
   return {
-    claim(page, { owner, now, leaseUntil, version, sendsFrom }) {
+    claim(page, { owner, now, leaseUntil, version, sendsFrom, takesOver = false }) {
       const { campaign, epoch, partition, k } = page;
       const row = db.runReturning<PageRow>(
         CLAIM,
         ...[campaign, epoch, partition, k, owner, now, leaseUntil],
-        ...[version, sendsFrom === "intent" ? 1 : 0],
+        ...[version, sendsFrom === "intent" ? 1 : 0, takesOver ? 1 : 0],
       );
       return row && pageStateOf(row);
     },
@@ -222,7 +222,7 @@ const CLAIM = `
       version = excluded.version,
       versions = CASE WHEN version = excluded.version THEN versions ELSE json_insert(
         versions, '$[#]', json_object('from', iif(?9 = 1, intent, done), 'version', ?8)) END
-    WHERE done < size AND lease_until <= ?6
+    WHERE done < size AND (lease_until <= ?6 OR (?10 = 1 AND owner = excluded.owner))
   RETURNING *`;
 
 /** A page that is done, or whose lease is given up, is nobody's. */

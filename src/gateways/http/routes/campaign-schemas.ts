@@ -270,6 +270,7 @@ export const progress = answer(
         page: pageShown.optional(),
         done: count,
         intent: count,
+        settled: count.describe("Recipients that it has settled since it was made."),
         silentMs: count.describe("Since it was last heard of."),
       }),
     ),
