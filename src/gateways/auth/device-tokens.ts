@@ -2,8 +2,8 @@ import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import { isName } from "../../core/names.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { isName } from "../protocol/limits.ts";
 
 /** Who a device is, as its credential says. */
 export interface DeviceIdentity {

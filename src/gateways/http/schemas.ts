@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { isName, WIRE_LIMITS } from "../protocol/limits.ts";
+import { isName } from "../../core/names.ts";
+import { WIRE_LIMITS } from "../protocol/limits.ts";
 
 /**
  * Schemas with a name: the components of the OpenAPI document. Requests and answers are apart,

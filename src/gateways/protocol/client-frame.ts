@@ -1,7 +1,8 @@
 import { RuntimeError } from "../../core/errors.ts";
+import { isName } from "../../core/names.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { ClientFrame } from "./frames.ts";
-import { isName, WIRE_LIMITS } from "./limits.ts";
+import { WIRE_LIMITS } from "./limits.ts";
 
 /** A decoded map, whose values have not been looked at. */
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,0 +1,73 @@
+import type { DeviceAnswer, Presence } from "../../core/device-request.ts";
+import type { Result } from "../../core/result.ts";
+import type { Ref } from "../kernel/actor.ts";
+import { kind } from "../kernel/kind.ts";
+
+/** A topic is found by its name, and is here while it has subscribers or history to keep. */
+export const topicKind = kind<TopicMessage>("topic");
+
+/** What is published, as the same object for everybody, so that its bytes are made once. */
+export interface Publication {
+  readonly topic: string;
+  /** Its place: 1, 2, 3 ... within the topic's epoch. */
+  readonly offset: number;
+  /** The address of the publisher's principal; undefined when it came over HTTP. */
+  readonly from: string | undefined;
+  /** The payload as JSON text. */
+  readonly payload: string;
+  /** What a connection does with it that cannot keep up. */
+  readonly slow: SlowPolicy;
+  readonly wire: { json?: Uint8Array | undefined; msgpack?: Uint8Array | undefined };
+}
+
+/**
+ * What happens to what a slow subscriber has not read: the oldest goes first, only the latest of
+ * each topic stays, or its connection is closed as `slow` (and recovers by history).
+ */
+export type SlowPolicy = "drop-oldest" | "coalesce" | "disconnect";
+
+/** How one subscriber stands after it subscribed. */
+export interface Subscribed {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly recovered: boolean;
+  /** What it missed, when recovered; at most the topic's history. */
+  readonly missed: readonly Publication[];
+}
+
+/** What a topic sends to the sessions that are subscribed. */
+export type TopicNotice =
+  | { readonly type: "publication"; readonly publication: Publication }
+  | {
+      readonly type: "presence";
+      readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" }>;
+    }
+  /** The topic's actor has ended, and its history with it: subscribe again. */
+  | { readonly type: "topic-ended"; readonly topic: string };
+
+/** What anyone may send to a topic. Whether one may was decided by the session. */
+export type TopicMessage =
+  | {
+      readonly type: "subscribe";
+      readonly session: Ref<TopicNotice>;
+      readonly sessionId: string;
+      /** The address of its principal. */
+      readonly principal: string;
+      readonly presence: boolean;
+      /** Where the subscriber was before, if it says so. */
+      readonly since: { readonly epoch: string; readonly offset: number } | undefined;
+      readonly replyTo: Ref<Result<Subscribed>>;
+    }
+  | { readonly type: "unsubscribe"; readonly sessionId: string }
+  | {
+      readonly type: "publish";
+      readonly payload: string;
+      readonly from: string | undefined;
+      readonly replyTo?: Ref<Result<{ readonly offset: number; readonly reached: number }>>;
+    }
+  | {
+      readonly type: "who";
+      readonly replyTo: Ref<
+        Result<{ readonly members: readonly Presence[]; readonly count: number }>
+      >;
+    };

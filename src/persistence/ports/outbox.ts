@@ -1,0 +1,55 @@
+/** Something that devices uploaded for the back end, as it is stored. */
+export interface Upload {
+  /** Its place in the outbox: ascending, never used twice. */
+  readonly offset: number;
+  /** Who uploaded it: the principal's key, and the device. */
+  readonly principal: string;
+  readonly device: string;
+  /** The routing key, as `state`, `alarm`. */
+  readonly kind: string;
+  /** The payload as JSON text. */
+  readonly payload: string;
+  /** Makes a repeated upload of the same principal one upload. */
+  readonly key: string;
+  readonly at: number;
+}
+
+export type NewUpload = Omit<Upload, "offset">;
+
+export interface OutboxAppended {
+  readonly offset: number;
+  /** False when one with this principal and key was there before. */
+  readonly fresh: boolean;
+}
+
+export interface ConsumerPlace {
+  readonly consumer: string;
+  /** Everything up to this offset is acknowledged. */
+  readonly acked: number;
+  /** How many wait beyond it. */
+  readonly behind: number;
+}
+
+/** Uploads on their way to the back end: bounded, read by consumers with offsets. */
+export interface OutboxStore {
+  /**
+   * Keeps uploads; all or none, durable when it resolves.
+   *
+   * @throws RuntimeError `outbox.full` when there would be more than the limit unacknowledged.
+   */
+  append(uploads: readonly NewUpload[]): Promise<readonly OutboxAppended[]>;
+  /** At most `limit` uploads after an offset, of these kinds (all when undefined), by offset. */
+  read(request: {
+    readonly after: number;
+    readonly limit: number;
+    readonly kinds?: readonly string[];
+  }): Promise<readonly Upload[]>;
+  /** Where a consumer is; `acked` 0 for one that was never heard of. */
+  place(consumer: string): Promise<ConsumerPlace>;
+  /** Moves a consumer forward, never back. */
+  ack(consumer: string, upTo: number): Promise<ConsumerPlace>;
+  consumers(): Promise<readonly ConsumerPlace[]>;
+  forget(consumer: string): Promise<boolean>;
+  /** Deletes at most `limit` that every consumer has acknowledged, or that are older. */
+  prune(olderThan: number, limit: number): Promise<number>;
+}
