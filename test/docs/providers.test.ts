@@ -5,9 +5,9 @@ import { parseConfig } from "../../src/core/config.ts";
 import { webhookSettings } from "../../src/core/config-providers.ts";
 import { RECEIPT_STATUSES } from "../../src/core/receipt.ts";
 import { secretKey, signRequest } from "../../src/core/signature.ts";
+import type { PostOutcome } from "../../src/providers/post.ts";
 import type { ProviderItem } from "../../src/providers/provider.ts";
 import { resultsOf } from "../../src/providers/webhook/answer.ts";
-import type { PostOutcome } from "../../src/providers/webhook/post.ts";
 
 const page = readFileSync(new URL("../../docs/providers.md", import.meta.url), "utf8");
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { describeProblems, problemsOf } from "../../core/problems.ts";
+import type { PostOutcome } from "../post.ts";
 import type { ItemResult, ItemStatus, ProviderItem } from "../provider.ts";
-import type { PostOutcome } from "./post.ts";
 
 const REASON_LENGTH_MAX = 300;
 const DAY_MS = 86_400_000;

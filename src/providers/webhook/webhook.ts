@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import type { WebhookSettings } from "../../core/config-providers.ts";
 import { secretKey, signRequest } from "../../core/signature.ts";
+import { type Poster, poster } from "../post.ts";
 import type { ItemResult, Provider, ProviderItem, SendOptions } from "../provider.ts";
 import { resultsOf } from "./answer.ts";
-import { type Poster, poster } from "./post.ts";
 
 /** Room in an answer for each item, and for what is around them, in bytes. */
 const RESULT_BYTES_MAX = 2_048;
@@ -31,7 +31,7 @@ export function webhookProvider({ settings, clock }: WebhookDeps): WebhookProvid
   const { name, maxBatch, maxInFlight, keyTtlMs, timeoutMs, receipts } = settings;
   const keys = settings.secrets.map(secretKey);
   const url = new URL(settings.url);
-  const way = poster({ url, connectionsMax: maxInFlight, timeoutMs, clock });
+  const way = poster({ connectionsMax: maxInFlight, timeoutMs, clock });
   return {
     name,
     capabilities: {
@@ -42,19 +42,20 @@ export function webhookProvider({ settings, clock }: WebhookDeps): WebhookProvid
       receipts: receipts ? "callback" : "none",
       dryRun: false,
     },
-    sendBatch: (items, options) => sendBatch({ way, keys, clock }, items, options),
+    sendBatch: (items, options) => sendBatch({ url, way, keys, clock }, items, options),
     close: () => way.close(),
   };
 }
 
 interface Sender {
+  readonly url: URL;
   readonly way: Poster;
   readonly keys: readonly Uint8Array[];
   readonly clock: Clock;
 }
 
 async function sendBatch(
-  { way, keys, clock }: Sender,
+  { url, way, keys, clock }: Sender,
   items: readonly ProviderItem[],
   { ledger, deadline, signal }: SendOptions,
 ): Promise<readonly ItemResult[]> {
@@ -62,6 +63,7 @@ async function sendBatch(
   const id = batchId(items);
   const body = Buffer.from(bodyOf(id, ledger, items));
   const outcome = await way.post({
+    url,
     body,
     headers: () => ({
       "content-type": "application/json",

@@ -1,7 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from "node:http";
 import { Agent as HttpsAgent, request as secureRequest } from "node:https";
 import type { Socket } from "node:net";
-import type { Clock } from "../../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 
 /**
  * How long an unused connection is kept, in milliseconds: less than servers do (Node 5 s), since
@@ -11,6 +11,7 @@ const IDLE_MS = 4_000;
 
 /** One request, as far as it depends on what is sent. */
 export interface Post {
+  readonly url: URL;
   readonly body: Uint8Array;
   /** Made at the moment of the hand-off, because they hold its time. */
   readonly headers: () => Readonly<Record<string, string>>;
@@ -27,6 +28,7 @@ export type PostOutcome =
       readonly type: "answered";
       readonly status: number;
       readonly retryAfter: string | undefined;
+      readonly location?: string | undefined;
       readonly body: Buffer;
     }
   /** Not a byte of it has left. */
@@ -37,14 +39,14 @@ export type PostOutcome =
   | { readonly type: "in-doubt"; readonly reason: string };
 
 export interface PosterOptions {
-  readonly url: URL;
+  /** To each address. */
   readonly connectionsMax: number;
   /** For everything: a connection, the request and the whole answer. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
-/** Sends requests to one address over connections that are kept; follows no redirect. */
+/** Sends requests over connections that are kept; follows no redirect. */
 export interface Poster {
   /** Never rejects. */
   post(it: Post): Promise<PostOutcome>;
@@ -53,7 +55,6 @@ export interface Poster {
 }
 
 export function poster(options: PosterOptions): Poster {
-  const isSecure = options.url.protocol === "https:";
   const settings = {
     keepAlive: true,
     maxSockets: options.connectionsMax,
@@ -61,25 +62,29 @@ export function poster(options: PosterOptions): Poster {
     timeout: IDLE_MS,
     scheduling: "lifo",
   } as const;
-  const agent = isSecure
-    ? new HttpsAgent({ ...settings, rejectUnauthorized: true })
-    : new HttpAgent(settings);
-  const open = isSecure ? secureRequest : request;
+  const plain = new HttpAgent(settings);
+  const secure = new HttpsAgent({ ...settings, rejectUnauthorized: true });
   const way: Way = {
     ...options,
-    connected: isSecure ? "secureConnect" : "connect",
     ready: new WeakSet(),
-    open: () => open(options.url, { method: "POST", agent }),
+    open: (url) =>
+      url.protocol === "https:"
+        ? secureRequest(url, { method: "POST", agent: secure })
+        : request(url, { method: "POST", agent: plain }),
   };
-  return { post: (it) => post(way, it), close: () => agent.destroy() };
+  return {
+    post: (it) => post(way, it),
+    close: () => {
+      plain.destroy();
+      secure.destroy();
+    },
+  };
 }
 
 const STOPPED = "the sender was stopped";
 
 interface Way extends Pick<PosterOptions, "timeoutMs" | "clock"> {
-  readonly open: () => ClientRequest;
-  /** The event of a socket that may be written to. */
-  readonly connected: "connect" | "secureConnect";
+  readonly open: (url: URL) => ClientRequest;
   /** Sockets that have been connected, and are used again. */
   readonly ready: WeakSet<Socket>;
 }
@@ -92,7 +97,7 @@ function post(way: Way, it: Post): Promise<PostOutcome> {
   const { clock, timeoutMs } = way;
   return new Promise((resolve) => {
     let isSent = false;
-    const call = way.open();
+    const call = way.open(it.url);
     const settle = (outcome: PostOutcome): void => {
       cancel();
       it.signal.removeEventListener("abort", onAbort);
@@ -125,14 +130,15 @@ function post(way: Way, it: Post): Promise<PostOutcome> {
     if (it.signal.aborted) onAbort();
     else it.signal.addEventListener("abort", onAbort);
     call.on("error", (error) => fail(describe(error)));
-    call.on("socket", (socket) => whenConnected(way, socket, handOff));
+    call.on("socket", (socket) => whenConnected(way.ready, socket, handOff));
     call.on("response", (response) => read(response, it.answerBytesMax, settle, fail));
   });
 }
 
-function whenConnected({ ready, connected }: Way, socket: Socket, call: () => void): void {
+function whenConnected(ready: WeakSet<Socket>, socket: Socket, call: () => void): void {
   if (ready.has(socket)) return call();
-  socket.once(connected, () => {
+  // A socket with TLS may be written to when the other side has proved who it is.
+  socket.once("encrypted" in socket ? "secureConnect" : "connect", () => {
     ready.add(socket);
     call();
   });
@@ -154,8 +160,8 @@ function read(
   response.on("error", (error) => fail(describe(error)));
   response.on("end", () => {
     const { statusCode: status = 0, headers } = response;
-    const retryAfter = headers["retry-after"];
-    settle({ type: "answered", status, retryAfter, body: Buffer.concat(pieces) });
+    const { "retry-after": retryAfter, location } = headers;
+    settle({ type: "answered", status, retryAfter, location, body: Buffer.concat(pieces) });
   });
 }
 
