@@ -19,5 +19,18 @@ export function frequencyCapsConformance(name: string, open: OpenStores): void {
       const later = { entries: [entry("a", 3), entry("b", 4)], cap, now: 1_010 };
       expect(await campaigns.takeCaps(later)).toEqual([true, true]);
     });
+
+    test("what did not go is taken back, and leaves others alone", async () => {
+      const { campaigns } = await openFor(open);
+      const entries = [entry("a", 1), entry("a", 2), entry("b", 3)];
+      await campaigns.takeCaps({ entries, cap, now: 10 });
+      await campaigns.returnCaps({ entries: [entry("a", 1), entry("c", 4)] });
+      expect(await campaigns.overCaps({ members: ["a", "b"], cap, now: 10 })).toEqual([
+        false,
+        false,
+      ]);
+      const more = { entries: [entry("a", 5), entry("a", 6)], cap, now: 11 };
+      expect(await campaigns.takeCaps(more)).toEqual([true, false]);
+    });
   });
 }

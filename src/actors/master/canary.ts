@@ -9,11 +9,11 @@ import type { CanaryVerdict, Listed } from "./state.ts";
 export async function listCanary(
   campaigns: CampaignStore,
   campaign: Campaign & { readonly canary: Canary },
-  zones: readonly string[] | undefined,
+  { zones, failed }: { readonly zones: readonly string[] | undefined; readonly failed: number },
 ): Promise<Listed> {
   const { id, epoch, canary, workers } = campaign;
   const totals = await campaigns.totals(id, epoch);
-  const verdict = judgeCanary(canary, totals);
+  const verdict = judgeCanary(canary, totals, failed);
   if (verdict !== undefined) return { items: [], next: undefined, canary: verdict };
   const left = canary.pages - totals.pagesDone;
   const limit = Math.min(left, workers);
@@ -21,14 +21,22 @@ export async function listCanary(
   return { items, next: undefined };
 }
 
-/** What the pages so far say; undefined while there are too few of them to say it is well. */
-export function judgeCanary(canary: Canary, totals: RunTotals): CanaryVerdict | undefined {
+/**
+ * What the pages so far say; undefined while there are too few of them to say it is well.
+ *
+ * `failed` counts attempts that failed, which the totals do not show once a later one went well.
+ */
+export function judgeCanary(
+  canary: Canary,
+  totals: RunTotals,
+  failed: number,
+): CanaryVerdict | undefined {
   const { delivered, handed, shed, unknown, invalid } = totals.counts;
   const tried = delivered + handed + shed + unknown + invalid;
   const shareOf = (count: number): number => (tried === 0 ? 0 : count / tried);
-  const errors = shareOf(unknown);
+  const errors = Math.min(1, shareOf(Math.max(unknown, failed)));
   const refusals = shareOf(shed + invalid);
-  const said = `of ${tried} messages ${inPercent(errors)} unknown, ${inPercent(refusals)} refused`;
+  const said = `of ${tried} messages ${inPercent(errors)} unknown or failed, ${inPercent(refusals)} refused`;
   const { errorRateMax, refusalRateMax } = canary;
   if (errors > errorRateMax || refusals > refusalRateMax) {
     const limits = `at most ${inPercent(errorRateMax)} and ${inPercent(refusalRateMax)}`;

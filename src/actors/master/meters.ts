@@ -39,6 +39,8 @@ const WINDOWS = 20;
 /** Whether a provider fails persistently: more than half of the last 20 windows were rejected. */
 export class FailureMeter {
   readonly #last: boolean[] = [];
+  /** Recipients for whom an attempt failed, each as often as it did. */
+  failed = 0;
 
   add(rejected: boolean): void {
     this.#last.push(rejected);

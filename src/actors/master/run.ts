@@ -136,13 +136,14 @@ export function endRun(state: MasterState, ctx: Ctx): MasterState {
 
 export function windowSent(
   state: MasterState,
-  { worker, settled, rejected, refusal }: Report<"window-sent">,
+  { worker, settled, failed, rejected, refusal }: Report<"window-sent">,
   ctx: Ctx,
 ): MasterState {
   state.rate?.add(settled, ctx.monotonic);
   const { run } = state;
   if (run === undefined) return state;
   run.failures.add(rejected !== "");
+  run.failures.failed += failed;
   const slot = run.slots.get(worker);
   // Once per window, so it is changed in place.
   if (slot !== undefined) slot.settled += settled;
@@ -321,7 +322,11 @@ function list(state: Running, deps: MasterDeps, ctx: Ctx): MasterState {
   ctx.perform(
     () =>
       trial
-        ? listCanary(deps.campaigns, { ...campaign, canary }, zones)
+        ? listCanary(
+            deps.campaigns,
+            { ...campaign, canary },
+            { zones, failed: run.failures.failed },
+          )
         : deps.campaigns.openPages(id, epoch, { after, limit: PAGES_AHEAD, zones }),
     (outcome) => ({ type: "pages-listed", generation, listing, outcome }),
   );

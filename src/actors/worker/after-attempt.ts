@@ -30,12 +30,14 @@ export function afterAttempt(
   const isLast = attempts > RETRIES_MAX && attempt.rejected === "";
   const left: number[] = [...throttled];
   const awaits: number[] = [...attempt.awaits];
+  const doubted: number[] = [...window.doubted];
 
   for (const doubt of [...doubtful, ...lost]) {
     const isOver = isLast && lost.includes(doubt);
     if (guarantee === "at-most-once" || isOver) unknown(doubt, isOver ? "retries" : "answer");
     else {
       left.push(doubt.index);
+      doubted.push(doubt.index);
       if (guarantee === "receipt") awaits.push(doubt.index);
     }
   }
@@ -48,7 +50,7 @@ export function afterAttempt(
 
   const settled = addSettled(addSettled(window.settled, attempt.settled), tally.settled);
   const rounds = window.rounds + 1;
-  const next = { ...window, attempts, rounds, left, awaits, settled };
+  const next = { ...window, attempts, rounds, left, awaits, doubted, settled };
   if (left.length === 0) return { ...next, phase: "settled" };
   return { ...next, phase: late ? "planned" : "waiting" };
 }

@@ -21,6 +21,8 @@ export interface SendWindow {
   readonly left: readonly number[] | undefined;
   /** Those of them that may have gone: receipts are asked for before they are sent again. */
   readonly awaits: readonly number[];
+  /** Those of whom an attempt brought no answer, and who are tried again. */
+  readonly doubted: readonly number[];
   readonly settled: Settled;
   /** When it was handed off last, in monotonic milliseconds. */
   readonly sentAt: number;
@@ -79,7 +81,7 @@ export function takeUp(
 function newWindow(from: number, to: number): SendWindow {
   return {
     ...{ from, to, phase: "planned", attempts: 0, rounds: 0, left: undefined },
-    ...{ awaits: [], settled: nothingSettled, sentAt: 0 },
+    ...{ awaits: [], doubted: [], settled: nothingSettled, sentAt: 0 },
   };
 }
 

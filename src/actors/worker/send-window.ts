@@ -52,7 +52,7 @@ export interface HandOff {
   readonly run: PageRun;
   readonly window: SendWindow;
   readonly signal: AbortSignal;
-  readonly takeCaps: CampaignStore["takeCaps"];
+  readonly caps: Pick<CampaignStore, "takeCaps" | "returnCaps">;
   readonly receipts: Pick<ReceiptStore, "ofPage"> | undefined;
 }
 
@@ -85,7 +85,8 @@ export async function sendWindow(job: HandOff): Promise<Attempt> {
     }
     await sendBatch(job, batch, notes);
   }
-  const { tally, ...rest } = notes;
+  await returnCaps(job, allowed, notes);
+  const { tally, refused: _, ...rest } = notes;
   return { settled: tally.settled, ...rest };
 }
 
@@ -97,6 +98,7 @@ interface Notes {
   readonly lost: Doubt[];
   readonly awaits: number[];
   readonly invalid: { member: string; why: string }[];
+  readonly refused: number[];
   readonly named: { index: number; message: string }[];
   rejected: string;
   refusal: string;
@@ -108,7 +110,15 @@ interface Notes {
 function newNotes(tally: Tally): Notes {
   return {
     ...{ tally, retry: [], throttled: [], doubtful: [], lost: [], awaits: [], invalid: [] },
-    ...{ named: [], rejected: "", refusal: "", retryReason: "", retryAfterMs: 0, late: false },
+    ...{
+      refused: [],
+      named: [],
+      rejected: "",
+      refusal: "",
+      retryReason: "",
+      retryAfterMs: 0,
+      late: false,
+    },
   };
 }
 
@@ -143,9 +153,26 @@ async function withoutReceipts(
   }
 }
 
+/** Whoever certainly got nothing has not had a message, and may get one of another campaign. */
+async function returnCaps(
+  { campaign, window, run, caps }: HandOff,
+  allowed: readonly Numbered[],
+  notes: Notes,
+): Promise<void> {
+  if (campaign.cap === undefined || window.from < run.doubtUntil) return;
+  const unsent = new Set([...notes.refused, ...notes.retry, ...notes.throttled]);
+  for (const index of window.doubted) unsent.delete(index);
+  const entries = allowed
+    .filter(({ index }) => unsent.has(index))
+    .map(({ item }) => ({ member: item.member, item: item.id }));
+  if (entries.length === 0) return;
+  // Where the store does not take it, they count as if they had got it: never one too many.
+  await caps.returnCaps({ entries }).catch(() => {});
+}
+
 /** Leaves out who has had enough by now. */
 async function underCap(
-  { campaign, clock, takeCaps }: HandOff,
+  { campaign, clock, caps }: HandOff,
   items: readonly Numbered[],
   notes: Notes,
 ): Promise<readonly Numbered[]> {
@@ -153,7 +180,7 @@ async function underCap(
   if (cap === undefined || items.length === 0) return items;
   const entries = items.map(({ item }) => ({ member: item.member, item: item.id }));
   try {
-    const allowed = await takeCaps({ entries, cap, now: clock.now() });
+    const allowed = await caps.takeCaps({ entries, cap, now: clock.now() });
     return items.filter(({ index }, at) => {
       if (allowed[at] === true) return true;
       const reason = `had ${cap.max} messages within ${cap.perMs} ms already`;
@@ -204,6 +231,7 @@ function note({ index, item }: Numbered, result: ItemResult | undefined, notes: 
     case "refused": {
       const why = reason || "refused by the provider";
       notes.refusal ||= why;
+      notes.refused.push(index);
       const cause = { status: "refused", rule: "provider", reason: why, providerId } as const;
       tally.add("shed", index, cause);
       break;
@@ -211,6 +239,7 @@ function note({ index, item }: Numbered, result: ItemResult | undefined, notes: 
     case "invalid": {
       const why = reason || "the provider says that the address is bad";
       notes.refusal ||= why;
+      notes.refused.push(index);
       notes.invalid.push({ member: item.member, why });
       const cause = { status: "invalid", rule: "provider", reason: why, providerId } as const;
       tally.add("invalid", index, cause);

@@ -105,8 +105,8 @@ function send(at: At, window: SendWindow, deps: WorkerDeps, ctx: Ctx): void {
   const { run } = at.phase;
   const { message, serial } = at;
   const { clock, receipts } = deps;
-  const { takeCaps } = deps.campaigns;
-  const job = { provider, clock, campaign, message, run, window, takeCaps, receipts };
+  const caps = deps.campaigns;
+  const job = { provider, clock, campaign, message, run, window, caps, receipts };
   ctx.perform(
     (signal) => sendWindow({ ...job, signal }),
     (outcome) => ({ type: "attempted", serial, from: window.from, outcome }),
@@ -131,7 +131,8 @@ export function attempted(
   const next = afterAttempt(window, attempt, campaign.guarantee, armAt);
   const settled = remaining(window) - remaining(next);
   const { rejected, refusal } = attempt;
-  ctx.send(master, { type: "window-sent", worker: name, settled, rejected, refusal });
+  const failed = attempt.retry.length + attempt.doubtful.length + attempt.lost.length;
+  ctx.send(master, { type: "window-sent", worker: name, settled, failed, rejected, refusal });
   passOn(state.start, run, attempt, deps, ctx);
   if (next.phase === "waiting") {
     const again = retryPause(next.attempts, attempt.retryAfterMs);

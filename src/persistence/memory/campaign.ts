@@ -123,7 +123,7 @@ function splitCampaign(campaign: Campaign) {
   return { spec, rest: { id, state, why, epoch, version, run, createdAt, changedAt } };
 }
 
-function caps(): Pick<Synchronous<CampaignStore>, "takeCaps" | "overCaps"> {
+function caps(): Pick<Synchronous<CampaignStore>, "takeCaps" | "returnCaps" | "overCaps"> {
   /** By member: when each item was counted. */
   const counted = new Map<string, Map<string, number>>();
   return {
@@ -137,6 +137,9 @@ function caps(): Pick<Synchronous<CampaignStore>, "takeCaps" | "overCaps"> {
         counted.set(member, items.set(item, now));
         return true;
       });
+    },
+    returnCaps({ entries }) {
+      for (const { member, item } of entries) counted.get(member)?.delete(item);
     },
     overCaps: ({ members, cap, now }) =>
       members.map((member) => {

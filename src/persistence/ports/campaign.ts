@@ -24,8 +24,8 @@ export interface FrequencyCap {
 export interface Canary {
   readonly pages: number;
   /**
-   * Shares of those it was sent to, from 0 to 1: of what became `unknown`, and of what was
-   * refused, given up, or had a bad address.
+   * Shares of those it was sent to, from 0 to 1: of what became `unknown` or failed, also when it
+   * went at a later attempt; and of what was refused, given up, or had a bad address.
    */
   readonly errorRateMax: number;
   readonly refusalRateMax: number;
@@ -204,6 +204,10 @@ export interface CampaignStore extends CampaignRecords, PageJournal {
     readonly cap: FrequencyCap;
     readonly now: number;
   }): Promise<readonly boolean[]>;
+  /** Takes back what was counted for messages that certainly did not go. */
+  returnCaps(request: {
+    readonly entries: readonly { readonly member: string; readonly item: string }[];
+  }): Promise<void>;
   /** Which of these members have had as many as the cap allows, without counting anything. */
   overCaps(request: {
     readonly members: readonly string[];

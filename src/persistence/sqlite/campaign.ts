@@ -165,7 +165,7 @@ const CAPS_KEPT_MS = 31 * 24 * 3_600_000;
 /** Old rows that go with one call; a call adds fewer than that. */
 const CAPS_FORGOTTEN = 20_000;
 
-type CapOperation = "takeCaps" | "overCaps";
+type CapOperation = "takeCaps" | "returnCaps" | "overCaps";
 
 function capOperations(db: Database): Pick<Synchronous<CampaignStore>, CapOperation> {
   return {
@@ -183,6 +183,11 @@ function capOperations(db: Database): Pick<Synchronous<CampaignStore>, CapOperat
           db.row(known, member, item) !== undefined ||
           db.run(add, member, item, now, now - cap.perMs, cap.max) === 1,
       );
+    },
+
+    returnCaps({ entries }) {
+      const sql = "DELETE FROM campaign_caps WHERE member = ? AND item = ?";
+      for (const { member, item } of entries) db.run(sql, member, item);
     },
 
     overCaps({ members, cap, now }) {

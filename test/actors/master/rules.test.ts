@@ -58,6 +58,46 @@ test("a message that is sent again after a crash counts once for the cap", async
   expect((await second.read(id)).progress.counts).toMatchObject({ delivered: 20, capped: 0 });
 });
 
+test("a cap counts what was sent or may have been, and nothing that was refused", async () => {
+  const rig = startCampaigns({ provider: new RecordingProvider() });
+  const { id: audience } = await rig.audience(6);
+  const cap = { max: 1, perMs: DAY };
+  const run = async () => {
+    const { id } = await rig.create({ audience, cap });
+    await rig.command(id, "start");
+    await rig.advance(60_000);
+    return (await rig.read(id)).progress.counts;
+  };
+  const answers = ["refused", "invalid", "retry", "unknown", "ok", "handed"] as const;
+  rig.provider.answer = (items) =>
+    items.map(({ member }) => ({ status: answers[Number(member.slice(-1))]! }));
+  expect(await run()).toMatchObject({ shed: 2, invalid: 1, unknown: 1, delivered: 1, handed: 1 });
+  // Bad addresses are suppressed when the audience is made, and not here.
+  rig.provider.answer = (items) => items.map(() => ({ status: "ok" }));
+  expect(await run()).toMatchObject({ delivered: 3, capped: 3 });
+  expect(await run()).toMatchObject({ delivered: 0, capped: 6 });
+});
+
+test("a canary halts on errors, too, where each attempt that failed is made again", async () => {
+  const rig = startCampaigns();
+  let calls = 0;
+  rig.provider.answer = async (items) => {
+    calls += 1;
+    if (calls % 4 === 0) throw new Error("connection reset");
+    return items.map(() => ({ status: "ok" }));
+  };
+  const { id: audience } = await rig.audience(20_000);
+  const canary = { pages: 4, errorRateMax: 0.05, refusalRateMax: 0.1 };
+  const guarantee = "at-least-once";
+  const { id } = await rig.create({ audience, canary, guarantee, workers: 2, window: 200 });
+  await rig.command(id, "start");
+  await rig.advance(5_000);
+  const { campaign, progress } = await rig.read(id);
+  expect(campaign).toMatchObject({ state: "pause", run: { canary: "halted" } });
+  expect(campaign.why).toMatch(/3\d(\.\d)? % unknown or failed, 0 % refused/);
+  expect(progress.counts).toMatchObject({ delivered: progress.sent, unknown: 0 });
+});
+
 test("a canary that goes wrong halts by itself after its first pages, and says why", async () => {
   const rig = startCampaigns();
   rig.provider.answer = (items) =>
