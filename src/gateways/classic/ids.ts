@@ -1,0 +1,41 @@
+import { boardKey, boardOf } from "../../core/address.ts";
+
+/** How numbers name devices; it differs between the branches of old. */
+export interface IdSpace {
+  readonly bits: 32 | 64;
+  /** Whether phones have positive numbers; boards have the others. */
+  readonly phonesArePositive: boolean;
+}
+
+/** A user's number is a multiple of this; its phones have the numbers up to the next. */
+export const PHONES_PER_USER = 16n;
+
+/** What a number means. A phone's `slot` is 0 when the number is the user's own. */
+export type ClassicId =
+  | { readonly kind: "phone"; readonly principal: string; readonly slot: number }
+  | { readonly kind: "board"; readonly principal: string };
+
+/**
+ * The principal of a number; undefined for 0 and for numbers beyond the space.
+ *
+ * The user of a phone is named by its number without sign and slot, a board by its number
+ * without sign, both in decimals.
+ */
+export function classicId(id: bigint, { bits, phonesArePositive }: IdSpace): ClassicId | undefined {
+  if (id === 0n || BigInt.asIntN(bits, id) !== id) return undefined;
+  const size = id < 0n ? -id : id;
+  if (id > 0n !== phonesArePositive) return { kind: "board", principal: boardKey(`${size}`) };
+  const slot = size % PHONES_PER_USER;
+  return { kind: "phone", principal: `${size - slot}`, slot: Number(slot) };
+}
+
+/** The number of a principal; undefined when its name is not one of the space. */
+export function classicNumber(principal: string, space: IdSpace): bigint | undefined {
+  const board = boardOf(principal);
+  const digits = board ?? principal;
+  if (!/^[1-9][0-9]{0,18}$/.test(digits)) return undefined;
+  const size = BigInt(digits);
+  const isPositive = (board === undefined) === space.phonesArePositive;
+  const id = isPositive ? size : -size;
+  return BigInt.asIntN(space.bits, id) === id ? id : undefined;
+}
