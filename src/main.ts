@@ -11,7 +11,7 @@ import { pinoLogger } from "./observability/pino-logger.ts";
 import { ensureAdmin, type NodeExtras, openActors } from "./wiring/actors.ts";
 import { openBase, stopActors } from "./wiring/base.ts";
 import { openGateways } from "./wiring/gateways.ts";
-import { openWebhooks } from "./wiring/providers.ts";
+import { openSenders } from "./wiring/providers.ts";
 
 /** A node that serves. */
 export interface RunningNode {
@@ -46,17 +46,17 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
   try {
     const base = await openBase(config, logger, failed);
     undo.push(() => base.stores.close());
-    const webhooks = openWebhooks(base);
-    undo.push(async () => webhooks.close());
+    const senders = await openSenders(base);
+    undo.push(async () => senders.close());
     undo.push(() => stopActors(base));
-    const providers = [...webhooks.providers, ...(extras.providers ?? [])];
+    const providers = [...senders.providers, ...(extras.providers ?? [])];
     const opened = await openActors(base, { ...extras, providers });
     // What devices have confirmed is durable before the actors go.
     undo.push(async () => void (await opened.inbox.flush()));
     // A campaign that finishes its windows leaves nothing in doubt.
     const quietMs = config.shutdown.deadlineMs / 4;
     undo.push(() => quiesceCampaigns(base.system, { deadlineMs: quietMs }));
-    const url = await openGateways(base, { ...opened, undo });
+    const url = await openGateways(base, { ...opened, vapidKey: senders.vapidKey, undo });
     // Last, because it can be told only once: a start that fails must not use it up.
     const firstAdminToken = await ensureAdmin(base.system, opened.actors.access);
     logger.info("the node serves", { url, boot: base.boot });

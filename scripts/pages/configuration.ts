@@ -13,6 +13,7 @@ interface ValueSchema {
   readonly minLength?: number;
   readonly maxItems?: number;
   readonly items?: { readonly properties?: Readonly<Record<string, unknown>> };
+  readonly properties?: Readonly<Record<string, unknown>>;
 }
 
 interface SectionsSchema {
@@ -44,7 +45,7 @@ its path, and nothing is started. Check it beforehand:
 
 Relative paths are relative to the folder in which the command runs. Durations are whole
 milliseconds and end in \`Ms\`, sizes are bytes. In a variable, a number is written in digits, a
-boolean as \`true\` or \`false\`, a list as JSON.
+boolean as \`true\` or \`false\`, a list or an object as JSON.
 
 Three variables are not configuration. \`HERALD_CONFIG\` names the file. \`HERALD_URL\` and
 \`HERALD_TOKEN\` tell the commands that talk to a running node where it is and what lets them in.
@@ -111,6 +112,8 @@ function rangeOf(schema: ValueSchema): string {
       return "`true`, `false`";
     case "array":
       return `up to ${maxItems} of { ${Object.keys(items?.properties ?? {}).join(", ")} }`;
+    case "object":
+      return `{ ${Object.keys(schema.properties ?? {}).join(", ")} }`;
     default:
       if (pattern !== undefined) return `text matching \`${pattern}\``;
       return minLength === undefined || minLength < 2 ? "text" : `text, ${minLength} or longer`;

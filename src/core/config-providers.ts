@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { SECRET_FORM } from "./signature.ts";
+import { vapidKeysOf, WEB_PUSH } from "./web-push.ts";
 
 const WEBHOOKS_MAX = 32;
 const DAY_MS = 86_400_000;
 
 /** Names that campaigns know as something else. */
-const TAKEN_NAMES: readonly string[] = ["null", "session", "simulated", "sms", "webpush"];
+const TAKEN_NAMES: readonly string[] = ["null", "session", "simulated", "sms", WEB_PUSH];
 
 const int = (min: number, max: number, fallback: number, doc: string) =>
   z.int().min(min).max(max).default(fallback).describe(doc);
@@ -35,6 +36,44 @@ export const webhookSettings = z.strictObject({
 
 export type WebhookSettings = z.infer<typeof webhookSettings>;
 
+/** The push services of the browsers that there are. */
+const PUSH_SERVICES: readonly string[] = [
+  "fcm.googleapis.com",
+  "jmt17.google.com",
+  "*.push.services.mozilla.com",
+  "*.push.apple.com",
+  "*.notify.windows.com",
+];
+
+/** Members' browsers, reached through the push services of their vendors. */
+export const webPushSettings = z.strictObject({
+  subject: z
+    .string()
+    .max(256)
+    .regex(/^(mailto:[^@\s]+@[^@\s]+|https:\/\/[^\s]+)$/, "mailto: and an address, or https:")
+    .describe("Whom push services can turn to."),
+  privateKey: z
+    .string()
+    .refine((it) => vapidKeysOf(it) !== undefined, "what `herald providers vapid-keys` prints")
+    .optional()
+    .describe("Proves to push services who sends. Without it one is made and kept."),
+  services: z
+    .array(z.string().max(256).refine(isService, "a host, *. and a domain, or an origin"))
+    .min(1)
+    .max(64)
+    .default([...PUSH_SERVICES])
+    .describe("Where messages may go; browsers of other push services are not taken."),
+  urgency: z.enum(["very-low", "low", "normal", "high"]).default("normal"),
+  subscriptionsMax: int(1, 100, 10, "Browsers of one member; the oldest are forgotten."),
+  maxBatch: int(1, 1000, 100, "Members in one batch."),
+  maxInFlight: int(1, 100, 8, "Batches at the same time; fewer when push services are slow."),
+  connections: int(1, 1000, 64, "Connections to each push service."),
+  timeoutMs: int(100, 600_000, 10_000, "Time for one request and its answer."),
+  ratePerSecond: int(0, 1_000_000, 0, "Members per second; 0: no limit."),
+});
+
+export type WebPushSettings = z.infer<typeof webPushSettings>;
+
 /** The section `providers` of the configuration. */
 export const providersSection = z
   .strictObject({
@@ -49,8 +88,16 @@ export const providersSection = z
       })
       .default([])
       .describe("Servers of your own that campaigns send through; see docs/providers.md."),
+    webPush: webPushSettings
+      .optional()
+      .describe("Members' browsers. Without it there is no web push; see docs/providers.md."),
   })
   .prefault({});
+
+function isService(text: string): boolean {
+  if (/^(\*\.)?([a-z0-9-]+\.)+[a-z0-9-]+$/.test(text)) return true;
+  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text;
+}
 
 function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -235,7 +235,7 @@ function upper(name: string): string {
 function invalid(problems: Problem[], sources: ReadonlyMap<string, string>): RuntimeError {
   const told = problems.map((problem) => {
     const variable = sources.get(problem.path);
-    const isSecret = /secret|pem/i.test(problem.path) || problem.got.includes("whsec_");
+    const isSecret = /secret|pem|privateKey/i.test(problem.path) || problem.got.includes("whsec_");
     const got = isSecret ? "a value that is not shown" : problem.got;
     return { ...problem, got, path: variable ? `${problem.path} (${variable})` : problem.path };
   });

@@ -191,6 +191,19 @@ function armProblems({ arms = [], controlPercent = 0 }: MessageSpec): Problem[] 
 /** A link is a field of every payload, so each has to be an object that has none yet. */
 function linkProblems(spec: MessageSpec): Problem[] {
   if (spec.link === undefined) return [];
+  return ownPayloads(spec)
+    .filter(([, it]) => typeof it !== "object" || it === null || Array.isArray(it) || "link" in it)
+    .map(([path]) => ({ path, expected: "an object without a field link", got: "something else" }));
+}
+
+/** Every payload of a message as it is sent, by its path; of one that compiles. */
+export function payloadsOf(spec: MessageSpec): readonly (readonly [path: string, unknown])[] {
+  const { link } = spec;
+  if (link === undefined) return ownPayloads(spec);
+  return ownPayloads(spec).map(([path, it]) => [path, { ...(it as object), link }]);
+}
+
+function ownPayloads(spec: MessageSpec): [path: string, payload: unknown][] {
   const payloads: [string, unknown][] = [["payload", spec.payload]];
   const localesOf = ({ locales = {} }: Variant, prefix: string): void => {
     for (const [name, it] of Object.entries(locales))
@@ -201,9 +214,7 @@ function linkProblems(spec: MessageSpec): Problem[] {
     if (arm.payload !== undefined) payloads.push([`arms.${index}.payload`, arm.payload]);
     localesOf(arm, `arms.${index}.`);
   }
-  return payloads
-    .filter(([, it]) => typeof it !== "object" || it === null || Array.isArray(it) || "link" in it)
-    .map(([path]) => ({ path, expected: "an object without a field link", got: "something else" }));
+  return payloads;
 }
 
 /** The same value with the keys of its objects in order, and without undefined ones. */

@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
  * a request on a connection that the server is just closing is in doubt.
  */
 const IDLE_MS = 4_000;
+const DAY_MS = 86_400_000;
 
 /** One request, as far as it depends on what is sent. */
 export interface Post {
@@ -168,4 +169,11 @@ function read(
 function describe(error: Error): string {
   const { code } = error as { code?: string };
   return code === undefined ? error.message : `${code}: ${error.message}`;
+}
+
+/** The header Retry-After, seconds or a date, as milliseconds from now; undefined: neither. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const delay = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isNaN(delay) ? undefined : Math.min(Math.max(delay, 0), DAY_MS);
 }

@@ -1,3 +1,4 @@
+import type { Problem } from "../core/errors.ts";
 import type { Ledger } from "../core/ledger.ts";
 
 /** One message to one member, ready to go. */
@@ -54,6 +55,8 @@ export interface ItemResult {
   readonly providerId?: string | undefined;
   /** What it cost, in the provider's own unit. */
   readonly cost?: number | undefined;
+  /** For `invalid`: the addresses that are bad. Default: the member's id is. */
+  readonly addresses?: readonly string[] | undefined;
 }
 
 export interface SendOptions {
@@ -105,6 +108,11 @@ export interface Provider {
    * any of them.
    */
   sendBatch(items: readonly ProviderItem[], options: SendOptions): Promise<readonly ItemResult[]>;
+  /**
+   * What is wrong with a campaign's payload, for providers that take no others; its variables are
+   * not filled in yet.
+   */
+  payloadProblems?(payload: unknown, path: string): readonly Problem[];
   /** Where `handed` items ended so far, for providers that settle later. */
   ledger?(name: string): Promise<Ledger>;
   /** What it is doing now, for providers with limits around them. */

@@ -22,13 +22,14 @@ interface Inside {
   readonly actors: Actors;
   readonly inbox: InboxDesk;
   readonly providers: readonly Provider[];
+  readonly vapidKey: (provider: string) => string | undefined;
   readonly undo: (() => Promise<void>)[];
 }
 
 /** Opens both gateways on one port and returns where they serve. */
 export async function openGateways(base: Base, inside: Inside): Promise<string> {
   const { config, logger, metrics, stores, system } = base;
-  const { actors, inbox, providers, undo } = inside;
+  const { actors, inbox, providers, vapidKey, undo } = inside;
   const { host, port } = config.listen;
   const listener = createListener({ host, port });
   undo.push(async () => listener.close());
@@ -57,6 +58,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     },
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
+    vapidKey,
     renderMetrics: async () => {
       await refreshLedger();
       return metrics.render();

@@ -1,25 +1,32 @@
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import { secretKey } from "../core/signature.ts";
+import { WEB_PUSH } from "../core/web-push.ts";
 import type { ProviderView } from "../gateways/http/api.ts";
 import { withUsualLimits } from "../providers/limits/usual.ts";
 import type { Provider } from "../providers/provider.ts";
 import { webhookProvider } from "../providers/webhook/webhook.ts";
 import type { Base } from "./base.ts";
+import { openWebPush } from "./web-push.ts";
 
-/** The user's own servers that campaigns may send through, each behind its limits. */
-export function openWebhooks({ config, metrics }: Base) {
+/** The outside senders that are configured, each behind its limits. */
+export async function openSenders(base: Base) {
   const clock = systemClock;
+  const { config, metrics } = base;
   const webhooks = config.providers.webhook.map((settings) => ({
     provider: webhookProvider({ settings, clock }),
     ratePerSecond: settings.ratePerSecond,
   }));
+  const webPush = await openWebPush(base);
+  const senders = [...webhooks, ...(webPush === undefined ? [] : [webPush])];
   return {
-    providers: webhooks.map(({ provider, ratePerSecond }) =>
+    providers: senders.map(({ provider, ratePerSecond }) =>
       withUsualLimits(provider, { ratePerSecond, clock, metrics }),
     ),
+    /** What pages subscribe with, by the provider they subscribe to. */
+    vapidKey: (name: string) => (name === WEB_PUSH ? webPush?.publicKey : undefined),
     close: () => {
-      for (const { provider } of webhooks) provider.close();
+      for (const { provider } of senders) provider.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import { isTimeZone } from "../../core/schedule.ts";
-import { compileMessage } from "../../core/variants.ts";
+import { compileMessage, payloadsOf } from "../../core/variants.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { CampaignSpec } from "./messages.ts";
 
@@ -32,7 +32,7 @@ export function checkSpec(spec: CampaignSpec, providers: ReadonlyMap<string, Pro
     ...scheduleProblems(spec),
     ...quietProblems(spec),
     ...limitProblems(spec),
-    ...(message.ok ? [] : message.error.problems),
+    ...(message.ok ? payloadProblems(spec, provider) : message.error.problems),
   ];
   if (problems.length === 0) return;
   const list = problems.map(
@@ -80,6 +80,11 @@ function guaranteeProblems(spec: CampaignSpec, provider: Provider): Problem[] {
   if (lacks === undefined) return [];
   const expected = `another guarantee: ${provider.name} ${lacks}`;
   return [{ path: "guarantee", expected, got: spec.guarantee }];
+}
+
+function payloadProblems(spec: CampaignSpec, provider: Provider): readonly Problem[] {
+  if (provider.payloadProblems === undefined) return [];
+  return payloadsOf(spec).flatMap(([path, payload]) => provider.payloadProblems!(payload, path));
 }
 
 const LATENESS_MAX_MS = 30 * DAY_MS;

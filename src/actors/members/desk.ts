@@ -7,11 +7,13 @@ import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { MemberChange, MemberStore } from "../../persistence/ports/members.ts";
 import type { SuppressionStore } from "../../persistence/ports/suppressions.ts";
 import type { ActorType, Context, Ref } from "../kernel/actor.ts";
+import { type BrowserDeps, listBrowsers, subscribe, unsubscribe } from "./browsers.ts";
 import { type ChangeDecoder, memberImportActor, newMemberImport } from "./import.ts";
 import { type Member, type MemberImport, type MemberMessage, memberDeskKind } from "./messages.ts";
+import { invalid } from "./problems.ts";
 import { isChange, readChange } from "./read-change.ts";
 
-export interface MemberDeskDeps {
+export interface MemberDeskDeps extends BrowserDeps {
   readonly members: MemberStore;
   readonly suppressions: SuppressionStore;
   readonly audiences: Pick<AudienceStore, "read">;
@@ -44,7 +46,7 @@ export const newMemberDesk: DeskState = { begun: 0, imports: 0 };
 
 /** The desk for everything that is known of members, and for what must not be sent to. */
 export function memberDesk(deps: MemberDeskDeps): ActorType<DeskState, Message> {
-  const { members, suppressions } = deps;
+  const { members, subscriptions, suppressions } = deps;
   return {
     label: "members",
     kind: memberDeskKind,
@@ -62,7 +64,17 @@ export function memberDesk(deps: MemberDeskDeps): ActorType<DeskState, Message> 
         case "change-member":
           return perform(state, ctx, message, () => change(message, deps));
         case "remove-member":
-          return perform(state, ctx, message, () => remove(members, message.id));
+          return perform(state, ctx, message, () => remove(message.id, deps));
+        case "subscribe-browser":
+          return perform(state, ctx, message, () =>
+            subscribe({ ...message, at: deps.now() }, deps),
+          );
+        case "list-browsers":
+          return perform(state, ctx, message, () => listBrowsers(message.id, subscriptions));
+        case "unsubscribe-browsers": {
+          const { id, endpoint } = message;
+          return perform(state, ctx, message, () => unsubscribe(id, endpoint, subscriptions));
+        }
         case "opt-out":
           return perform(state, ctx, message, () => optOut(message, deps));
         case "suppress": {
@@ -146,7 +158,11 @@ async function change(
   return mustRead(deps.members, id);
 }
 
-async function remove(members: MemberStore, id: string): Promise<{ readonly id: string }> {
+async function remove(
+  id: string,
+  { members, subscriptions }: MemberDeskDeps,
+): Promise<{ readonly id: string }> {
+  await subscriptions.forgetMember(id);
   if (await members.remove(id)) return { id };
   throw unknown(id);
 }
@@ -216,11 +232,4 @@ async function mustRead(members: MemberStore, id: string): Promise<Member> {
 
 function unknown(id: string): RuntimeError {
   return new RuntimeError("member.unknown", `there is no member ${id.slice(0, 128)}`);
-}
-
-function invalid(problems: readonly Problem[]): RuntimeError {
-  const [first] = problems;
-  const more = problems.length > 1 ? `; ${problems.length - 1} more` : "";
-  const message = `${first?.path || "(whole)"}: expected ${first?.expected}${more}`;
-  return new RuntimeError("member.invalid", message, { problems: problems.slice(0, 100) });
 }

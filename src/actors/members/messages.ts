@@ -39,6 +39,13 @@ export interface Preview {
   readonly sample: readonly string[];
 }
 
+/** A browser that takes web push for a member. */
+export interface Browser {
+  readonly endpoint: string;
+  /** When it was last told to us. */
+  readonly at: number;
+}
+
 /** What anyone may send to the member desk. */
 export type MemberMessage =
   /**
@@ -78,6 +85,28 @@ export type MemberMessage =
       readonly id: string;
       readonly optedOut: boolean;
       readonly replyTo: Ref<Result<Member>>;
+    }
+  /**
+   * A member's browser takes web push, with the `PushSubscription` as it came: `member.invalid`
+   * names everything that is wrong. The member need not be known.
+   */
+  | {
+      readonly type: "subscribe-browser";
+      readonly id: string;
+      readonly subscription: unknown;
+      readonly replyTo: Ref<Result<{ readonly browsers: readonly Browser[] }>>;
+    }
+  | {
+      readonly type: "list-browsers";
+      readonly id: string;
+      readonly replyTo: Ref<Result<{ readonly browsers: readonly Browser[] }>>;
+    }
+  /** Without an endpoint: all of the member's. */
+  | {
+      readonly type: "unsubscribe-browsers";
+      readonly id: string;
+      readonly endpoint: string | undefined;
+      readonly replyTo: Ref<Result<{ readonly removed: number }>>;
     }
   | {
       readonly type: "suppress";

@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Message } from "../../core/variants.ts";
 import type { Campaign, CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
+import type { Suppression } from "../../persistence/ports/suppressions.ts";
 import type { ItemResult, Provider } from "../../providers/provider.ts";
 import { ledgerName } from "../master/messages.ts";
 import { armsOf, buildItems, type Numbered } from "./items.ts";
@@ -14,6 +15,9 @@ export interface Doubt {
   readonly reason: string;
   readonly providerId?: string | undefined;
 }
+
+/** What must not be sent to again. */
+export interface BadAddress extends Pick<Suppression, "kind" | "value" | "why"> {}
 
 /** What one hand-off of a window brought. */
 export interface Attempt {
@@ -37,8 +41,8 @@ export interface Attempt {
   readonly retryAfterMs: number;
   /** The lease's deadline had passed, and nothing was handed off. */
   readonly late: boolean;
-  /** Members whose address is bad, and why. */
-  readonly invalid: readonly { readonly member: string; readonly why: string }[];
+  /** Bad addresses, and why: members, or what the provider names instead. */
+  readonly invalid: readonly BadAddress[];
   /** What the provider calls messages; receipts may name them so. */
   readonly named: readonly { readonly index: number; readonly message: string }[];
 }
@@ -97,7 +101,7 @@ interface Notes {
   readonly doubtful: Doubt[];
   readonly lost: Doubt[];
   readonly awaits: number[];
-  readonly invalid: { member: string; why: string }[];
+  readonly invalid: BadAddress[];
   readonly refused: number[];
   readonly named: { index: number; message: string }[];
   rejected: string;
@@ -240,7 +244,11 @@ function note({ index, item }: Numbered, result: ItemResult | undefined, notes: 
       const why = reason || "the provider says that the address is bad";
       notes.refusal ||= why;
       notes.refused.push(index);
-      notes.invalid.push({ member: item.member, why });
+      if (result.addresses === undefined) {
+        notes.invalid.push({ kind: "member", value: item.member, why });
+      } else {
+        for (const value of result.addresses) notes.invalid.push({ kind: "address", value, why });
+      }
       const cause = { status: "invalid", rule: "provider", reason: why, providerId } as const;
       tally.add("invalid", index, cause);
       break;

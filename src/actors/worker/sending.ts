@@ -154,9 +154,8 @@ function passOn(
   const { id, epoch, provider } = campaign;
   if (invalid.length > 0 && suppressions !== undefined) {
     const at = ctx.now;
-    const entries = invalid.map(({ member, why }) => {
-      return { kind: "member", value: member, why, by: `provider:${provider}`, at } as const;
-    });
+    const by = `provider:${provider}`;
+    const entries = invalid.map((it) => ({ ...it, by, at }));
     ctx.perform(
       () => suppressions.suppress(entries),
       () => ({ type: "suppressed" }),

@@ -78,6 +78,8 @@ export interface HttpPorts {
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */
   readonly receiptKeys: (provider: string) => readonly Uint8Array[];
+  /** What pages subscribe to a provider's web push with; undefined when it has none. */
+  readonly vapidKey: (provider: string) => string | undefined;
   /** How old callers' projects are sent; absent: the old routes are not served. */
   readonly push?: PushSettings | undefined;
   /** Every figure of the node in Prometheus' text format. */

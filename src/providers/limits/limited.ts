@@ -44,6 +44,7 @@ export function limited(provider: Provider, options: LimitedOptions): Provider {
     name,
     capabilities: { ...capabilities, maxBatch },
     sendBatch: (items, it) => queue.send(items, it),
+    ...(provider.payloadProblems && { payloadProblems: provider.payloadProblems }),
     ...(provider.ledger && { ledger: (ledger: string) => provider.ledger!(ledger) }),
     state: () => queue.state(),
   };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { describeProblems, problemsOf } from "../../core/problems.ts";
-import type { PostOutcome } from "../post.ts";
+import { type PostOutcome, retryAfterMs } from "../post.ts";
 import type { ItemResult, ItemStatus, ProviderItem } from "../provider.ts";
 
 const REASON_LENGTH_MAX = 300;
@@ -127,13 +127,6 @@ function unless(first: ItemResult, second: ItemResult): ItemResult {
   const statuses: readonly ItemStatus[] = [first.status, second.status];
   if (first.status === second.status) return first;
   return { status: "unknown", reason: `the answer has two results: ${statuses.join(" and ")}` };
-}
-
-/** Seconds, or a date, as milliseconds from now; undefined when it is neither. */
-function retryAfterMs(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  const delay = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(delay) ? undefined : Math.min(Math.max(delay, 0), DAY_MS);
 }
 
 function short(text: string): string {

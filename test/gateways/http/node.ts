@@ -154,6 +154,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
     providers: () => PROVIDERS,
+    vapidKey: () => undefined,
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.push === undefined ? {} : { push: options.push }),
