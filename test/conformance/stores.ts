@@ -11,6 +11,7 @@ import { inboxStoreConformance } from "./inbox-store.ts";
 import { memberStoreConformance } from "./member-store.ts";
 import { numberedStoreConformance } from "./numbered-store.ts";
 import { audience, expectError, type OpenStores, openFor } from "./open-stores.ts";
+import { outboxStoreConformance } from "./outbox-store.ts";
 import { pageJournalConformance } from "./page-journal.ts";
 import { receiptStoreConformance } from "./receipt-store.ts";
 import { requestStoreConformance } from "./request-store.ts";
@@ -33,6 +34,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   credentialStoreConformance(name, open);
   auditStoreConformance(name, open);
   numberedStoreConformance(name, open);
+  outboxStoreConformance(name, open);
   receiptStoreConformance(name, open);
   requestStoreConformance(name, open);
 

@@ -10,6 +10,7 @@ import { memoryCredentials } from "./credentials.ts";
 import { memoryInbox } from "./inbox.ts";
 import { memoryMembers } from "./members.ts";
 import { memoryNumbered } from "./numbered.ts";
+import { memoryOutbox } from "./outbox.ts";
 import { memoryReceipts } from "./receipts.ts";
 import { memoryRequests } from "./requests.ts";
 import { memorySubscriptions } from "./subscriptions.ts";
@@ -55,6 +56,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),
     audit: asynchronous("audit", memoryAudit()),
+    outbox: asynchronous("outbox", memoryOutbox()),
     receipts: asynchronous("receipts", memoryReceipts()),
     numbered: asynchronous("numbered", memoryNumbered()),
     requests: asynchronous("requests", memoryRequests()),

@@ -26,30 +26,31 @@ export interface ConsumerPlace {
   readonly consumer: string;
   /** Everything up to this offset is acknowledged. */
   readonly acked: number;
-  /** How many wait beyond it. */
+  /** How many are kept beyond it. */
   readonly behind: number;
 }
 
 /** Uploads on their way to the back end: bounded, read by consumers with offsets. */
 export interface OutboxStore {
   /**
-   * Keeps uploads; all or none, durable when it resolves.
+   * Keeps uploads; all or none, durable when it resolves. What every consumer has acknowledged
+   * makes room first.
    *
-   * @throws RuntimeError `outbox.full` when there would be more than the limit unacknowledged.
+   * @throws RuntimeError `outbox.full` when there would be more than `max`.
    */
-  append(uploads: readonly NewUpload[]): Promise<readonly OutboxAppended[]>;
+  append(uploads: readonly NewUpload[], max: number): Promise<readonly OutboxAppended[]>;
   /** At most `limit` uploads after an offset, of these kinds (all when undefined), by offset. */
   read(request: {
     readonly after: number;
     readonly limit: number;
     readonly kinds?: readonly string[];
   }): Promise<readonly Upload[]>;
-  /** Where a consumer is; `acked` 0 for one that was never heard of. */
+  /** Where a consumer is. One that was never heard of is made, with `acked` 0. */
   place(consumer: string): Promise<ConsumerPlace>;
-  /** Moves a consumer forward, never back. */
+  /** Moves a consumer forward, never back, and not beyond the latest upload. */
   ack(consumer: string, upTo: number): Promise<ConsumerPlace>;
   consumers(): Promise<readonly ConsumerPlace[]>;
   forget(consumer: string): Promise<boolean>;
-  /** Deletes at most `limit` that every consumer has acknowledged, or that are older. */
-  prune(olderThan: number, limit: number): Promise<number>;
+  /** Deletes at most `limit` uploads from before an instant, whoever has read them. */
+  prune(before: number, limit: number): Promise<number>;
 }

@@ -6,6 +6,7 @@ import type { CredentialStore } from "./credentials.ts";
 import type { InboxStore } from "./inbox.ts";
 import type { MemberStore } from "./members.ts";
 import type { NumberedStore } from "./numbered.ts";
+import type { OutboxStore } from "./outbox.ts";
 import type { ReceiptStore } from "./receipts.ts";
 import type { RequestStore } from "./requests.ts";
 import type { SubscriptionStore } from "./subscriptions.ts";
@@ -23,6 +24,7 @@ export interface Stores {
   readonly credentials: CredentialStore;
   readonly audit: AuditStore;
   readonly numbered: NumberedStore;
+  readonly outbox: OutboxStore;
   readonly receipts: ReceiptStore;
   readonly requests: RequestStore;
   /** How many operations each port has been asked for since the start, by `port.method`. */

@@ -335,6 +335,25 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX subscriptions_by_member ON subscriptions (member, seq);
   `,
+  `
+  CREATE TABLE outbox (
+    "offset" INTEGER PRIMARY KEY AUTOINCREMENT,
+    principal TEXT NOT NULL,
+    device TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (principal, key)
+  ) STRICT;
+  CREATE INDEX outbox_by_kind ON outbox (kind, "offset");
+  CREATE TABLE outbox_consumers (
+    consumer TEXT PRIMARY KEY,
+    acked INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE outbox_size (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL) STRICT;
+  INSERT INTO outbox_size (id, n) VALUES (1, 0);
+  `,
 ];
 
 /**

@@ -68,6 +68,7 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
     inbox: inboxFrom(port("inbox"), clock),
     credentials: port("credentials"),
     audit: port("audit"),
+    outbox: port("outbox"),
     receipts: port("receipts"),
     numbered: port("numbered"),
     requests: port("requests"),

@@ -11,6 +11,7 @@ import { inboxOperations } from "./inbox.ts";
 import { memberOperations } from "./members.ts";
 import { numberedOperations } from "./numbered.ts";
 import { openDatabase } from "./open-database.ts";
+import { outboxOperations } from "./outbox.ts";
 import { receiptOperations } from "./receipts.ts";
 import { requestOperations } from "./requests.ts";
 import { subscriptionOperations } from "./subscriptions.ts";
@@ -19,6 +20,11 @@ import type { Call, FromStorage, StorageOptions, ToStorage } from "./wire.ts";
 
 /** Calls in one transaction, about; more wait for the next, so that no answer waits long. */
 const CALLS_PER_COMMIT_MAX = 4_096;
+/**
+ * Calls of some milliseconds that come one after the other in bulk. Each ends its transaction: it
+ * is answered while the next one runs, so that both threads work at the same time.
+ */
+const BULK = new Set(["members.upsert", "members.scan", "members.countIn", "collections.addPart"]);
 
 function operationsOf(database: Database, options: StorageOptions): Operations {
   const audiences = audienceOperations(database);
@@ -31,6 +37,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     inbox: inboxOperations(database, options.inboxPerUserMax),
     members: memberOperations(database),
     numbered: numberedOperations(database),
+    outbox: outboxOperations(database),
     receipts: receiptOperations(database),
     requests: requestOperations(database),
     suppressions: suppressionOperations(database),
@@ -41,6 +48,18 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
       Object.entries(operations).map(([name, run]) => [`${port}.${name}`, run] as const),
     ),
   );
+}
+
+/** The calls in their order, in as many transactions as they take. */
+function cutAfterBulk(calls: readonly Call[]): readonly (readonly Call[])[] {
+  const parts: (readonly Call[])[] = [];
+  let start = 0;
+  for (const [index, [operation]] of calls.entries()) {
+    if (index + 1 < calls.length && !BULK.has(operation)) continue;
+    parts.push(calls.slice(start, index + 1));
+    start = index + 1;
+  }
+  return parts;
 }
 
 function start(): void {
@@ -66,8 +85,8 @@ function start(): void {
       if (calls.length >= CALLS_PER_COMMIT_MAX) break;
       message = receiveMessageOnPort(port)?.message as ToStorage | undefined;
     }
-    if (calls.length > 0) {
-      say({ type: "answers", answers: commitTogether(database, operations, calls) });
+    for (const together of cutAfterBulk(calls)) {
+      say({ type: "answers", answers: commitTogether(database, operations, together) });
     }
     if (message?.type !== "close") return;
     database.close();
