@@ -1,6 +1,7 @@
 import { campaignDesk } from "../actors/master/desk.ts";
 import { campaignMaster, newMaster } from "../actors/master/master.ts";
 import { type CampaignMessage, campaignKind } from "../actors/master/messages.ts";
+import { abandonedPages } from "../actors/worker/abandoned.ts";
 import type { SpawnWorker } from "../actors/worker/messages.ts";
 import { pushWorkers } from "../actors/worker/worker.ts";
 import { systemClock } from "../core/clock.ts";
@@ -42,7 +43,10 @@ export async function openCampaigns(
     ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receipts, suppressions },
   });
   const spawnWorker = sabotage?.workers(workers) ?? workers;
-  const master = campaignMaster({ ...deps, spawnWorker, leaseMs, receipts });
+  const settleAbandoned = abandonedPages({ ...deps, owner: boot });
+  const master = campaignMaster({
+    ...{ ...deps, spawnWorker, settleAbandoned, owner: boot, leaseMs, receipts },
+  });
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);
   // One campaign whose master crashes again and again must not end the others, nor the node.

@@ -169,14 +169,37 @@ function zoneConformance(
       await store.advance(step({ k: 0, intent: 5 }));
       await store.advance(step({ k: 1, done: 5, intent: 5, leaseUntil: 0 }));
       await store.advance(step({ k: 2, intent: 3 }));
-      expect(await store.interrupted("c1", 1, 10)).toEqual([]);
+      expect(await store.interrupted("c1", 1, { limit: 10 })).toEqual([]);
       await store.releaseOthers("n2");
-      const found = await store.interrupted("c1", 1, 10);
+      const found = await store.interrupted("c1", 1, { limit: 10 });
       expect(found.map(({ k, zone }) => [k, zone])).toEqual([
         [0, ""],
         [2, "Asia/Tokyo"],
       ]);
-      expect(await store.interrupted("c1", 1, 1)).toHaveLength(1);
+      expect(await store.interrupted("c1", 1, { limit: 1 })).toHaveLength(1);
+    });
+
+    test("an owner whose workers have all ended finds what they held, and nobody else's", async () => {
+      const store = await start();
+      await store.claim(page, lease);
+      await store.advance(step({ intent: 5 }));
+      const of = (owner: string) => store.interrupted("c1", 1, { limit: 10, owner });
+      expect(await of(lease.owner)).toMatchObject([{ partition: page.partition, k: page.k }]);
+      expect(await of("n2")).toEqual([]);
+    });
+
+    test("a page in doubt is seized from its own node's dead, whose steps are refused then", async () => {
+      const store = await start();
+      expect(await store.seize(page, lease.owner)).toBeUndefined();
+      await store.claim(page, lease);
+      expect(await store.seize(page, lease.owner)).toBeUndefined();
+      await store.advance(step({ done: 2, intent: 5, counts: { ...noCounts, delivered: 2 } }));
+      expect(await store.seize(page, "n2")).toBeUndefined();
+      const seized = await store.seize(page, lease.owner);
+      expect(seized).toMatchObject({ done: 2, intent: 5, fence: 2, owner: "", leaseUntil: 0 });
+      await expectError(store.advance(step({ done: 5, intent: 5 })), "store.fenced");
+      await store.advance(step({ fence: 2, done: 5, intent: 5, leaseUntil: 0 }));
+      expect(await store.seize(page, lease.owner)).toBeUndefined();
     });
   });
 }

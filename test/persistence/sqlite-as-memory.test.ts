@@ -167,7 +167,7 @@ function campaignStep(random: Random, n: number): Step {
         await campaigns.log(id, { limit: 1_000 }),
         await campaigns.versions(id, { limit: 1_000 }),
         await campaigns.list({ state, limit: 1 }),
-        await campaigns.interrupted(id, page.epoch, 3),
+        await campaigns.interrupted(id, page.epoch, { limit: 3, owner: "o1" }),
         await campaigns.zones(id, page.epoch),
         await campaigns.pageState(page),
         await campaigns.exceptions(page),

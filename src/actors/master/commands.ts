@@ -3,6 +3,7 @@ import { fail, ok } from "../../core/result.ts";
 import { isRunning, judge, type TaskCommand } from "../../core/task.ts";
 import { templateHash } from "../../core/variants.ts";
 import type { Campaign, CommandAnswer, RunNotes } from "./messages.ts";
+import { withOver } from "./over.ts";
 import { beginRun, endRun, listAnew } from "./run.ts";
 import { providerOf } from "./spec.ts";
 import type { Change, Command, Ctx, Loaded, MasterDeps, MasterState, Message } from "./state.ts";
@@ -195,7 +196,7 @@ function act(
 /** Makes what runs agree with what the store says. */
 export function adopt(state: MasterState, found: Loaded, deps: MasterDeps, ctx: Ctx): MasterState {
   const sameRun = found.campaign.epoch === state.campaign?.epoch;
-  const next = { ...state, ...found };
+  const next = { ...withOver(state, found.campaign), ...found };
   const runs = isRunning(next.campaign.state);
   const ended = runs && sameRun ? next : endRun(next, ctx);
   const begun = runs ? beginRun(ended, deps, ctx) : ended;

@@ -4,6 +4,7 @@ import type { ActorType, Behavior } from "../kernel/actor.ts";
 import { adopt, changed, command, load, readAgain } from "./commands.ts";
 import { edit, edited } from "./edits.ts";
 import { campaignKind } from "./messages.ts";
+import { overSettled, settleOver } from "./over.ts";
 import { checkRun } from "./own-changes.ts";
 import { quiesce } from "./quiesce.ts";
 import {
@@ -53,7 +54,8 @@ export function campaignMaster(deps: MasterDeps): ActorType<MasterState, Message
   return {
     label: "campaign",
     kind: campaignKind,
-    behavior: (state, message, ctx) => checkRun(behavior(state, message, ctx), deps, ctx),
+    behavior: (state, message, ctx) =>
+      settleOver(checkRun(behavior(state, message, ctx), deps, ctx), deps, ctx),
     onStart: { type: "load" },
     restart: "transient",
     supervision: {
@@ -126,6 +128,10 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return figuresDue(state, deps, ctx);
       case "subscriber-ended":
         return unsubscribe(state, message.subscriber, ctx);
+      case "settle-over":
+        return { ...state, settling: false };
+      case "over-settled":
+        return overSettled(state, message, deps, ctx);
       case "idle":
         return idle(state, ctx);
     }
@@ -210,8 +216,8 @@ function refuse(message: Request, error: RuntimeError, ctx: Ctx): void {
 
 /** Nobody has needed it for a while: whoever does next makes a new one. */
 function idle(state: MasterState, ctx: Ctx): MasterState {
-  const { run, changing, leaving, watching, stash } = state;
-  const busy = run !== undefined || changing || leaving > 0 || watching.reading;
+  const { run, changing, leaving, over, watching, stash } = state;
+  const busy = run !== undefined || changing || leaving > 0 || watching.reading || over.length > 0;
   if (busy || stash.length > 0 || watching.subscribers.length > 0) {
     ctx.setTimer("idle", IDLE_MS, { type: "idle" });
     return state;

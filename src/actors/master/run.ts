@@ -64,11 +64,14 @@ export function prepare(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterS
     return supplyMore({ ...state, run: { ...run, prepared: true } }, deps, ctx);
   }
   const { id, epoch } = campaign;
+  // What this node's workers hold is lost with them: unless some of them still live.
+  const owner = state.leaving === 0 ? deps.owner : undefined;
+  const left = { limit: INTERRUPTED_MAX, owner };
   ctx.perform(
     async () => {
       const [zones, interrupted] = await Promise.all([
         timed ? deps.campaigns.zones(id, epoch) : undefined,
-        resuming ? deps.campaigns.interrupted(id, epoch, INTERRUPTED_MAX) : [],
+        resuming ? deps.campaigns.interrupted(id, epoch, left) : [],
       ]);
       return { zones, interrupted };
     },
@@ -93,7 +96,7 @@ export function prepared(
   const mine = interrupted.filter(({ zone }) => zonesOpen?.includes(zone) ?? true);
   const why = `${mine.length} pages that a node left in doubt when it died are taken up again`;
   const lost = new Set(mine.map(idOf));
-  const queue = [...mine, ...supply.queue];
+  const queue = [...mine.map((page) => ({ ...page, abandoned: true })), ...supply.queue];
   const taken = { ...opened.run, supply: { ...supply, queue }, lost, lostWhy: why };
   return supplyMore({ ...opened, run: taken }, deps, ctx);
 }

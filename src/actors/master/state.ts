@@ -4,7 +4,12 @@ import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { PageToSend, SpawnWorker, WorkerMessage } from "../worker/messages.ts";
+import type {
+  PageToSend,
+  SettleAbandoned,
+  SpawnWorker,
+  WorkerMessage,
+} from "../worker/messages.ts";
 import type {
   Campaign,
   CampaignProgress,
@@ -24,6 +29,9 @@ export interface MasterDeps {
   readonly audiences: AudienceStore;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly spawnWorker: SpawnWorker;
+  readonly settleAbandoned: SettleAbandoned;
+  /** Identity of this boot of the node, which is what its workers' leases are held by. */
+  readonly owner: string;
   /** They settle what was in doubt, when they come late. */
   readonly receipts?: Pick<ReceiptStore, "ofPage"> | undefined;
   /** The lease of workers on their pages, in milliseconds. Default 4 000. */
@@ -57,6 +65,10 @@ export interface MasterState {
   readonly generation: number;
   /** Workers of earlier runs that have not ended yet. */
   readonly leaving: number;
+  /** Runs that are over, and may have left something in doubt. */
+  readonly over: readonly Campaign[];
+  /** What they left is being settled. */
+  readonly settling: boolean;
   readonly rate: RateMeter | undefined;
   readonly watching: Watching;
   /** The node stops; who is to be told when the last worker has ended. */
@@ -198,6 +210,8 @@ export type Message =
   | { readonly type: "figures-read"; readonly outcome: Result<FiguresRead> }
   | { readonly type: "figures-due" }
   | { readonly type: "subscriber-ended"; readonly subscriber: Ref<CampaignProgress> }
+  | { readonly type: "settle-over" }
+  | { readonly type: "over-settled"; readonly epochs: number; readonly outcome: Result<void> }
   | { readonly type: "idle" };
 
 /** What was read of a campaign's figures. */
@@ -239,6 +253,8 @@ export function newMaster(id: string): MasterState {
     resuming: true,
     generation: 0,
     leaving: 0,
+    over: [],
+    settling: false,
     rate: undefined,
     watching: {
       figures: undefined,

@@ -37,7 +37,8 @@ export function workerCrashed(
 ): MasterState {
   const { run } = state;
   const slot = run?.slots.get(worker);
-  if (run === undefined || slot === undefined) return state;
+  // It was on its way out: the next run looks for what it has left.
+  if (run === undefined || slot === undefined) return { ...state, resuming: true };
   run.failures.add(true);
   const asks = run.asks.filter((ask) => ask.worker !== worker);
   const { ref, settled } = slot;

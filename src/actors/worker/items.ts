@@ -3,7 +3,7 @@ import type { Recipient } from "../../persistence/ports/audience.ts";
 import type { Campaign } from "../../persistence/ports/campaign.ts";
 import type { ProviderItem } from "../../providers/provider.ts";
 import type { PageRun } from "./page-run.ts";
-import { type ArmAt, type Settled, Tally } from "./results.ts";
+import { type ArmAt, type Cause, type Settled, Tally } from "./results.ts";
 
 /** An item, and whose it is. */
 export interface Numbered {
@@ -61,11 +61,10 @@ export function itemPrefix(campaign: Pick<Campaign, "id" | "epoch">, run: PageRu
   return `${campaign.id}:${campaign.epoch}:${run.page.partition}/${run.page.k}:`;
 }
 
-/** Recipients that a dead worker may have sent to, when nobody may be sent to twice. */
+/** Recipients that a dead worker may have sent to, and that nobody will send to again. */
 export function settleLost(
   source: Omit<Source, "run"> & { readonly recipients: readonly Recipient[] },
-  from: number,
-  to: number,
+  { from, to, cause }: { readonly from: number; readonly to: number; readonly cause: Cause },
 ): Settled {
   const { campaign, message, recipients } = source;
   const tally = new Tally(armsOf(campaign, message, recipients));
@@ -74,7 +73,7 @@ export function settleLost(
     const { template } = message.choose(campaign.id, member, vars);
     const rendered = template?.(member, vars);
     if (rendered === undefined) tally.add("held", index);
-    else if (rendered.ok) tally.add("unknown", index, LOST);
+    else if (rendered.ok) tally.add("unknown", index, cause);
     else {
       const reason = `missing variable ${rendered.missing}`;
       tally.add("skipped", index, { status: "skipped", rule: "variable", reason });
@@ -83,11 +82,12 @@ export function settleLost(
   return tally.settled;
 }
 
-const LOST = {
+/** Why a recipient is unknown whose worker died, when nobody may be sent to twice. */
+export const LOST: Cause = {
   status: "unknown",
   rule: "crash",
   reason: "its worker died while it was on its way",
-} as const;
+};
 
 /** Which arm each recipient of a page counts in. */
 export function armsOf(

@@ -91,6 +91,9 @@ export interface WorkerStart {
   readonly master: Ref<WorkerReport>;
 }
 
+/** Marks what a run that is over has left in doubt as unknown, once its workers have ended. */
+export type SettleAbandoned = (campaign: Campaign) => Promise<void>;
+
 /** Creates a worker below the actor whose turn it is. */
 export type SpawnWorker = <Message>(
   ctx: Context<Message>,

@@ -1,5 +1,5 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
-import { settleLost } from "./items.ts";
+import { LOST, settleLost } from "./items.ts";
 import type { SpawnWorker } from "./messages.ts";
 import { takeUp } from "./page-run.ts";
 import {
@@ -146,7 +146,8 @@ function opened(
   const { until } = phase;
   const run = takeUp(claimed, {
     ...{ zone: phase.page.zone, recipients, guarantee: campaign.guarantee, deadline },
-    lost: (from, to) => settleLost({ campaign, message: state.message, recipients }, from, to),
+    lost: (from, to) =>
+      settleLost({ campaign, message: state.message, recipients }, { from, to, cause: LOST }),
   });
   ctx.setTimer("renew", leaseMsOf(deps) / 3, { type: "renew" });
   const { serial } = state;

@@ -38,7 +38,7 @@ export function memoryJournal(
   return { ...leases(entries, audiences), ...runs(entries, audiences), ...results(entries) };
 }
 
-type Lease = "claim" | "advance" | "releaseOthers";
+type Lease = "claim" | "advance" | "seize" | "releaseOthers";
 
 function leases(
   entries: Entries,
@@ -80,6 +80,15 @@ function leases(
         arms: addByName(row.arms, arms),
         exceptions: mergeExceptions(row.exceptions, copyOf(exceptions)),
       });
+    },
+    seize(page, owner) {
+      const pages = entries.get(page.campaign)?.pages;
+      const row = pages?.get(keyOf(page));
+      if (pages === undefined || row === undefined || row.intent === row.done) return undefined;
+      if (row.owner !== "" && row.owner !== owner) return undefined;
+      const seized = { ...row, fence: row.fence + 1, owner: "", leaseUntil: 0 };
+      pages.set(keyOf(page), seized);
+      return stateOf(seized);
     },
     releaseOthers(owner) {
       let released = 0;
@@ -143,12 +152,20 @@ function runs(
       const inOrder = [...begun].sort(([a], [b]) => (a < b ? -1 : 1));
       return inOrder.map(([zone, it]) => ({ zone, begun: it }));
     },
-    interrupted(id, epoch, limit) {
-      const { pages } = find(entries, id);
-      return openOf(id, epoch)
-        .filter((page) => {
-          const row = pages.get(keyOf({ ...page, epoch }));
-          return row !== undefined && row.owner === "" && row.intent > row.done;
+    interrupted(id, epoch, { limit, owner = "" }) {
+      const { campaign, pages } = find(entries, id);
+      const zones = new Map(
+        audiences
+          .pagesOf(campaign.audience)
+          .map((page) => [keyOf({ ...page, epoch }), page.zone ?? ""]),
+      );
+      return [...pages]
+        .filter(([key]) => key.startsWith(`${epoch}/`))
+        .filter(([, row]) => row.owner === "" || row.owner === owner)
+        .filter(([, { intent, done }]) => intent > done)
+        .sort(([, a], [, b]) => a.partition - b.partition || a.k - b.k)
+        .map(([key, { partition, k, size }]) => {
+          return { partition, k, size, zone: zones.get(key) ?? "" };
         })
         .slice(0, limit);
     },

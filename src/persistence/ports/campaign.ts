@@ -291,8 +291,20 @@ export interface PageJournal {
     campaign: string,
     epoch: number,
   ): Promise<readonly { readonly zone: string; readonly begun: boolean }[]>;
-  /** Open pages that nobody has and that a dead worker left in doubt; at most `limit`. */
-  interrupted(campaign: string, epoch: number, limit: number): Promise<readonly OpenPage[]>;
+  /**
+   * Open pages that a dead worker left in doubt: nobody has them, or `owner`, all of whose workers
+   * for this run have ended.
+   */
+  interrupted(
+    campaign: string,
+    epoch: number,
+    request: { readonly limit: number; readonly owner?: string | undefined },
+  ): Promise<readonly OpenPage[]>;
+  /**
+   * Takes a page in doubt away from everybody, for whoever settles what a run that is over has
+   * left: fence + 1, no owner. Undefined when nothing is in doubt, or another owner has it.
+   */
+  seize(page: PageKey, owner: string): Promise<PageState | undefined>;
   /**
    * Takes the lease: when the page is not done and nobody's lease is alive, fence + 1. A lease
    * is alive while `leaseUntil` is greater than `now`, also for its own owner. What is sent from

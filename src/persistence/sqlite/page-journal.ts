@@ -18,7 +18,7 @@ export function journalOperations(db: Database): Synchronous<PageJournal> {
   return { ...leaseOperations(db), ...runOperations(db), ...resultOperations(db) };
 }
 
-type LeaseOperation = "claim" | "advance" | "releaseOthers";
+type LeaseOperation = "claim" | "advance" | "seize" | "releaseOthers";
 
 function leaseOperations(db: Database): Pick<Synchronous<PageJournal>, LeaseOperation> {
   return {
@@ -45,6 +45,14 @@ function leaseOperations(db: Database): Pick<Synchronous<PageJournal>, LeaseOper
       const { exceptions = [] } = step;
       if (exceptions.length === 0) return;
       writeExceptions(db, step, mergeExceptions(readExceptions(db, step), exceptions));
+    },
+
+    seize({ campaign, epoch, partition, k }, owner) {
+      const sql = `UPDATE page_states SET fence = fence + 1, owner = '', lease_until = 0
+        WHERE campaign = ? AND epoch = ? AND partition = ? AND k = ? AND intent > done
+          AND owner IN ('', ?) RETURNING *`;
+      const row = db.runReturning<PageRow>(sql, campaign, epoch, partition, k, owner);
+      return row && pageStateOf(row);
     },
 
     releaseOthers(owner) {
@@ -95,9 +103,9 @@ function runOperations(db: Database): Pick<Synchronous<PageJournal>, RunOperatio
       return rows.map(({ zone, begun }) => ({ zone, begun: begun === 1 }));
     },
 
-    interrupted(campaign, epoch, limit) {
+    interrupted(campaign, epoch, { limit, owner = "" }) {
       const audience = audienceOf(campaign);
-      return db.rows<OpenPage>(INTERRUPTED, campaign, epoch, audience, limit);
+      return db.rows<OpenPage>(INTERRUPTED, campaign, epoch, audience, limit, owner);
     },
 
     totals(campaign, epoch) {
@@ -203,10 +211,11 @@ const ZONES = `
   WHERE p.audience = ?3 GROUP BY p.zone ORDER BY p.zone`;
 
 const INTERRUPTED = `
-  SELECT s.partition, s.k, s.size, p.zone FROM page_states s JOIN audience_pages p
+  SELECT s.partition, s.k, s.size, coalesce(p.zone, '') AS zone
+  FROM page_states s LEFT JOIN audience_pages p
     ON p.audience = ?3 AND p.partition = s.partition AND p.k = s.k
   WHERE s.campaign = ?1 AND s.epoch = ?2 AND s.done < s.size AND s.intent > s.done
-    AND s.owner = ''
+    AND s.owner IN ('', ?5)
   ORDER BY s.partition, s.k LIMIT ?4`;
 
 /** The first claim makes the state; a run that is over (an older epoch) gets no more leases. */

@@ -14,6 +14,7 @@ import {
   type OptionalPart,
   type Transition,
 } from "../../../src/actors/master/messages.ts";
+import { abandonedPages } from "../../../src/actors/worker/abandoned.ts";
 import type { SpawnWorker } from "../../../src/actors/worker/messages.ts";
 import { pushWorkers } from "../../../src/actors/worker/worker.ts";
 import { emptyLedger, type Ledger } from "../../../src/core/ledger.ts";
@@ -135,7 +136,10 @@ export function startCampaigns(options: RigOptions = {}): Rig {
   const workers = pushWorkers({ ...ports, clock, owner });
   const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");
-  const type = campaignMaster({ campaigns, audiences, providers, spawnWorker, receipts });
+  const settleAbandoned = abandonedPages({ campaigns, audiences, owner });
+  const type = campaignMaster({
+    ...{ campaigns, audiences, providers, spawnWorker, settleAbandoned, owner, receipts },
+  });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   const desk = system.spawn(campaignDesk({ campaigns, audiences, providers, newId }), {
     name: "desk",
