@@ -9,6 +9,7 @@ const CURVE = "prime256v1";
 /** Bytes of what a `PushSubscription` holds: a point on P-256, and a secret. */
 const POINT_BYTES = 65;
 const AUTH_BYTES = 16;
+const PRIVATE_BYTES = 32;
 const ENDPOINT_LENGTH_MAX = 1_024;
 
 /** What identifies a sender to push services (RFC 8292), in base64url. */
@@ -29,7 +30,10 @@ export interface BrowserKeys {
 export function newVapidKeys(): VapidKeys {
   const pair = createECDH(CURVE);
   const publicKey = pair.generateKeys("base64url");
-  return { publicKey, privateKey: pair.getPrivateKey("base64url") };
+  const short = pair.getPrivateKey();
+  const privateKey = Buffer.alloc(PRIVATE_BYTES);
+  short.copy(privateKey, PRIVATE_BYTES - short.byteLength);
+  return { publicKey, privateKey: privateKey.toString("base64url") };
 }
 
 /** The pair of a private key: 32 bytes in base64url. Undefined when it is none. */
@@ -37,7 +41,7 @@ export function vapidKeysOf(privateKey: string): VapidKeys | undefined {
   const pair = createECDH(CURVE);
   try {
     pair.setPrivateKey(privateKey, "base64url");
-    const isWhole = Buffer.from(privateKey, "base64url").byteLength === 32;
+    const isWhole = Buffer.from(privateKey, "base64url").byteLength === PRIVATE_BYTES;
     return isWhole ? { publicKey: pair.getPublicKey("base64url"), privateKey } : undefined;
   } catch {
     return undefined;

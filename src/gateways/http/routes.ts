@@ -1,5 +1,6 @@
 import type { Route } from "./route.ts";
 import { audienceRoutes } from "./routes/audiences.ts";
+import { browserRoutes } from "./routes/browsers.ts";
 import { campaignEditRoutes } from "./routes/campaign-edits.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { insightRoutes } from "./routes/insight.ts";
@@ -13,6 +14,7 @@ import { tokenRoutes } from "./routes/tokens.ts";
 /** Everything that the admin API can do, in the order of its documents. */
 export const ROUTES: readonly Route[] = [
   ...memberRoutes,
+  ...browserRoutes,
   ...audienceRoutes,
   ...campaignRoutes,
   ...campaignEditRoutes,

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { RuntimeError } from "../../../core/errors.ts";
 import { RECEIPT_STATUSES } from "../../../core/receipt.ts";
 import { verifyRequest } from "../../../core/signature.ts";
+import type { ProviderView } from "../api.ts";
 import { jsonRoute, type Route } from "../route.ts";
 import { answer, count, instant, request, text } from "../schemas.ts";
 
@@ -62,6 +64,12 @@ const provider = answer(
   }),
 );
 
+const byName = z.strictObject({ name: text(64).describe("As campaigns call it.") });
+
+function shown({ state, ...rest }: ProviderView) {
+  return state === undefined ? rest : { ...rest, state };
+}
+
 const providerList = answer("ProviderList", z.object({ items: z.array(provider) }));
 
 const details =
@@ -78,10 +86,41 @@ export const providerRoutes: readonly Route[] = [
     summary: "List what campaigns can send through, and what it is doing",
     answer: providerList,
     handle: async ({ api }) => ({
-      items: api.providers().map(({ state, ...rest }) => {
-        return state === undefined ? rest : { ...rest, state };
-      }),
+      items: api.providers().map(shown),
     }),
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/providers/{name}",
+    tag: "Providers",
+    role: "viewer",
+    summary: "Show what one provider can do, and what it is doing",
+    params: byName,
+    answer: provider,
+    handle: async ({ params, api }) => {
+      const all = api.providers();
+      const found = all.find(({ name }) => name === params.name);
+      if (found !== undefined) return shown(found);
+      const known = all.map(({ name }) => name).join(", ");
+      const message = `there is no provider ${params.name}; there are: ${known}`;
+      throw new RuntimeError("provider.unknown", message);
+    },
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/providers/{name}/vapid",
+    tag: "Providers",
+    role: "viewer",
+    summary: "Show the key that pages subscribe to web push with",
+    details: "It is no secret: give it to `pushManager.subscribe` as `applicationServerKey`.",
+    params: byName,
+    answer: answer("VapidKey", z.object({ publicKey: z.string().describe("In base64url.") })),
+    handle: async ({ params, api }) => {
+      const publicKey = api.vapidKey(params.name);
+      if (publicKey !== undefined) return { publicKey };
+      const message = `${params.name} has no such key; webpush has one, once it is configured`;
+      throw new RuntimeError("provider.unknown", message);
+    },
   }),
   jsonRoute({
     method: "POST",
