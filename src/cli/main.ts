@@ -6,6 +6,7 @@ import { campaignCommand } from "./commands/campaign.ts";
 import { checkConfigCommand } from "./commands/check-config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { membersCommand } from "./commands/members.ts";
+import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
 
@@ -30,6 +31,7 @@ for (const command of [
   membersCommand(),
   audienceCommand(),
   campaignCommand(),
+  providersCommand(),
   tokenCommand(),
   checkConfigCommand(),
   benchCommand(),

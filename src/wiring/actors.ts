@@ -20,6 +20,7 @@ import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
 import type { Actors } from "../gateways/http/api.ts";
+import { withFigures } from "../providers/limits/usual.ts";
 import { nullProvider } from "../providers/null.ts";
 import type { Provider } from "../providers/provider.ts";
 import { sessionProvider } from "../providers/session.ts";
@@ -76,7 +77,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     nullProvider(),
     simulatedProvider({ clock: systemClock, random: systemRandom }),
     ...(extras.providers ?? []),
-  ];
+  ].map((provider) => withFigures(provider, { clock: systemClock, metrics }));
   const campaigns = await openCampaigns(base, providers, extras.sabotage);
   const review = openReview(base, providers);
   const numbered = system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null });

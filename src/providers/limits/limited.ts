@@ -121,7 +121,10 @@ class Limited {
       if (now >= first.waitUntil || (waitMs > first.waitUntil - now && waitMs < Infinity)) {
         this.#queue.shift();
         const retryAfterMs = waitMs < Infinity ? waitMs : 0;
-        this.#throttle(first, { why: `${gate}: ${TOO_LATE}`, retryAfterMs });
+        this.#throttle(first, {
+          why: gate === "" ? TOO_LATE : `${gate}: ${TOO_LATE}`,
+          retryAfterMs,
+        });
       } else if (waitMs > 0) {
         return this.#schedule(waitMs);
       } else {

@@ -16,6 +16,14 @@ export interface UsualLimits {
 /** How long a full bucket lasts at full rate, in seconds. */
 const BURST_SECONDS = 0.1;
 
+/** Counts what a provider does, for the live view and for metrics; it limits nothing. */
+export function withFigures(
+  provider: Provider,
+  { clock, metrics }: Pick<UsualLimits, "clock" | "metrics">,
+): Provider {
+  return provider.state === undefined ? limited(provider, { gates: [], clock, metrics }) : provider;
+}
+
 /** The limits that every outside sender gets: a rate, a number of calls that adapts, a breaker. */
 export function withUsualLimits(provider: Provider, limits: UsualLimits): Provider {
   const { ratePerSecond, clock, metrics } = limits;

@@ -57,10 +57,10 @@ const provider = answer(
         latencyMs: z.number().min(0).describe("Time of a batch, averaged over the last ones."),
         gates: z
           .record(z.string(), z.record(z.string(), z.union([z.number(), z.string()])))
-          .describe("Its limits: `rate`, `concurrency`, `breaker`."),
+          .describe("Its limits: `rate`, `concurrency`, `breaker`; none of what is our own."),
       })
       .optional()
-      .describe("What it is doing, for those with limits around them."),
+      .describe("What it is doing."),
   }),
 );
 
