@@ -2,7 +2,7 @@ import { Connector } from "./connector.ts";
 import type { Push } from "./delivery.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
-import type { ErrorFrame, PongFrame, PushFrame } from "./frames.ts";
+import type { ReceivedFrame } from "./frames.ts";
 import { type ClientOptions, readOptions, type Settings } from "./options.ts";
 import { PendingPings, type Pong } from "./pings.ts";
 import { type ClientCounters, PushStream } from "./push-stream.ts";
@@ -173,13 +173,13 @@ export class HeraldClient {
     if (state === "closed" && this.#closing === undefined) void this.#stream.stop();
   }
 
-  #received(frame: PushFrame | PongFrame | ErrorFrame): void {
+  #received(frame: ReceivedFrame): void {
     if (frame.type === "push") return this.#stream.pushed(frame);
     if (frame.type === "pong") {
       this.#stream.ponged(frame.id);
       return this.#pings.ponged(frame);
     }
-    if (this.#pings.refused(frame)) return;
+    if (frame.type !== "error" || this.#pings.refused(frame)) return;
     const { code, message, retryAfterMs } = frame;
     if (retryAfterMs !== undefined) this.#stream.refused(retryAfterMs);
     this.#listeners.error(new HeraldError(code, message, retryAfterMs));

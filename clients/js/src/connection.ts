@@ -5,8 +5,7 @@ import type {
   ClientFrame,
   ErrorFrame,
   KickFrame,
-  PongFrame,
-  PushFrame,
+  ReceivedFrame,
   ServerFrame,
   WelcomeFrame,
 } from "./frames.ts";
@@ -44,7 +43,7 @@ export interface ConnectionEnd {
 /** What a connection tells its client; nothing after `ended`, and `ended` once. */
 export interface ConnectionEvents {
   welcomed(frame: WelcomeFrame): void;
-  received(frame: PushFrame | PongFrame | ErrorFrame): void;
+  received(frame: ReceivedFrame): void;
   /** A ping with this id was sent, by the application or to see whether the server is there. */
   pinged(id: number): void;
   ended(end: ConnectionEnd): void;

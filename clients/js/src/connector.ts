@@ -2,7 +2,7 @@ import type { Cancel } from "./clock.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { clientError, type HeraldError } from "./errors.ts";
 import type { ClientState, StateDetail } from "./events.ts";
-import type { ClientFrame, ErrorFrame, PongFrame, PushFrame, WelcomeFrame } from "./frames.ts";
+import type { ClientFrame, ReceivedFrame, WelcomeFrame } from "./frames.ts";
 import { watchNetwork } from "./network.ts";
 import type { Settings } from "./options.ts";
 import { type Decision, decide } from "./retry.ts";
@@ -13,7 +13,7 @@ export interface ConnectorOwner {
   resumption(credential: string): { readonly resume?: string; readonly offset?: number };
   state(state: ClientState, detail: StateDetail): void;
   welcomed(frame: WelcomeFrame): void;
-  received(frame: PushFrame | PongFrame | ErrorFrame): void;
+  received(frame: ReceivedFrame): void;
   pinged(id: number): void;
   /** The connection is gone; another may follow. */
   disconnected(): void;

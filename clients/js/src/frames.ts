@@ -5,6 +5,8 @@
  * Both encodings, JSON text and MessagePack binary, carry these same objects.
  */
 
+import type { AnswerFrame, RequestFrame } from "./device-frames.ts";
+
 /** How frames are written; each has its own WebSocket subprotocol. */
 export type Encoding = "json" | "msgpack";
 
@@ -18,7 +20,9 @@ export type ClientFrame =
       readonly offset?: number;
     }
   | { readonly type: "ack"; readonly offsets: readonly number[] }
-  | { readonly type: "ping"; readonly id: number; readonly data?: unknown };
+  | { readonly type: "ping"; readonly id: number; readonly data?: unknown }
+  | { readonly type: "refresh"; readonly id: number; readonly credential: string }
+  | RequestFrame;
 
 /** Offsets after `after`, up to `upTo`: what may have been missed. */
 export interface OffsetRange {
@@ -68,8 +72,29 @@ export interface KickFrame {
   readonly code: number;
   readonly reason: string;
   readonly reconnect: boolean;
+  readonly message?: string;
   readonly retryAfterMs?: number;
 }
 
+/** What was published to a topic; `lost` counts what was let go before it. */
+export interface PublicationFrame {
+  readonly type: "publication";
+  readonly topic: string;
+  readonly offset: number;
+  readonly payload: unknown;
+  readonly from?: string;
+  readonly lost?: number;
+}
+
 /** Server to device. */
-export type ServerFrame = WelcomeFrame | PushFrame | PongFrame | ErrorFrame | KickFrame;
+export type ServerFrame =
+  | WelcomeFrame
+  | PushFrame
+  | PongFrame
+  | ErrorFrame
+  | KickFrame
+  | PublicationFrame
+  | AnswerFrame;
+
+/** What the server says to a device that is logged in. */
+export type ReceivedFrame = Exclude<ServerFrame, WelcomeFrame | KickFrame>;

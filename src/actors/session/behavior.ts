@@ -8,6 +8,7 @@ import {
   sessionKind,
 } from "./messages.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
+import { request } from "./requests.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
 
@@ -22,7 +23,10 @@ const FINAL: ReadonlySet<CloseReason> = new Set([
   "credential-expired",
   "invalid-frame",
   "too-large",
+  "too-many-sessions",
 ]);
+
+type CloseMessage = Extract<Message, { type: "close" }>;
 
 /** What a session does; make one per node. Its instances are named by the session's id. */
 export function sessionType(deps: SessionDeps): ActorType<SessionState, Message> {
@@ -55,8 +59,13 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return attach(state, message, deps, ctx);
         case "detach":
           return detach(state, message, deps, ctx);
+        case "request":
+          return request(state, message.request, deps, ctx);
+        case "grants":
+          state.grants = message.grants;
+          return state;
         case "close":
-          return close(state, message.reason, deps, ctx);
+          return close(state, message, deps, ctx);
         case "grace-over":
           return end(state, ctx);
         case "write-refused":
@@ -183,7 +192,7 @@ function opened(state: SessionState, inbox: InboxView, deps: SessionDeps, ctx: C
   if (state.connection === undefined) return state;
   if (first) welcome(state, deps, ctx);
   // Only a welcome can tell of a gap, so the device has to come again.
-  else if (missed) drop(state, "slow", deps, ctx);
+  else if (missed) drop(state, { type: "close", reason: "slow" }, deps, ctx);
   else if (!state.paused) writeOn(state, deps, ctx);
   return state;
 }
@@ -202,7 +211,7 @@ function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: n
 
 function attach(
   state: SessionState,
-  { connection, offset }: { readonly connection: Ref<ConnectionMessage>; readonly offset: number },
+  { connection, offset, grants }: Extract<Message, { type: "attach" }>,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
@@ -211,6 +220,7 @@ function attach(
   ctx.clearTimer("grace");
   state.connection = connection;
   state.claimed = offset;
+  state.grants = grants;
   if (state.opened) welcome(state, deps, ctx);
   return state;
 }
@@ -227,14 +237,15 @@ function detach(
   return final ? end(state, ctx) : state;
 }
 
-function close(state: SessionState, reason: CloseReason, deps: SessionDeps, ctx: Ctx) {
-  drop(state, reason, deps, ctx);
-  return FINAL.has(reason) ? end(state, ctx) : state;
+function close(state: SessionState, message: CloseMessage, deps: SessionDeps, ctx: Ctx) {
+  drop(state, message, deps, ctx);
+  return FINAL.has(message.reason) ? end(state, ctx) : state;
 }
 
-function drop(state: SessionState, reason: CloseReason, deps: SessionDeps, ctx: Ctx): void {
+/** Closes the connection, which is told the same; the session stays. */
+function drop(state: SessionState, message: CloseMessage, deps: SessionDeps, ctx: Ctx): void {
   if (state.connection === undefined) return;
-  ctx.send(state.connection, { type: "close", reason });
+  ctx.send(state.connection, message);
   detached(state, deps, ctx);
 }
 

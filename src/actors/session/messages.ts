@@ -1,5 +1,8 @@
+import type { DeviceAnswer, DeviceRequest, Grants } from "../../core/device-request.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
+import type { Publication } from "../topic/messages.ts";
 
 /** Sessions are found by their id, also by the gateway that continues one. */
 export const sessionKind = kind<SessionMessage>("session");
@@ -12,6 +15,7 @@ export const sessionKind = kind<SessionMessage>("session");
  */
 export type OpenSession = (session: {
   readonly id: string;
+  /** The key of its principal: a user's id, or `board:` and a board's (`core/address.ts`). */
   readonly user: string;
   readonly device: string;
 }) => Ref<SessionMessage>;
@@ -67,7 +71,8 @@ export type CloseReason =
   | "unauthorized"
   | "credential-expired"
   | "invalid-frame"
-  | "too-large";
+  | "too-large"
+  | "too-many-sessions";
 
 /**
  * A push as it goes to a session and from there, the same object, to the connection.
@@ -96,7 +101,13 @@ export type SessionMessage =
       readonly connection: Ref<ConnectionMessage>;
       /** The highest offset up to which the device has handled everything; -1 if it did not say. */
       readonly offset: number;
+      /** What the credential allows; nothing without it. */
+      readonly grants?: Grants | undefined;
     }
+  /** A newer credential allows this from now on. */
+  | { readonly type: "grants"; readonly grants: Grants | undefined }
+  /** What the device asks, answered by one `frame` with its id. */
+  | { readonly type: "request"; readonly request: DeviceRequest }
   /** The connection's unsent bytes are at or below the low-water mark; answers `when-drained`. */
   | { readonly type: "drained" }
   /** The connection is gone; `final` when the device said good-bye. */
@@ -106,7 +117,18 @@ export type SessionMessage =
       readonly final: boolean;
     }
   /** Closes the connection; the session ends, too, unless the reason invites to reconnect. */
-  | { readonly type: "close"; readonly reason: CloseReason };
+  | { readonly type: "close"; readonly reason: CloseReason; readonly message?: string };
+
+/** What a device is told because it asked, or because another device sent it something. */
+export type DeviceFrame =
+  | DeviceAnswer
+  | {
+      readonly type: "error";
+      readonly id?: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAfterMs?: number;
+    };
 
 /** What a session sends to the connection it is attached to. */
 export type ConnectionMessage =
@@ -124,4 +146,12 @@ export type ConnectionMessage =
   /** Asks for one `drained`: at once, or as soon as the unsent bytes are low enough. */
   | { readonly type: "when-drained" }
   | { readonly type: "pong"; readonly id: number; readonly data?: unknown }
-  | { readonly type: "close"; readonly reason: CloseReason };
+  | { readonly type: "frame"; readonly frame: DeviceFrame }
+  /** `lost`: how many before it the session knows to be missing. */
+  | {
+      readonly type: "publication";
+      readonly publication: Publication;
+      readonly lost: number;
+    }
+  /** `message` says more than the reason, for people. */
+  | { readonly type: "close"; readonly reason: CloseReason; readonly message?: string };

@@ -1,3 +1,4 @@
+import type { Grants } from "../../core/device-request.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { UserMessage } from "../user/messages.ts";
 import type { ConnectionMessage, OpenSession, Push, SessionMessage } from "./messages.ts";
@@ -17,6 +18,8 @@ export interface SessionState {
   readonly device: string;
   owner: Ref<UserMessage> | undefined;
   connection: Ref<ConnectionMessage> | undefined;
+  /** What the credential allows beside being here. */
+  grants: Grants | undefined;
   /** Whether the user has said what is in the inbox; no connection is welcomed before. */
   opened: boolean;
   /** Whether the user was asked for the inbox and has not answered. */
@@ -83,6 +86,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     device: session.device,
     owner: undefined,
     connection: undefined,
+    grants: undefined,
     opened: false,
     asked: false,
     paused: false,

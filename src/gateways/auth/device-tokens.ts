@@ -1,13 +1,20 @@
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import { boardKey, kindOf, type PrincipalKind } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import type { Grants } from "../../core/device-request.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
+import { fromClaim, GRANTS_MAX, toClaim } from "./grants.ts";
 
 /** Who a device is, as its credential says. */
 export interface DeviceIdentity {
-  readonly user: string;
+  /** The principal's key: a user's id, or `board:` and the board's (`core/address.ts`). */
+  readonly principal: string;
+  readonly kind: PrincipalKind;
+  /** The topics that it may use; undefined when the credential says nothing of topics. */
+  readonly grants: Grants | undefined;
   /** The only device id that the credential is good for; undefined if it is good for any. */
   readonly device: string | undefined;
   /** Milliseconds since the epoch. */
@@ -26,12 +33,18 @@ export interface DeviceTokenOptions {
 }
 
 export interface MintOptions {
+  /** The user's id, or the board's where `kind` is `board`. */
   readonly user: string;
+  readonly kind?: PrincipalKind | undefined;
+  readonly grants?: Grants | undefined;
   readonly device?: string | undefined;
   readonly ttlMs: number;
 }
 
-/** Device credentials: JWTs whose `sub` is the user and whose `dev`, if there, is the device. */
+/**
+ * Device credentials: JWTs whose `sub` is the user, or the board where `kind` is `board`, whose
+ * `dev`, if there, is the device, and whose `topics` says what it may subscribe and publish to.
+ */
 export interface DeviceTokens {
   /** Never rejects; fails with `auth.invalid` or `auth.expired`. */
   verify(credential: string): Promise<Result<DeviceIdentity>>;
@@ -79,12 +92,19 @@ export function deviceTokens(options: DeviceTokenOptions): DeviceTokens {
       }
       return fail(explain(reason));
     },
-    async mint({ user, device, ttlMs }) {
+    async mint({ user, kind, grants, device, ttlMs }) {
       if (!isName(user) || (device !== undefined && !isName(device))) {
         throw new RuntimeError("auth.invalid", "user and device must be names of 1 to 128 letters");
       }
+      if (principalOf(user, kind ?? "phone") === undefined) {
+        throw new RuntimeError("auth.invalid", "a user's id does not begin with board:");
+      }
       const issuedAt = Math.floor(clock.now() / 1000);
-      const token = new SignJWT(device === undefined ? {} : { dev: device })
+      const token = new SignJWT({
+        ...(device === undefined ? {} : { dev: device }),
+        ...(kind === "board" ? { kind } : {}),
+        ...(grants === undefined ? {} : { topics: toClaim(grants) }),
+      })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setSubject(user)
         .setIssuedAt(issuedAt)
@@ -154,13 +174,28 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
   if (device !== undefined && (typeof device !== "string" || !isName(device))) {
     return refuse("dev is not a name of 1 to 128");
   }
+  const kind = payload["kind"] ?? "phone";
+  if (kind !== "phone" && kind !== "board") return refuse("kind is neither phone nor board");
+  const principal = principalOf(sub, kind);
+  if (principal === undefined) return refuse("sub is no id of a principal of that kind");
+  const topics = payload["topics"];
+  const grants = topics === undefined ? undefined : fromClaim(topics);
+  if (topics !== undefined && grants === undefined) {
+    return refuse(`topics is not {sub, pub} with at most ${GRANTS_MAX} patterns each`);
+  }
   if (typeof exp !== "number" || !(exp < SECONDS_MAX)) return refuse("exp is not a time");
   if (iat !== undefined && iat * 1000 > now + AHEAD_SECONDS_MAX * 1000) {
     return refuse("iat lies in the future");
   }
   if (exp * 1000 <= now)
     return fail(new RuntimeError("auth.expired", "the credential has expired"));
-  return ok({ user: sub, device, expiresAt: exp * 1000 });
+  return ok({ principal, kind, grants, device, expiresAt: exp * 1000 });
+}
+
+/** The key of a principal; undefined when there can be none with this id. */
+function principalOf(id: string, kind: PrincipalKind): string | undefined {
+  const key = kind === "board" ? boardKey(id) : id;
+  return isName(key) && kindOf(key) === kind ? key : undefined;
 }
 
 /** Says why in words of our own: the library's may hold parts of the token. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ok, type Result } from "../../core/result.ts";
-import { refuse } from "../protocol/client-frame.ts";
+import { refuse } from "../protocol/fields.ts";
 
 /** What a board asks the node over classic UDP, as message ids of an opcode-2 frame. */
 export const COMMANDS = {

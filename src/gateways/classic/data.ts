@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ok, type Result } from "../../core/result.ts";
-import { refuse } from "../protocol/client-frame.ts";
+import { refuse } from "../protocol/fields.ts";
 import { crc8 } from "./crc8.ts";
 import {
   FRAME_HEADER_BYTES,

@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { ok, type Result } from "../../core/result.ts";
-import { refuse } from "../protocol/client-frame.ts";
+import { refuse } from "../protocol/fields.ts";
 
 /**
  * Where a frame has its ids: `wide` has 64-bit ids at bytes 8 and 16, `narrow` (the branch with

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ok, type Result } from "../../core/result.ts";
-import { refuse } from "../protocol/client-frame.ts";
+import { refuse } from "../protocol/fields.ts";
 
 /** The body of a message 0x36: a status event, by the numbers of `STATUS_EVENTS`. */
 export interface StatusBody {

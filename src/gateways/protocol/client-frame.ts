@@ -1,15 +1,20 @@
-import { RuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
-import { fail, ok, type Result } from "../../core/result.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { Decoded } from "./codec.ts";
+import { readDeviceRequest } from "./device-request.ts";
+import { COUNT, type Fields, invalid, isCount, isFields, isText } from "./fields.ts";
 import type { ClientFrame } from "./frames.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 
-/** A decoded map, whose values have not been looked at. */
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Checks one decoded value and makes a frame of what it knows in it. */
-export function readClientFrame(value: unknown): Result<ClientFrame> {
+export function readClientFrame(value: unknown): Decoded {
   if (!isFields(value)) return invalid("", "an object with a type", value);
+  const read = readFields(value);
+  const { id } = value;
+  return read.ok || !isCount(id) ? read : { ok: false, error: read.error, id };
+}
+
+function readFields(value: Fields): Result<ClientFrame> {
   switch (value["type"]) {
     case "ping":
       return readPing(value);
@@ -17,38 +22,10 @@ export function readClientFrame(value: unknown): Result<ClientFrame> {
       return readAck(value);
     case "hello":
       return readHello(value);
+    case "refresh":
+      return readRefresh(value);
     default:
-      return invalid("type", '"hello", "ack" or "ping"', value["type"]);
-  }
-}
-
-/** The result of a frame that is not what the protocol says. */
-export function invalid(path: string, expected: string, found: unknown): Result<never> {
-  return refuse(path, expected, describe(found));
-}
-
-/** The same, where what was found is told in words. */
-export function refuse(path: string, expected: string, got: string): Result<never> {
-  const where = path === "" ? "the frame" : path;
-  const message = `${where} must be ${expected}; got ${got}`;
-  return fail(
-    new RuntimeError("protocol.invalid", message, { problems: [{ path, expected, got }] }),
-  );
-}
-
-/** What a bad value was, in a few words that hold nothing of a secret. */
-export function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  switch (typeof value) {
-    case "string":
-      return `a string of ${value.length} characters`;
-    case "number":
-    case "boolean":
-      return String(value);
-    default:
-      return `a value of type ${typeof value}`;
+      return readDeviceRequest(value);
   }
 }
 
@@ -82,10 +59,9 @@ function readAck(fields: Fields): Result<ClientFrame> {
 
 function readHello(fields: Fields): Result<ClientFrame> {
   const { credential, device, resume, offset } = fields;
-  const { credentialMax, nameMax, resumeMax } = WIRE_LIMITS;
-  if (!isText(credential, credentialMax)) {
-    return invalid("credential", `a string of 1 to ${credentialMax} characters`, credential);
-  }
+  const { nameMax, resumeMax } = WIRE_LIMITS;
+  const checked = readCredential(credential);
+  if (!checked.ok) return checked;
   if (typeof device !== "string" || !isName(device)) {
     return invalid(
       "device",
@@ -99,23 +75,21 @@ function readHello(fields: Fields): Result<ClientFrame> {
   if (offset !== undefined && !isCount(offset)) return invalid("offset", COUNT, offset);
   return ok({
     type: "hello",
-    credential,
+    credential: checked.value,
     device,
     ...(resume === undefined ? {} : { resume }),
     ...(offset === undefined ? {} : { offset }),
   });
 }
 
-const COUNT = "an integer from 0 to 2^53 - 1";
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function readRefresh({ id, credential }: Fields): Result<ClientFrame> {
+  if (!isCount(id)) return invalid("id", COUNT, id);
+  const checked = readCredential(credential);
+  return checked.ok ? ok({ type: "refresh", id, credential: checked.value }) : checked;
 }
 
-function isText(value: unknown, max: number): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= max;
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function readCredential(credential: unknown): Result<string> {
+  const { credentialMax } = WIRE_LIMITS;
+  if (isText(credential, credentialMax)) return ok(credential);
+  return invalid("credential", `a string of 1 to ${credentialMax} characters`, credential);
 }

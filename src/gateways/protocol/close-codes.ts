@@ -19,6 +19,7 @@ export const CLOSE_CODES = {
   "credential-expired": 4203,
   "invalid-frame": 4204,
   "too-large": 4205,
+  "too-many-sessions": 4206,
 } as const satisfies Record<CloseReason, number>;
 
 /** Whether a client should connect again after this close code. */

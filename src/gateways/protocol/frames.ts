@@ -5,6 +5,8 @@
  * know. Both encodings, JSON text and MessagePack binary, carry these same objects.
  */
 
+import type { DeviceAnswer, DeviceRequest } from "../../core/device-request.ts";
+
 export const SUBPROTOCOLS = { json: "herald.v1.json", msgpack: "herald.v1.msgpack" } as const;
 
 /** Device to server. The first frame must be `hello`, and only the first. */
@@ -22,7 +24,18 @@ export type ClientFrame =
     }
   | { readonly type: "ack"; readonly offsets?: readonly number[]; readonly upTo?: number }
   /** Answered by `pong` with the same id and data. */
-  | { readonly type: "ping"; readonly id: number; readonly data?: unknown };
+  | { readonly type: "ping"; readonly id: number; readonly data?: unknown }
+  /** A newer credential of the same principal; answered by `refreshed`. */
+  | { readonly type: "refresh"; readonly id: number; readonly credential: string }
+  | DeviceRequest;
+
+/** Frames that a session handles; the others are the gateway's. */
+export type SessionFrame = Exclude<ClientFrame, { readonly type: "hello" | "refresh" }>;
+
+/** The id of a request, for an answer to it; undefined for frames that have none. */
+export function idOf(frame: ClientFrame): number | undefined {
+  return "id" in frame ? frame.id : undefined;
+}
 
 /** Server to device. */
 export type ServerFrame =
@@ -72,5 +85,19 @@ export type ServerFrame =
       readonly code: number;
       readonly reason: string;
       readonly reconnect: boolean;
+      /** Why, in words, when there is more to say than the reason. */
+      readonly message?: string;
       readonly retryAfterMs?: number;
-    };
+    }
+  /** What was published to a topic that the session is subscribed to. */
+  | {
+      readonly type: "publication";
+      readonly topic: string;
+      readonly offset: number;
+      readonly payload: unknown;
+      /** The address of the publisher's principal; absent when it came over HTTP. */
+      readonly from?: string;
+      /** How many before it were let go because this connection was too slow. */
+      readonly lost?: number;
+    }
+  | DeviceAnswer;

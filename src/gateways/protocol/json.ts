@@ -1,8 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { Push } from "../../actors/session/messages.ts";
-import { ok, type Result } from "../../core/result.ts";
-import { readClientFrame, refuse } from "./client-frame.ts";
-import type { Codec, Encoded } from "./codec.ts";
+import type { Publication } from "../../actors/topic/messages.ts";
+import { ok } from "../../core/result.ts";
+import { readClientFrame } from "./client-frame.ts";
+import type { Codec, Decoded, Encoded } from "./codec.ts";
+import { refuse } from "./fields.ts";
 import { type ClientFrame, type ServerFrame, SUBPROTOCOLS } from "./frames.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 
@@ -14,12 +16,13 @@ export const jsonCodec: Codec = {
   encode: (frame: ServerFrame): Encoded => JSON.stringify(frame),
   encodePong,
   encodePush,
+  encodePublication,
 };
 
 /** A byte order mark is not JSON, and is not taken away. */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decode(bytes: ArrayBuffer): Result<ClientFrame> {
+function decode(bytes: ArrayBuffer): Decoded {
   let text: string;
   let value: unknown;
   try {
@@ -54,6 +57,22 @@ function pushText(push: Push, redelivered: boolean): string {
   return (
     `{"type":"push","id":${JSON.stringify(id)}${place},"topic":${JSON.stringify(topic)}` +
     `,"ack":${ack},"expiresAt":${expiresAt}${again},"payload":${payload}}`
+  );
+}
+
+function encodePublication(publication: Publication, lost: number): Encoded {
+  if (lost > 0) return publicationText(publication, lost);
+  publication.wire.json ??= Buffer.from(publicationText(publication, 0));
+  return publication.wire.json;
+}
+
+function publicationText(publication: Publication, lost: number): string {
+  const { topic, offset, from, payload } = publication;
+  const sender = from === undefined ? "" : `,"from":${JSON.stringify(from)}`;
+  const gone = lost > 0 ? `,"lost":${lost}` : "";
+  return (
+    `{"type":"publication","topic":${JSON.stringify(topic)},"offset":${offset}` +
+    `${sender}${gone},"payload":${payload}}`
   );
 }
 

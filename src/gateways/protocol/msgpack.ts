@@ -1,10 +1,11 @@
 import { Buffer } from "node:buffer";
 import { Packr } from "msgpackr";
 import type { Push } from "../../actors/session/messages.ts";
-import type { Result } from "../../core/result.ts";
-import { readClientFrame, refuse } from "./client-frame.ts";
-import type { Codec, Encoded } from "./codec.ts";
-import { type ClientFrame, type ServerFrame, SUBPROTOCOLS } from "./frames.ts";
+import type { Publication } from "../../actors/topic/messages.ts";
+import { readClientFrame } from "./client-frame.ts";
+import type { Codec, Decoded, Encoded } from "./codec.ts";
+import { refuse } from "./fields.ts";
+import { type ServerFrame, SUBPROTOCOLS } from "./frames.ts";
 import { NotMsgpack, readMsgpack } from "./msgpack-reader.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";
 
@@ -16,6 +17,7 @@ export const msgpackCodec: Codec = {
   encode: (frame: ServerFrame): Encoded => packr.pack(withLongIntegers(frame)),
   encodePong,
   encodePush,
+  encodePublication,
 };
 
 /** No records and no shared structures: what it writes, every MessagePack library can read. */
@@ -33,7 +35,7 @@ const EXPIRES_AT = key("expiresAt");
 const REDELIVERED = key("redelivered");
 const PAYLOAD = key("payload");
 
-function decode(bytes: ArrayBuffer): Result<ClientFrame> {
+function decode(bytes: ArrayBuffer): Decoded {
   let value: unknown;
   try {
     value = readMsgpack(bytes);
@@ -91,6 +93,22 @@ function pushBytes(push: Push, offset: number | undefined, redelivered: boolean)
   return writer.take();
 }
 
+function encodePublication(publication: Publication, lost: number): Encoded {
+  if (lost > 0) return publicationBytes(publication, lost);
+  publication.wire.msgpack ??= Buffer.from(publicationBytes(publication, 0));
+  return publication.wire.msgpack;
+}
+
+function publicationBytes(publication: Publication, lost: number): Uint8Array {
+  const { topic, offset, from, payload } = publication;
+  return packr.pack({
+    ...{ type: "publication", topic, offset: long(offset) },
+    ...(from === undefined ? {} : { from }),
+    ...(lost > 0 ? { lost: long(lost) } : {}),
+    payload: JSON.parse(payload) as unknown,
+  });
+}
+
 /** Of a push that is one user's own only the payload is kept: made once for all its devices. */
 function payloadOf(push: Push): Uint8Array {
   push.wire.msgpack ??= toMsgpack(push.payload);
@@ -107,25 +125,24 @@ function toMsgpack(json: string): Uint8Array {
  * something else; as big integers it writes them as integers.
  */
 function withLongIntegers(frame: ServerFrame): unknown {
-  const long = (value: number): number | bigint => (value > 0xffff_ffff ? BigInt(value) : value);
-  switch (frame.type) {
-    case "welcome": {
-      const { gap, head } = frame;
-      const longGap = gap && { after: long(gap.after), upTo: long(gap.upTo) };
-      return { ...frame, ...(longGap && { gap: longGap }), head: long(head) };
-    }
-    case "error":
-      return frame.id === undefined ? frame : { ...frame, id: long(frame.id) };
-    case "pong":
-      return { ...frame, id: long(frame.id) };
-    case "push": {
-      const { offset, expiresAt } = frame;
-      const longOffset = offset === undefined ? {} : { offset: long(offset) };
-      return { ...frame, ...longOffset, expiresAt: long(expiresAt) };
-    }
-    case "kick":
-      return frame;
+  let copy: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(frame)) {
+    if (name === "data" || name === "payload" || name === "result") continue;
+    const written = name === "gap" ? longFields(value as object) : long(value);
+    if (written === value) continue;
+    copy ??= { ...frame };
+    copy[name] = written;
   }
+  return copy ?? frame;
+}
+
+function longFields(value: object): unknown {
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, long(part)]));
+}
+
+function long(value: unknown): unknown {
+  const isLong = typeof value === "number" && value > 0xffff_ffff && Number.isInteger(value);
+  return isLong ? BigInt(value) : value;
 }
 
 function key(name: string): Uint8Array {

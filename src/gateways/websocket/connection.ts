@@ -3,16 +3,19 @@ import type { Ref } from "../../actors/kernel/actor.ts";
 import type {
   CloseReason,
   ConnectionMessage,
+  DeviceFrame,
   Push,
   SessionMessage,
 } from "../../actors/session/messages.ts";
 import { type ErrorCode, RuntimeError } from "../../core/errors.ts";
-import { CLOSE_CODES, mayReconnect } from "../protocol/close-codes.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { Codec, Encoded } from "../protocol/codec.ts";
-import type { ClientFrame } from "../protocol/frames.ts";
+import { type ClientFrame, idOf } from "../protocol/frames.ts";
+import { kickFrame, toSessionMessage } from "../protocol/session-frames.ts";
 import { departureOf } from "./counts.ts";
 import { type Bucket, payFrame, waitMs } from "./frame-rate.ts";
 import type { Guest, Hub } from "./hub.ts";
+import { refresh } from "./refresh.ts";
 import type { Use } from "./use-counts.ts";
 
 /** The socket as uWebSockets.js gives it; `connection` is put there by the upgrade. */
@@ -51,6 +54,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   sessionId = "";
   /** Whose it is, once the credential is verified. */
   user: Use | undefined = undefined;
+  /** Which of the user's devices it is, as its hello says. */
+  device = "";
   /** Until the welcome is sent. */
   login: Reception | undefined;
   /** When it ends unless something happens first, in the hub's seconds. */
@@ -133,9 +138,15 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
       case "welcome":
         this.login?.welcome(this, message);
         return true;
+      case "frame":
+        this.#writeFrame(message.frame);
+        return true;
+      case "publication":
+        this.#writePublication(message);
+        return true;
       case "close":
         this.#sessionKnows = true;
-        this.close(message.reason);
+        this.close(message.reason, undefined, message.message);
         return true;
     }
   }
@@ -150,7 +161,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (bytes.byteLength > hub.limits.frameBytesMax) return this.close("too-large");
     if (isBinary !== codec.binary) return this.close("invalid-frame");
     const frame = codec.decode(bytes);
-    if (!frame.ok) return this.#refuseMalformed(frame.error);
+    if (!frame.ok) return this.#refuseMalformed(frame.error, frame.id);
     // A hello is well-formed, and never right after the first.
     if (frame.value.type !== "hello") this.#malformed = 0;
     if (this.login === undefined) this.forward(frame.value);
@@ -162,17 +173,14 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     const { session } = this;
     if (session === undefined) return;
     switch (frame.type) {
-      case "ping":
-        // A ping is the same on the wire and in the session: it is passed on as it is.
-        if (!session.send(frame)) this.#sessionRefused(frame.id);
-        return;
-      case "ack": {
-        const { offsets = NO_OFFSETS, upTo = -1 } = frame;
-        if (!session.send({ type: "ack", offsets, upTo })) this.#sessionRefused(undefined);
-        return;
-      }
+      case "refresh":
+        return refresh(this, frame);
       case "hello":
-        this.#refuseMalformed(new RuntimeError("protocol.order", "hello comes first, and once"));
+        return this.#refuseMalformed(
+          new RuntimeError("protocol.order", "hello comes first, and once"),
+        );
+      default:
+        if (!session.send(toSessionMessage(frame))) this.#sessionRefused(idOf(frame));
     }
   }
 
@@ -228,19 +236,12 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   }
 
   /** Says why (`kick`), writes what waits, and ends the connection. */
-  close(reason: CloseReason, retryAfterMs?: number): void {
+  close(reason: CloseReason, retryAfterMs?: number, message?: string): void {
     const { socket, hub } = this;
     if (socket === undefined) return;
     const code = CLOSE_CODES[reason];
-    this.write(
-      this.codec.encode({
-        type: "kick",
-        code,
-        reason,
-        reconnect: mayReconnect(code),
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      }),
-    );
+    const told = message === undefined ? { reason } : { reason, message };
+    this.write(this.codec.encode(kickFrame(told, retryAfterMs)));
     const out = this.#out;
     this.#out = undefined;
     // From here on nothing else may be written, and the end of the socket is not reported twice.
@@ -288,6 +289,23 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     }
   }
 
+  #writeFrame(frame: DeviceFrame): void {
+    if (frame.type === "error") this.hub.counts.sentError(frame.code);
+    this.write(this.codec.encode(frame));
+  }
+
+  #writePublication({ publication, lost }: Extract<ConnectionMessage, { type: "publication" }>) {
+    try {
+      this.write(this.codec.encodePublication(publication, lost));
+    } catch (error) {
+      this.hub.counts.dropped += 1;
+      const { topic, offset } = publication;
+      this.hub.logger.error("a publication cannot be encoded", {
+        ...{ topic, offset, error: String(error) },
+      });
+    }
+  }
+
   #sendOne(frame: Encoded): number {
     this.hub.send(this.socket!, frame, this.codec.binary);
     return frame.length;
@@ -323,9 +341,9 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     return false;
   }
 
-  #refuseMalformed(error: RuntimeError): void {
+  #refuseMalformed(error: RuntimeError, id?: number): void {
     this.#malformed += 1;
-    this.writeError(error);
+    this.writeError(error, id);
     if (this.#malformed >= MALFORMED_MAX || this.login !== undefined) this.close("invalid-frame");
   }
 
@@ -345,4 +363,3 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
 }
 
 const DRAINED: SessionMessage = { type: "drained" };
-const NO_OFFSETS: readonly number[] = [];

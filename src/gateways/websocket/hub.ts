@@ -2,6 +2,7 @@ import type { Ref } from "../../actors/kernel/actor.ts";
 import type { CloseReason, SessionMessage } from "../../actors/session/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { DeviceTokens } from "../auth/device-tokens.ts";
 import type { Encoded } from "../protocol/codec.ts";
 import { wireText } from "../wire-text.ts";
 import { Counts } from "./counts.ts";
@@ -47,6 +48,7 @@ const DROPPED = 2;
  */
 export class Hub {
   readonly clock: Clock;
+  readonly deviceTokens: DeviceTokens;
   readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
   readonly logger: Logger;
   readonly counts: Counts;
@@ -72,8 +74,9 @@ export class Hub {
   #corkedSocket: Writable | undefined = undefined;
   #corkedBinary = false;
 
-  constructor({ clock, findSession, limits, logger, metrics }: WebSocketOptions) {
+  constructor({ clock, deviceTokens, findSession, limits, logger, metrics }: WebSocketOptions) {
     this.clock = clock;
+    this.deviceTokens = deviceTokens;
     this.findSession = findSession;
     this.logger = logger;
     this.limits = limits;

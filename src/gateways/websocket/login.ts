@@ -1,8 +1,9 @@
 import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
+import type { Grants } from "../../core/device-request.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import type { DeviceIdentity } from "../auth/device-tokens.ts";
-import type { ClientFrame } from "../protocol/frames.ts";
+import { type ClientFrame, idOf } from "../protocol/frames.ts";
 import type { Connection, Reception } from "./connection.ts";
 import type { WebSocketOptions } from "./options.ts";
 
@@ -59,7 +60,7 @@ export class Login implements Reception {
     const { hub, codec, user } = connection;
     const { limits } = hub;
     const { session, recovered, gap, head } = message;
-    const owner = { user: user!.key, device: this.#hello!.device };
+    const owner = { user: user!.key, device: connection.device };
     connection.welcomed(this.#expiresAt);
     connection.write(
       codec.encode({
@@ -84,29 +85,32 @@ export class Login implements Reception {
       const isExpired = outcome.error.code === "auth.expired";
       return connection.close(isExpired ? "credential-expired" : "unauthorized");
     }
-    const { user, device, expiresAt } = outcome.value;
+    const { principal, device, expiresAt, grants } = outcome.value;
     if (device !== undefined && device !== hello.device) {
       const message = "the credential is for another device";
       connection.writeError(new RuntimeError("auth.invalid", message));
       return connection.close("unauthorized");
     }
     const { hub } = connection;
-    connection.user = hub.users.take(user);
+    connection.device = hello.device;
+    connection.user = hub.users.take(principal);
     if (connection.user === undefined) {
       const message = `the user has ${hub.users.max} connections already`;
       return this.#refuse(connection, message);
     }
     this.#expiresAt = hub.deadlineIn(expiresAt - this.#options.clock.now());
-    this.#attach(connection, hello, { user, device: hello.device });
+    this.#attach(connection, hello, { user: principal, device: hello.device }, grants);
   }
 
   #attach(
     connection: Connection,
     hello: Hello,
     owner: { readonly user: string; readonly device: string },
+    grants: Grants | undefined,
   ): void {
     const { openSession, findSession, newId, resumeTokens } = this.#options;
-    const message: SessionMessage = { type: "attach", connection, offset: hello.offset ?? -1 };
+    const offset = hello.offset ?? -1;
+    const message: SessionMessage = { type: "attach", connection, offset, grants };
 
     const resumed = hello.resume && resumeTokens.read(hello.resume, owner);
     const known = resumed ? findSession(resumed) : undefined;
@@ -127,7 +131,7 @@ export class Login implements Reception {
     }
     this.#held ??= [];
     if (this.#held.length < HELD_MAX) this.#held.push(frame);
-    else connection.refuseBusy(frame.type === "ping" ? frame.id : undefined);
+    else connection.refuseBusy(idOf(frame));
   }
 
   #refuse(connection: Connection, message: string): void {

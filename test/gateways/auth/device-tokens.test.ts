@@ -6,6 +6,7 @@ import { type DeviceTokenOptions, deviceTokens } from "../../../src/gateways/aut
 import { VirtualClock } from "../../testkit/virtual-clock.ts";
 
 const SECRET = Buffer.from("a shared secret of at least 32 bytes!");
+const PHONE = { kind: "phone", grants: undefined };
 
 function start(overrides: Partial<DeviceTokenOptions> = {}) {
   const clock = new VirtualClock();
@@ -37,13 +38,47 @@ test("a minted token says who it is for and until when", async () => {
   const expiresAt = clock.now() + 60_000;
   expect(await tokens.verify(any)).toEqual({
     ok: true,
-    value: { user: "u-1", device: undefined, expiresAt },
+    value: { ...PHONE, principal: "u-1", device: undefined, expiresAt },
   });
   const one = await tokens.mint({ user: "ü 2", device: "phone", ttlMs: 60_000 });
   expect(await tokens.verify(one)).toEqual({
     ok: true,
-    value: { user: "ü 2", device: "phone", expiresAt },
+    value: { ...PHONE, principal: "ü 2", device: "phone", expiresAt },
   });
+});
+
+test("a board's token names the board and never a user", async () => {
+  const { tokens, sign, codeOf, clock } = start();
+  const board = await tokens.mint({ user: "b-1", kind: "board", ttlMs: 60_000 });
+  const expiresAt = clock.now() + 60_000;
+  expect(await tokens.verify(board)).toEqual({
+    ok: true,
+    value: {
+      principal: "board:b-1",
+      kind: "board",
+      grants: undefined,
+      device: undefined,
+      expiresAt,
+    },
+  });
+  expect(await codeOf(await sign({ sub: "board:b-1" }))).toBe("auth.invalid");
+  expect(await codeOf(await sign({ sub: "b".repeat(128), kind: "board" }))).toBe("auth.invalid");
+  expect(await codeOf(await sign({ kind: "thing" }))).toBe("auth.invalid");
+  const posing = tokens.mint({ user: "board:b-1", ttlMs: 1 });
+  await expect(posing).rejects.toMatchObject({ code: "auth.invalid" });
+});
+
+test("a token says which topics its device may use, within bounds", async () => {
+  const { tokens, sign, codeOf } = start();
+  const grants = { subscribe: ["news.*"], publish: [] };
+  const minted = await tokens.verify(await tokens.mint({ user: "u", grants, ttlMs: 60_000 }));
+  expect(minted.ok && minted.value.grants).toEqual(grants);
+  const partly = await tokens.verify(await sign({ topics: { pub: ["a"] } }));
+  expect(partly.ok && partly.value.grants).toEqual({ subscribe: [], publish: ["a"] });
+  const wrong = ["news.*", ["news.*"], { sub: "news.*" }, { sub: [1] }, { sub: [""] }, null];
+  for (const topics of [...wrong, { pub: Array(65).fill("a") }]) {
+    expect(await codeOf(await sign({ topics })), JSON.stringify(topics)).toBe("auth.invalid");
+  }
 });
 
 test("a token is good until its last second and expired from then on", async () => {

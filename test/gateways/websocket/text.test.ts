@@ -73,7 +73,7 @@ test("an error that repeats nothing of a frame is plain, and one that must is UT
   connection.send({ type: "é漢🙂" });
   const error = await connection.next("error");
   expect(error["message"]).toBe(
-    'type must be "hello", "ack" or "ping"; got a string of 4 characters',
+    "type must be a frame of docs/protocol.md; got a string of 4 characters",
   );
 });
 

@@ -1,0 +1,33 @@
+import type { DeviceRequest } from "../../core/device-request.ts";
+import { command } from "./commands.ts";
+import { answer, send } from "./sending.ts";
+import type { Ctx, SessionDeps, SessionState } from "./state.ts";
+import { publish, subscribe, unsubscribe, who } from "./subscriptions.ts";
+import { upload } from "./uploading.ts";
+
+/** Does what the device asks; each request with an id gets exactly one answer. */
+export function request(
+  state: SessionState,
+  asked: DeviceRequest,
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  switch (asked.type) {
+    case "send":
+      return send(state, asked, deps, ctx);
+    case "answer":
+      return answer(state, asked, deps, ctx);
+    case "subscribe":
+      return subscribe(state, asked, deps, ctx);
+    case "unsubscribe":
+      return unsubscribe(state, asked, deps, ctx);
+    case "publish":
+      return publish(state, asked, deps, ctx);
+    case "who":
+      return who(state, asked, deps, ctx);
+    case "upload":
+      return upload(state, asked, deps, ctx);
+    case "command":
+      return command(state, asked, deps, ctx);
+  }
+}
