@@ -139,13 +139,13 @@ export function endRun(state: MasterState, ctx: Ctx): MasterState {
 
 export function windowSent(
   state: MasterState,
-  { worker, settled, failed, rejected, refusal }: Report<"window-sent">,
+  { worker, settled, asked, failed, rejected, refusal }: Report<"window-sent">,
   ctx: Ctx,
 ): MasterState {
   state.rate?.add(settled, ctx.monotonic);
   const { run } = state;
   if (run === undefined) return state;
-  run.failures.add(rejected !== "");
+  if (asked) run.failures.add(rejected !== "");
   run.failures.failed += failed;
   const slot = run.slots.get(worker);
   // Once per window, so it is changed in place.

@@ -49,10 +49,19 @@ export function afterAttempt(
   left.sort((a, b) => a - b);
 
   const settled = addSettled(addSettled(window.settled, attempt.settled), tally.settled);
-  const rounds = window.rounds + 1;
+  const rounds = window.rounds + (attempt.asked ? 1 : 0);
   const next = { ...window, attempts, rounds, left, awaits, doubted, settled };
   if (left.length === 0) return { ...next, phase: "settled" };
   return { ...next, phase: late ? "planned" : "waiting" };
+}
+
+/** How often receipts are looked for: soon at first, then about once a second. */
+const LOOK_MIN_MS = 100;
+const LOOK_MAX_MS = 1_000;
+
+/** The pause before receipts are looked for again, which have been waited for so long. */
+export function receiptPause(waitedMs: number): number {
+  return Math.max(LOOK_MIN_MS, Math.min(LOOK_MAX_MS, waitedMs / 2));
 }
 
 /** The longest pause that a provider may ask for. */

@@ -69,6 +69,8 @@ export type WorkerReport =
       readonly worker: string;
       /** Recipients settled by it. */
       readonly settled: number;
+      /** The provider was given something; not so when only receipts were looked for. */
+      readonly asked: boolean;
       /** Recipients for whom this attempt failed or brought no answer. */
       readonly failed: number;
       /** Why the provider rejected the window as a whole; empty when it did not. */

@@ -21,6 +21,8 @@ export interface SendWindow {
   readonly left: readonly number[] | undefined;
   /** Those of them that may have gone: receipts are asked for before they are sent again. */
   readonly awaits: readonly number[];
+  /** Until then, in monotonic milliseconds, nobody of them is sent to without a receipt. */
+  readonly resendAt: number;
   /** Those of whom an attempt brought no answer, and who are tried again. */
   readonly doubted: readonly number[];
   readonly settled: Settled;
@@ -60,11 +62,13 @@ export function takeUp(
     readonly recipients: readonly Recipient[];
     readonly guarantee: Guarantee;
     readonly deadline: number;
+    /** When receipts of what is in doubt have been waited for long enough, monotonic. */
+    readonly resendAt: number;
     readonly lost: (from: number, to: number) => Settled;
   },
 ): PageRun {
   const { partition, k, size, done, intent, fence } = state;
-  const { zone, recipients, guarantee, deadline } = options;
+  const { zone, recipients, guarantee, deadline, resendAt } = options;
   const windows: SendWindow[] = [];
   if (intent > done && guarantee === "at-most-once") {
     const settled = options.lost(done, intent);
@@ -72,7 +76,8 @@ export function takeUp(
   }
   if (intent > done && guarantee === "receipt") {
     const awaits = Array.from({ length: intent - done }, (_, index) => done + index);
-    windows.push({ ...newWindow(done, intent), phase: "waiting", left: awaits, awaits });
+    const waiting = { phase: "waiting", left: awaits, awaits, resendAt } as const;
+    windows.push({ ...newWindow(done, intent), ...waiting });
   }
   const cursors = { done, intent, doubtUntil: intent, takesBack: false };
   return { page: { partition, k, size, zone }, recipients, fence, ...cursors, windows, deadline };
@@ -81,7 +86,7 @@ export function takeUp(
 function newWindow(from: number, to: number): SendWindow {
   return {
     ...{ from, to, phase: "planned", attempts: 0, rounds: 0, left: undefined },
-    ...{ awaits: [], doubted: [], settled: nothingSettled, sentAt: 0 },
+    ...{ awaits: [], resendAt: 0, doubted: [], settled: nothingSettled, sentAt: 0 },
   };
 }
 

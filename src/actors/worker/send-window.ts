@@ -39,6 +39,8 @@ export interface Attempt {
   readonly retryReason: string;
   /** How long the provider asks to wait. */
   readonly retryAfterMs: number;
+  /** The provider was given something. */
+  readonly asked: boolean;
   /** The lease's deadline had passed, and nothing was handed off. */
   readonly late: boolean;
   /** Bad addresses, and why: members, or what the provider names instead. */
@@ -108,27 +110,24 @@ interface Notes {
   refusal: string;
   retryReason: string;
   retryAfterMs: number;
+  asked: boolean;
   late: boolean;
 }
 
 function newNotes(tally: Tally): Notes {
   return {
     ...{ tally, retry: [], throttled: [], doubtful: [], lost: [], awaits: [], invalid: [] },
-    ...{
-      refused: [],
-      named: [],
-      rejected: "",
-      refusal: "",
-      retryReason: "",
-      retryAfterMs: 0,
-      late: false,
-    },
+    ...{ refused: [], named: [], rejected: "", refusal: "", retryReason: "" },
+    ...{ retryAfterMs: 0, asked: false, late: false },
   };
 }
 
-/** Settles those that may have gone and have a receipt; the rest is to be sent. */
+/**
+ * Settles those that may have gone and have a receipt. The rest is to be sent, once receipts have
+ * been waited for long enough.
+ */
 async function withoutReceipts(
-  { receipts, provider, campaign, run, window }: HandOff,
+  { receipts, provider, campaign, run, window, clock }: HandOff,
   left: readonly number[],
   notes: Notes,
 ): Promise<readonly number[]> {
@@ -141,7 +140,12 @@ async function withoutReceipts(
     const waits = new Set(window.awaits);
     return left.filter((index) => {
       const status = waits.has(index) ? known.get(index) : undefined;
-      if (status === undefined) return true;
+      if (status === undefined) {
+        if (!waits.has(index) || clock.monotonic() >= window.resendAt) return true;
+        notes.awaits.push(index);
+        notes.throttled.push(index);
+        return false;
+      }
       if (status !== "failed") notes.tally.add("delivered", index);
       else {
         const reason = "a receipt says that it failed";
@@ -207,6 +211,7 @@ async function sendBatch(job: HandOff, batch: readonly Numbered[], notes: Notes)
     fence: run.fence,
     signal,
   };
+  notes.asked = true;
   try {
     const results = await provider.sendBatch(items, options);
     for (const [at, numbered] of batch.entries()) note(numbered, results[at], notes);

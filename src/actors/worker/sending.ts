@@ -1,7 +1,7 @@
 import { toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import { RECEIPTS, receiptsKind } from "../receipts/messages.ts";
-import { afterAttempt, RETRIES_MAX, retryPause } from "./after-attempt.ts";
+import { afterAttempt, RETRIES_MAX, receiptPause, retryPause } from "./after-attempt.ts";
 import { armsOf } from "./items.ts";
 import type { PageOutcome } from "./messages.ts";
 import {
@@ -128,18 +128,35 @@ export function attempted(
   const attempt = outcome.ok ? outcome.value : nothingKnown(window, outcome);
   const { name, campaign, master } = state.start;
   const armAt = armsOf(campaign, state.message, run.recipients);
-  const next = afterAttempt(window, attempt, campaign.guarantee, armAt);
+  const after = afterAttempt(window, attempt, campaign.guarantee, armAt);
+  // Whoever has come into doubt by this attempt gets the whole wait.
+  const isNew = after.awaits.length > attempt.awaits.length;
+  const next = isNew ? { ...after, resendAt: ctx.monotonic + receiptWaitOf(deps) } : after;
   const settled = remaining(window) - remaining(next);
-  const { rejected, refusal } = attempt;
+  const { asked, rejected, refusal } = attempt;
   const failed = attempt.retry.length + attempt.doubtful.length + attempt.lost.length;
-  ctx.send(master, { type: "window-sent", worker: name, settled, failed, rejected, refusal });
+  const told = { settled, asked, failed, rejected, refusal };
+  ctx.send(master, { type: "window-sent", worker: name, ...told });
   passOn(state.start, run, attempt, deps, ctx);
   if (next.phase === "waiting") {
-    const again = retryPause(next.attempts, attempt.retryAfterMs);
-    const pause = next.awaits.length > 0 ? Math.max(again, receiptWaitOf(deps)) : again;
+    const pause = pauseOf(next, attempt, deps, ctx);
     ctx.setTimer(`attempt:${from}`, pause, { type: "attempt-again", serial, from });
   }
   return proceed({ ...state, phase: { ...state.phase, run: replaceWindow(run, next) } }, deps, ctx);
+}
+
+/** How long a window waits for its next attempt, or for the next look at receipts. */
+function pauseOf(
+  { left, awaits, attempts, resendAt }: SendWindow,
+  { retryAfterMs }: Attempt,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): number {
+  const again = retryPause(attempts, retryAfterMs);
+  if (awaits.length === 0 || awaits.length < (left?.length ?? 0)) return again;
+  const leftMs = resendAt - ctx.monotonic;
+  if (leftMs <= 0) return again;
+  return Math.min(leftMs, receiptPause(receiptWaitOf(deps) - leftMs));
 }
 
 /** Tells others what they need to know of an attempt; nothing here waits for them. */
@@ -171,12 +188,12 @@ function passOn(
   ctx.send(desk, { type: "register-messages", messages });
 }
 
-/** Waits for receipts of what an earlier worker left in doubt. */
-export function awaitReceipts(at: At, deps: WorkerDeps, ctx: Ctx): void {
+/** Looks for receipts of what an earlier worker left in doubt. */
+export function awaitReceipts(at: At, ctx: Ctx): void {
   for (const { from, phase } of at.phase.run.windows) {
     if (phase !== "waiting") continue;
     const { serial } = at;
-    ctx.setTimer(`attempt:${from}`, receiptWaitOf(deps), { type: "attempt-again", serial, from });
+    ctx.setTimer(`attempt:${from}`, receiptPause(0), { type: "attempt-again", serial, from });
   }
 }
 
@@ -312,7 +329,8 @@ function nothingKnown(window: SendWindow, outcome: Result<Attempt> & { ok: false
   return {
     ...{ settled: nothingSettled, retry: [], throttled: [], lost: [], awaits: [] },
     doubtful: (window.left ?? all).map((index) => ({ index, reason })),
-    ...{ rejected: reason, refusal: "", retryReason: "", retryAfterMs: 0, late: false },
+    ...{ rejected: reason, refusal: "", retryReason: "", retryAfterMs: 0 },
+    ...{ asked: true, late: false },
     ...{ invalid: [], named: [] },
   };
 }

@@ -19,6 +19,7 @@ import {
   newLease,
   newWorker,
   type Opening,
+  receiptWaitOf,
   type Sending,
   storePause,
   type WorkerDeps,
@@ -146,6 +147,7 @@ function opened(
   const { until } = phase;
   const run = takeUp(claimed, {
     ...{ zone: phase.page.zone, recipients, guarantee: campaign.guarantee, deadline },
+    resendAt: ctx.monotonic + receiptWaitOf(deps),
     lost: (from, to) =>
       settleLost({ campaign, message: state.message, recipients }, { from, to, cause: LOST }),
   });
@@ -161,7 +163,7 @@ function opened(
   };
   const at = { ...state, phase: sending };
   holdPage(at, run, ctx);
-  awaitReceipts(at, deps, ctx);
+  awaitReceipts(at, ctx);
   return proceed(at, deps, ctx);
 }
 

@@ -237,3 +237,42 @@ test("an address that a provider calls bad is suppressed, and no mere refusal", 
     ...{ why: "no such number", by: "provider:recording" },
   });
 });
+
+test("an answer that is lost holds its page up only until its receipts are there", async () => {
+  const clock = new VirtualClock();
+  const stores = memoryStores({ inboxPerUserMax: 1, clock });
+  const provider = new RecordingProvider();
+  provider.capabilities = { ...provider.capabilities, receipts: "callback" };
+  let calls = 0;
+  provider.answer = async (items) => {
+    calls += 1;
+    clock.after(300, () => {
+      const receipts = items.map(({ id: message }) => {
+        return { provider: "recording", message, part: 0, at: 1, reason: "", status: "delivered" };
+      }) as Parameters<Stores["receipts"]["apply"]>[0];
+      void stores.receipts.apply(receipts, clock.now());
+    });
+    if (calls % 10 === 3) throw new Error("connection reset");
+    return items.map(() => ({ status: "ok" }));
+  };
+  const rig = startCampaigns({ stores, clock, provider });
+  const { id: audience } = await rig.audience(5_000);
+  const { id } = await rig.create({ audience, guarantee: "receipt", workers: 2, window: 100 });
+  await rig.command(id, "start");
+  await rig.advance(4_000);
+  const { progress } = await rig.read(id);
+  expect(progress).toMatchObject({ state: "finished", ledgerGap: 0, counts: { delivered: 5_000 } });
+  expect(repeated(provider.members)).toEqual([]);
+});
+
+test("looking for receipts does not make a provider that fails look well", async () => {
+  const rig = startCampaigns();
+  rig.provider.capabilities = { ...rig.provider.capabilities, receipts: "callback" };
+  rig.provider.answer = () => Promise.reject(new Error("connection reset"));
+  const { id: audience } = await rig.audience(5_000);
+  const { id } = await rig.create({ audience, guarantee: "receipt", workers: 4, window: 10 });
+  await rig.command(id, "start");
+  await rig.advance(60_000);
+  const { campaign } = await rig.read(id);
+  expect(campaign).toMatchObject({ state: "failed", why: expect.stringContaining("reset") });
+});

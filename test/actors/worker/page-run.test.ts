@@ -27,7 +27,8 @@ function claimed(change: Partial<PageState> = {}): PageState {
 
 function open(change: Partial<PageState> = {}, guarantee: Guarantee = "key"): PageRun {
   const lost = (from: number, to: number) => settled({ unknown: to - from });
-  return takeUp(claimed(change), { zone: "", recipients: [], guarantee, deadline: 10, lost });
+  const options = { zone: "", recipients: [], guarantee, deadline: 10, resendAt: 100, lost };
+  return takeUp(claimed(change), options);
 }
 
 function settled(counts: Partial<SendCounts>): Settled {
@@ -38,7 +39,7 @@ const noArms = () => undefined;
 
 const ATTEMPT: Attempt = {
   ...{ settled: nothingSettled, retry: [], throttled: [], doubtful: [], lost: [], awaits: [] },
-  ...{ rejected: "", refusal: "", retryReason: "", retryAfterMs: 0, late: false },
+  ...{ rejected: "", refusal: "", retryReason: "", retryAfterMs: 0, asked: true, late: false },
   ...{ invalid: [], named: [] },
 };
 
