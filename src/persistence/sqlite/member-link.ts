@@ -1,6 +1,7 @@
-import { bucketOf, MEMBER_BUCKETS, MEMBER_LIMITS, type Scalar } from "../../core/member-rules.ts";
-import type { MemberChange, MemberStore, ScannedMember } from "../ports/members.ts";
-import { CHANGED, type ChangeRow, type MemberTexts } from "./wire.ts";
+import { MEMBER_BUCKETS, MEMBER_LIMITS, type Scalar } from "../../core/member-rules.ts";
+import type { MemberStore, ScannedMember } from "../ports/members.ts";
+import { changeTexts } from "./member-changes.ts";
+import type { MemberTexts } from "./wire.ts";
 
 /** Buckets counted in one call: of a million members these take some ten milliseconds. */
 const COUNTED_AT_ONCE = 16;
@@ -11,17 +12,12 @@ export function membersFrom(texts: MemberTexts): MemberStore {
   return {
     ...others,
     async upsert(changes, at) {
-      const rows = changes.map(rowOf);
-      const isTooLong = ([, , attributes]: ChangeRow) =>
-        attributes.length * 3 > MEMBER_LIMITS.attributesBytesMax &&
-        Buffer.byteLength(attributes) > MEMBER_LIMITS.attributesBytesMax;
-      const kept = [...rows.keys()].filter((index) => !isTooLong(rows[index]!));
-      const sent = kept.length === rows.length ? rows : kept.map((index) => rows[index]!);
-      const refused = await texts.upsert(JSON.stringify(sent), at);
-      if (refused.length === 0 && sent === rows) return [];
-      const isSent = new Set(kept);
-      const tooLong = [...rows.keys()].filter((index) => !isSent.has(index));
-      return [...tooLong, ...refused.map((index) => kept[index]!)].sort((a, b) => a - b);
+      const { texts: sent, leftOut } = changeTexts(changes, isTooLong);
+      const refused = await texts.upsert(sent, at);
+      if (leftOut.length === 0) return refused;
+      const isLeftOut = new Set(leftOut);
+      const kept = [...changes.keys()].filter((index) => !isLeftOut.has(index));
+      return [...leftOut, ...refused.map((index) => kept[index]!)].sort((a, b) => a - b);
     },
 
     async count(query) {
@@ -61,33 +57,12 @@ function scannedOf([id, locale, timeZone, attributes]: ScannedRow): ScannedMembe
   };
 }
 
-function rowOf(change: MemberChange): ChangeRow {
-  const { id, attributes, tags, addTags, removeTags, locale, timeZone, lastSeenAt } = change;
-  const flags =
-    (tags === undefined ? 0 : CHANGED.tags) |
-    (locale === undefined ? 0 : CHANGED.locale) |
-    (timeZone === undefined ? 0 : CHANGED.timeZone) |
-    (lastSeenAt === undefined ? 0 : CHANGED.lastSeenAt);
-  return [
-    bucketOf(id),
-    id,
-    attributes === undefined ? "{}" : JSON.stringify(attributes),
-    tagPatch(tags, addTags, removeTags),
-    flags,
-    locale ?? null,
-    timeZone ?? null,
-    lastSeenAt ?? null,
-  ];
-}
-
-/** Tags are the keys of an object, so that adding and removing them is a patch of it. */
-function tagPatch(...[tags, added, removed]: readonly (readonly string[] | undefined)[]): string {
-  if (tags === undefined && added === undefined && removed === undefined) return "{}";
-  const patch: Record<string, 1 | null> = {};
-  for (const tag of tags ?? []) patch[tag] = 1;
-  for (const tag of removed ?? []) patch[tag] = null;
-  for (const tag of added ?? []) patch[tag] = 1;
-  return JSON.stringify(patch);
+/** Counting bytes takes longer than to see that they cannot be too many. */
+function isTooLong(attributes: string): boolean {
+  const { attributesBytesMax } = MEMBER_LIMITS;
+  return (
+    attributes.length * 3 > attributesBytesMax && Buffer.byteLength(attributes) > attributesBytesMax
+  );
 }
 
 /**

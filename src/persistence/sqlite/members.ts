@@ -2,12 +2,13 @@ import type { SQLInputValue } from "node:sqlite";
 import { samplePosition } from "../../core/condition-matches.ts";
 import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import { bucketOf, MEMBER_LIMITS, type Scalar } from "../../core/member-rules.ts";
-import type { Member, MemberCounts, MemberQuery } from "../ports/members.ts";
+import type { Exclusions, Member, MemberCounts, MemberQuery } from "../ports/members.ts";
 import type { Synchronous } from "../synchronous.ts";
 import { AudienceMembers } from "./audience-members.ts";
 import { attributeSql, compileCondition } from "./condition-sql.ts";
 import type { Database } from "./database.ts";
-import { CHANGED, type ChangeRow, type MemberTexts, type ScannedText } from "./wire.ts";
+import { CHANGED, changeRows } from "./member-changes.ts";
+import type { MemberTexts, ScannedText } from "./wire.ts";
 
 /**
  * Members that one scan looks at, at most, so that other calls do not wait long. A query that an
@@ -27,10 +28,11 @@ function changeOperations(db: Database): Pick<Synchronous<MemberTexts>, ChangeOp
   return {
     upsert(changes, at) {
       const refused: number[] = [];
-      for (const [index, row] of (JSON.parse(changes) as ChangeRow[]).entries()) {
-        const [bucket, id, attributes, tags, flags, locale, timeZone, lastSeenAt] = row;
-        const params = [bucket, id, attributes, tags, flags, locale, timeZone, lastSeenAt, at];
-        if (db.run(UPSERT, ...params) === 0) refused.push(index);
+      for (const [index, row] of changeRows(changes).entries()) {
+        const { bucket, id, attributes, tags, flags, locale, timeZone, lastSeenAt } = row;
+        const sql = flags & CHANGED.removes ? UPSERT_REMOVING : UPSERT;
+        const fields = [flags, locale, timeZone, lastSeenAt, at] as const;
+        if (db.run(sql, bucket, id, attributes, tags, ...fields) === 0) refused.push(index);
       }
       return refused;
     },
@@ -92,25 +94,36 @@ function queryOperations(db: Database): Pick<Synchronous<MemberTexts>, QueryOper
       const { where, why } = queryOf(db, query);
       const bound = boundOf(db, bucket, after);
       const upTo = bound === undefined ? "" : "AND id <= ?";
-      const sql = `SELECT id, ${why} AS why,
+      const looked = `SELECT id, ${why} AS why,
           json_array(id, locale, time_zone, json(attributes)) AS text
         FROM members WHERE bucket = ? AND id > ? ${upTo} AND ${where.sql} ORDER BY id LIMIT ?`;
-      const rows = db.adHocRows<{ id: string; why: Why; text: string }>(
-        sql,
+      const [row] = db.adHocRows<Scanned>(
+        `${GATHER} FROM (${looked})`,
         ...[bucket, after, ...(bound === undefined ? [] : [bound])],
         ...[...where.params, limit],
       );
-      const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
-      const texts: string[] = [];
-      for (const row of rows) {
-        if (row.why === "eligible") texts.push(row.text);
-        else excluded[row.why] += 1;
-      }
-      const next = rows.length === limit ? rows.at(-1)?.id : bound;
-      return { members: `[${texts.join(",")}]`, excluded, next } satisfies ScannedText;
+      const { looks, last, texts, ...excluded } = row!;
+      const next = looks === limit ? (last ?? undefined) : bound;
+      return { members: `[${texts ?? ""}]`, excluded, next } satisfies ScannedText;
     },
   };
 }
+
+interface Scanned extends Exclusions {
+  readonly looks: number;
+  readonly last: string | null;
+  readonly texts: string | null;
+}
+
+/**
+ * One row of everything that was looked at: rows that cross into JavaScript one by one cost more
+ * than reading them. The rows come, and are put together, in the order of the inner query.
+ */
+const GATHER = `SELECT count(*) AS looks, max(id) AS last,
+  count(*) FILTER (WHERE why = 'optedOut') AS optedOut,
+  count(*) FILTER (WHERE why = 'suppressed') AS suppressed,
+  count(*) FILTER (WHERE why = 'noAddress') AS noAddress,
+  group_concat(text, ',') FILTER (WHERE why = 'eligible') AS texts`;
 
 /** Where a scan that begins after this id must stop; undefined when it may go to the end. */
 function boundOf(db: Database, bucket: number, after: string): string | undefined {
@@ -167,19 +180,38 @@ function defineFunctions(db: Database): void {
   );
 }
 
-/** One member's change. Null in a patch removes a key, so that a merge is one call. */
-const UPSERT = `
-  INSERT INTO members (bucket, id, attributes, tags, locale, time_zone, last_seen_at,
-    created_at, updated_at, opted_out)
-  VALUES (?1, ?2, jsonb_patch('{}', ?3), jsonb_patch('{}', ?4), ?6, ?7, ?8, ?9, ?9, 0)
-  ON CONFLICT (bucket, id) DO UPDATE SET
-    attributes = jsonb_patch(attributes, ?3),
-    tags = CASE WHEN ?5 & ${CHANGED.tags} THEN excluded.tags ELSE jsonb_patch(tags, ?4) END,
-    locale = CASE WHEN ?5 & ${CHANGED.locale} THEN ?6 ELSE locale END,
-    time_zone = CASE WHEN ?5 & ${CHANGED.timeZone} THEN ?7 ELSE time_zone END,
-    last_seen_at = CASE WHEN ?5 & ${CHANGED.lastSeenAt} THEN ?8 ELSE last_seen_at END,
-    updated_at = ?9
-  WHERE length(attributes) + length(?3) <= ${MEMBER_LIMITS.attributesBytesMax}`;
+/**
+ * One member's change as SQL: what a new member gets, and what is merged into one there is. Null
+ * in a patch removes a key, so that a merge is one call.
+ */
+function upsertSql(made: (patch: string) => string, merged: Merged): string {
+  return `
+    INSERT INTO members (bucket, id, attributes, tags, locale, time_zone, last_seen_at,
+      created_at, updated_at, opted_out)
+    VALUES (?1, ?2, ${made("?3")}, ${made("?4")}, ?6, ?7, ?8, ?9, ?9, 0)
+    ON CONFLICT (bucket, id) DO UPDATE SET
+      attributes = jsonb_patch(attributes, ${merged.attributes}),
+      tags = CASE WHEN ?5 & ${CHANGED.tags} THEN excluded.tags
+        ELSE jsonb_patch(tags, ${merged.tags}) END,
+      locale = CASE WHEN ?5 & ${CHANGED.locale} THEN ?6 ELSE locale END,
+      time_zone = CASE WHEN ?5 & ${CHANGED.timeZone} THEN ?7 ELSE time_zone END,
+      last_seen_at = CASE WHEN ?5 & ${CHANGED.lastSeenAt} THEN ?8 ELSE last_seen_at END,
+      updated_at = ?9
+    WHERE length(attributes) + length(?3) <= ${MEMBER_LIMITS.attributesBytesMax}`;
+}
+
+type Merged = Readonly<Record<"attributes" | "tags", string>>;
+
+/** For patches without null, which are what a new member gets: nothing is read twice. */
+const UPSERT = upsertSql((patch) => `jsonb(${patch})`, {
+  attributes: "excluded.attributes",
+  tags: "excluded.tags",
+});
+
+const UPSERT_REMOVING = upsertSql((patch) => `jsonb_patch('{}', ${patch})`, {
+  attributes: "?3",
+  tags: "?4",
+});
 
 const OPT_OUT = `
   INSERT INTO members (bucket, id, attributes, tags, created_at, updated_at, opted_out)

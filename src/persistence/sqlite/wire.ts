@@ -9,6 +9,7 @@ import type {
   Scan,
   ScanRequest,
 } from "../ports/members.ts";
+import type { ChangeTexts } from "./member-changes.ts";
 
 /** One operation and its arguments, as `["campaigns.advance", [step]]`. */
 export type Call = readonly [operation: string, args: readonly unknown[]];
@@ -84,21 +85,6 @@ export interface CollectionTexts extends Omit<CollectionStore, "addPart"> {
   ): Promise<boolean>;
 }
 
-/** Bits of a change that say what of a member takes the given value, be it null. */
-export const CHANGED = { tags: 1, locale: 2, timeZone: 4, lastSeenAt: 8 } as const;
-
-/** A change of a member; attributes and tags are patches in JSON. */
-export type ChangeRow = readonly [
-  bucket: number,
-  id: string,
-  attributes: string,
-  tags: string,
-  changed: number,
-  locale: string | null,
-  timeZone: string | null,
-  lastSeenAt: number | null,
-];
-
 export interface ScannedText extends Omit<Scan, "members"> {
   /** JSON of `[id, locale, timeZone, attributes]` each. */
   readonly members: string;
@@ -106,8 +92,7 @@ export interface ScannedText extends Omit<Scan, "members"> {
 
 /** The member port between the threads. */
 export interface MemberTexts extends Omit<MemberStore, "upsert" | "count" | "scan"> {
-  /** `changes`: JSON of `ChangeRow[]`. */
-  upsert(changes: string, at: number): Promise<readonly number[]>;
+  upsert(changes: ChangeTexts, at: number): Promise<readonly number[]>;
   /** Counts in some buckets. */
   countIn(query: MemberQuery, buckets: readonly number[]): Promise<MemberCounts>;
   scan(query: MemberQuery, request: ScanRequest): Promise<ScannedText>;
