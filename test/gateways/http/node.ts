@@ -117,7 +117,10 @@ export async function startHttpNode(options: NodeOptions = {}) {
     campaigns: system.spawn(campaignStandIn(seen), { name: "campaigns", state: null }),
     inbox: system.spawn(clerk, { name: CLERK, state: newClerk() }),
     members: system.spawn(
-      memberDesk({ ...stores, now: () => systemClock.now(), newDecoder: jsonLines }),
+      memberDesk({
+        ...{ ...stores, now: () => systemClock.now(), newDecoder: jsonLines },
+        browsers: { services: ["push.example.com"], subscriptionsMax: 2 },
+      }),
       { name: "members", state: newMemberDesk },
     ),
     numbered: system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null }),
@@ -154,7 +157,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
     providers: () => PROVIDERS,
-    vapidKey: () => undefined,
+    vapidKey: (provider) => (provider === "crm" ? "BKey" : undefined),
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.push === undefined ? {} : { push: options.push }),

@@ -31,6 +31,17 @@ const NO_CAMPAIGN = { status: 404, code: "campaign.unknown" };
 const campaign = { name: "spring", audience: "aud_1", payload: { text: "Hello {{name}}" } };
 const csv = { headers: { "content-type": "text/csv" }, body: "member\na\n" };
 
+const BROWSER = {
+  endpoint: "https://push.example.com/e1",
+  expirationTime: null,
+  keys: {
+    p256dh:
+      "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    auth: "BTBZMqHH6r4Tts7J_aSIgg",
+  },
+};
+const NO_PROVIDER = { status: 422, code: "provider.unknown" };
+
 /** For each route a request that works and one that does not. */
 const EXAMPLES: Readonly<Record<string, Example>> = {
   "POST /v1/members": {
@@ -54,6 +65,23 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   "DELETE /v1/members/{id}": {
     path: "/v1/members/m-1",
     fails: { ...NO_MEMBER, path: "/v1/members/m-9" },
+  },
+  "POST /v1/members/{id}/web-push": {
+    path: "/v1/members/m-1/web-push",
+    call: { json: BROWSER },
+    fails: {
+      path: "/v1/members/m-1/web-push",
+      call: { json: { ...BROWSER, endpoint: "https://elsewhere.example.com/e1" } },
+      ...{ status: 422, code: "member.invalid" },
+    },
+  },
+  "GET /v1/members/{id}/web-push": {
+    path: "/v1/members/m-1/web-push",
+    fails: { path: "/v1/members/m-1/web-push?x", status: 400, code: "http.invalid" },
+  },
+  "DELETE /v1/members/{id}/web-push": {
+    path: "/v1/members/m-1/web-push?endpoint=https%3A%2F%2Fpush.example.com%2Fe1",
+    fails: { path: "/v1/members/m-1/web-push?endpoint=", status: 400, code: "http.invalid" },
   },
   "POST /v1/suppressions": {
     call: { json: { entries: [{ kind: "member", value: "m-1", why: "a letter" }] } },
@@ -145,6 +173,14 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   "GET /v1/providers": {
     fails: { path: "/v1/providers?limit=1", status: 400, code: "http.invalid" },
+  },
+  "GET /v1/providers/{name}": {
+    path: "/v1/providers/crm",
+    fails: { ...NO_PROVIDER, path: "/v1/providers/none" },
+  },
+  "GET /v1/providers/{name}/vapid": {
+    path: "/v1/providers/crm/vapid",
+    fails: { ...NO_PROVIDER, path: "/v1/providers/null/vapid" },
   },
   "POST /v1/tokens": {
     call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
