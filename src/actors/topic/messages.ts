@@ -65,6 +65,17 @@ export type TopicMessage =
       readonly from: string | undefined;
       readonly replyTo?: Ref<Result<{ readonly offset: number; readonly reached: number }>>;
     }
+  /** What is kept, for those who look from outside. */
+  | {
+      readonly type: "history";
+      readonly replyTo: Ref<
+        Result<{
+          readonly epoch: string;
+          readonly offset: number;
+          readonly kept: readonly Publication[];
+        }>
+      >;
+    }
   | {
       readonly type: "who";
       readonly replyTo: Ref<

@@ -1,0 +1,121 @@
+import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
+import type { Counter, Metrics } from "../../core/metrics.ts";
+import type { Context, Ref } from "../kernel/actor.ts";
+import type { Publication, SlowPolicy, TopicMessage, TopicNotice } from "./messages.ts";
+
+/** How topics of one pattern behave. */
+export interface TopicRule {
+  /** Publications that are kept for those who come back, at most. 0: none. */
+  readonly historyMax: number;
+  /** How long each is kept, in milliseconds. */
+  readonly historyMs: number;
+  /** Whether one may ask who is there. */
+  readonly presence: boolean;
+  readonly slow: SlowPolicy;
+}
+
+export const TOPIC_RULE: TopicRule = {
+  historyMax: 100,
+  historyMs: 300_000,
+  presence: true,
+  slow: "disconnect",
+};
+
+export interface TopicLimits {
+  /** Subscribers of one topic on this node. Default 1 000 000. */
+  readonly subscribersMax: number;
+  /** A topic without subscribers and history ends after so long. Default 60 000 ms. */
+  readonly idleMs: number;
+}
+
+export const TOPIC_LIMITS: TopicLimits = { subscribersMax: 1_000_000, idleMs: 60_000 };
+
+export interface TopicDeps {
+  /** The rule of a topic's name. */
+  readonly ruleOf: (topic: string) => TopicRule;
+  readonly figures: TopicFigures;
+  readonly limits: TopicLimits;
+}
+
+export interface TopicFigures {
+  readonly published: Counter;
+  /** Publications times the sessions that each went to. */
+  readonly fannedOut: Counter;
+  readonly recovered: Counter;
+  readonly notRecovered: Counter;
+}
+
+export function topicFigures(metrics: Metrics): TopicFigures {
+  const recoveries = (outcome: string): Counter =>
+    metrics.counter(
+      "herald_topic_recoveries_total",
+      "Subscriptions that told where they had been, by whether anything was missed.",
+      { outcome },
+    );
+  return {
+    published: metrics.counter("herald_publications_total", "Publications taken."),
+    fannedOut: metrics.counter(
+      "herald_publications_fanned_out_total",
+      "Publications handed to sessions.",
+    ),
+    recovered: recoveries("recovered"),
+    notRecovered: recoveries("lost"),
+  };
+}
+
+/** Finds the rule of a name: the first whose pattern fits, else the default. */
+export function topicRules(
+  rules: readonly (TopicRule & { readonly match: string })[],
+): TopicDeps["ruleOf"] {
+  const parsed: readonly (readonly [Glob, TopicRule])[] = rules.map((rule) => [
+    parseGlob(rule.match),
+    rule,
+  ]);
+  return (topic) => parsed.find(([glob]) => matchesGlob(glob, topic))?.[1] ?? TOPIC_RULE;
+}
+
+export interface Subscriber {
+  readonly ref: Ref<TopicNotice>;
+  readonly principal: string;
+  readonly presence: boolean;
+}
+
+/** A publication that is kept, and since when. */
+export interface Kept {
+  readonly publication: Publication;
+  readonly at: number;
+}
+
+/**
+ * One topic. Changed in place, as every publication changes it; one that crashes is not started
+ * again, and its subscribers come to the next one, which has another epoch.
+ */
+export interface TopicState {
+  readonly name: string;
+  /** Tells this life of the topic from others: offsets compare only within it. */
+  epoch: string;
+  offset: number;
+  history: Kept[];
+  /** By session id. */
+  readonly subscribers: Map<string, Subscriber>;
+  /** How many sessions each principal has here. */
+  readonly principals: Map<string, number>;
+  /** Those of the subscribers who want to know of others, by session id. */
+  readonly watchers: Map<string, Subscriber>;
+}
+
+export function newTopic(name: string): TopicState {
+  return {
+    name,
+    epoch: "",
+    offset: 0,
+    history: [],
+    subscribers: new Map(),
+    principals: new Map(),
+    watchers: new Map(),
+  };
+}
+
+export type Message = TopicMessage | { readonly type: "start" } | { readonly type: "idle" };
+
+export type Ctx = Context<Message>;

@@ -1,0 +1,217 @@
+import { expect, test } from "vitest";
+import { topicType } from "../../../src/actors/topic/behavior.ts";
+import {
+  type Subscribed,
+  type TopicMessage,
+  type TopicNotice,
+  topicKind,
+} from "../../../src/actors/topic/messages.ts";
+import {
+  newTopic,
+  TOPIC_LIMITS,
+  TOPIC_RULE,
+  type TopicLimits,
+  type TopicRule,
+  topicFigures,
+} from "../../../src/actors/topic/state.ts";
+import { noMetrics } from "../../../src/core/metrics.ts";
+import { seededRandom } from "../../../src/core/random.ts";
+import type { Result } from "../../../src/core/result.ts";
+import { probe, testSystem } from "../../testkit/kit.ts";
+
+type Who = Extract<TopicMessage, { type: "who" }>["replyTo"] extends { send(m: infer A): boolean }
+  ? A
+  : never;
+
+function start(rule: Partial<TopicRule> = {}, limits: Partial<TopicLimits> = {}, seed = 1) {
+  const kit = testSystem({ seed });
+  const type = topicType({
+    ruleOf: () => ({ ...TOPIC_RULE, ...rule }),
+    figures: topicFigures(noMetrics),
+    limits: { ...TOPIC_LIMITS, ...limits },
+  });
+  const under = kit.system.supervisor("topics");
+  kit.system.registerEntity(topicKind, { under, type, state: newTopic });
+  const topic = () => kit.system.entity(topicKind, "news");
+  const publish = (payload: string) => topic().send({ type: "publish", payload, from: undefined });
+  const subscriber = (sessionId: string, principal = `user:${sessionId}`, presence = false) => {
+    const notices = probe<TopicNotice>();
+    const subscribe = async (since?: { epoch: string; offset: number }): Promise<Subscribed> => {
+      const replyTo = probe<Result<Subscribed>>();
+      const session = notices;
+      topic().send({
+        ...{ type: "subscribe", session, sessionId, principal, presence, since, replyTo },
+      });
+      await kit.settle();
+      const answer = replyTo.received[0]!;
+      if (!answer.ok) throw answer.error;
+      return answer.value;
+    };
+    const leave = () => topic().send({ type: "unsubscribe", sessionId });
+    const payloads = () =>
+      notices.received.flatMap((it) => (it.type === "publication" ? [it.publication.payload] : []));
+    const seen = () =>
+      notices.received.flatMap((it) =>
+        it.type === "presence" ? [`${it.frame.type} ${it.frame.who.principal}`] : [],
+      );
+    return { notices, subscribe, leave, payloads, seen };
+  };
+  const who = async () => {
+    const replyTo = probe<Who>();
+    topic().send({ type: "who", replyTo });
+    await kit.settle();
+    return replyTo.received[0]!;
+  };
+  return { ...kit, topic, publish, subscriber, who };
+}
+
+test("everyone who is there gets the very same publication, numbered from 1", async () => {
+  const { subscriber, publish, settle } = start();
+  const [a, b] = [subscriber("a"), subscriber("b")];
+  expect(await a.subscribe()).toMatchObject({ offset: 0, recovered: false, missed: [] });
+  await b.subscribe();
+  publish("1");
+  publish("2");
+  await settle();
+  expect(a.payloads()).toEqual(["1", "2"]);
+  expect(a.notices.received[0]).toBe(b.notices.received[0]);
+  expect(a.notices.received).toMatchObject([
+    { publication: { topic: "news", offset: 1 } },
+    { publication: { topic: "news", offset: 2 } },
+  ]);
+  b.leave();
+  publish("3");
+  await settle();
+  expect([a.payloads().length, b.payloads().length]).toEqual([3, 2]);
+});
+
+test("who comes back gets exactly what was missed, as far as it is kept", async () => {
+  const { subscriber, publish } = start({ historyMax: 3 });
+  const a = subscriber("a");
+  const { epoch } = await a.subscribe();
+  for (const payload of ["1", "2", "3", "4", "5"]) publish(payload);
+  const since = async (offset: number) => {
+    const { recovered, missed } = await a.subscribe({ epoch, offset });
+    return recovered ? missed.map(({ payload }) => payload) : "lost";
+  };
+  expect(await since(5)).toEqual([]);
+  expect(await since(2)).toEqual(["3", "4", "5"]);
+  expect(await since(1)).toBe("lost");
+  expect(await since(6)).toBe("lost");
+  const other = await a.subscribe({ epoch: "another", offset: 5 });
+  expect(other).toMatchObject({ recovered: false, missed: [], offset: 5 });
+});
+
+test("what is older than the rule allows is not given as recovered", async () => {
+  const { subscriber, publish, advance, settle } = start({ historyMs: 1_000 });
+  const a = subscriber("a");
+  const { epoch } = await a.subscribe();
+  publish("1");
+  await settle();
+  await advance(999);
+  expect((await a.subscribe({ epoch, offset: 0 })).missed).toHaveLength(1);
+  publish("2");
+  await settle();
+  await advance(1);
+  expect(await a.subscribe({ epoch, offset: 0 })).toMatchObject({ recovered: false });
+  expect((await a.subscribe({ epoch, offset: 1 })).missed).toMatchObject([{ payload: "2" }]);
+});
+
+test("a principal joins once and leaves once, however many sessions it has", async () => {
+  const { subscriber, who, settle } = start();
+  const watcher = subscriber("w", "user:w", true);
+  await watcher.subscribe();
+  const sessions = [subscriber("a1", "user:a"), subscriber("a2", "user:a"), subscriber("b")];
+  for (const it of sessions) await it.subscribe();
+  await sessions[0]!.subscribe();
+  expect(watcher.seen()).toEqual(["joined user:a", "joined user:b"]);
+  expect(await who()).toMatchObject({ ok: true, value: { count: 3 } });
+  sessions[0]!.leave();
+  await settle();
+  expect(watcher.seen()).toHaveLength(2);
+  sessions[1]!.leave();
+  sessions[1]!.leave();
+  await settle();
+  expect(watcher.seen().slice(2)).toEqual(["left user:a"]);
+  expect(sessions[2]!.seen()).toEqual([]);
+});
+
+test("a topic that keeps its company to itself tells nobody", async () => {
+  const { subscriber, who } = start({ presence: false });
+  const a = subscriber("a", "user:a", true);
+  await a.subscribe();
+  await subscriber("b").subscribe();
+  expect(a.seen()).toEqual([]);
+  expect(await who()).toMatchObject({ ok: false, error: { code: "topic.forbidden" } });
+});
+
+test("a topic with nobody in it ends once nothing could be recovered", async () => {
+  const { subscriber, publish, advance, settle, system, topic } = start(
+    { historyMs: 100_000 },
+    { idleMs: 60_000 },
+  );
+  const a = subscriber("a");
+  const { epoch } = await a.subscribe();
+  publish("1");
+  a.leave();
+  await settle();
+  await advance(60_000);
+  expect(system.find(topicKind, "news")).toBeDefined();
+  await advance(60_000);
+  expect(system.find(topicKind, "news")).toBeUndefined();
+  topic();
+  expect(await a.subscribe({ epoch, offset: 1 })).toMatchObject({ recovered: false, offset: 0 });
+});
+
+test("a topic that is full refuses the next, and those who are there may come again", async () => {
+  const { subscriber } = start({}, { subscribersMax: 1 });
+  const a = subscriber("a");
+  await a.subscribe();
+  await expect(subscriber("b").subscribe()).rejects.toMatchObject({ code: "gateway.busy" });
+  await expect(a.subscribe()).resolves.toBeDefined();
+});
+
+test.each([1, 2, 3, 4, 5, 6])(
+  "recovered means: nothing missed, nothing twice (seed %i)",
+  async (seed) => {
+    const random = seededRandom(seed);
+    const { subscriber, publish, settle, advance } = start(
+      { historyMax: 1 + Math.floor(random() * 8), historyMs: 500 },
+      {},
+      seed,
+    );
+    const a = subscriber("a");
+    const published: string[] = [];
+    const got: string[] = [];
+    let place = { ...(await a.subscribe()) };
+    let isThere = true;
+    const drain = () => {
+      for (const notice of a.notices.received.splice(0)) {
+        if (notice.type !== "publication") continue;
+        got.push(notice.publication.payload);
+        place = { ...place, offset: notice.publication.offset };
+      }
+    };
+    for (let step = 0; step < 200; step += 1) {
+      const dice = random();
+      if (dice < 0.6) {
+        published.push(`${step}`);
+        publish(`${step}`);
+        await settle();
+        drain();
+      } else if (dice < 0.7) await advance(Math.floor(random() * 300));
+      else if (isThere) {
+        a.leave();
+        isThere = false;
+      } else {
+        const answer = await a.subscribe({ epoch: place.epoch, offset: place.offset });
+        if (!answer.recovered) got.push(...published.slice(place.offset, answer.offset));
+        got.push(...answer.missed.map(({ payload }) => payload));
+        place = answer;
+        isThere = true;
+      }
+    }
+    if (isThere) expect(got).toEqual(published);
+    else expect(got).toEqual(published.slice(0, place.offset));
+  },
+);
