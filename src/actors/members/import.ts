@@ -8,8 +8,10 @@ import { isChange, readChange } from "./read-change.ts";
 
 /** Changes that are sorted before they are stored; at most twice as many wait in memory. */
 const WINDOW = 32_768;
-/** Changes in one call to the store: some 20 ms of its time; two calls are under way. */
+/** Changes in one call to the store: some 10 ms of its time. */
 const BATCH = 2_048;
+/** Calls under way: one waits at the store while the other is written, so it never stands still. */
+const CALLS_MAX = 2;
 /** Bytes read in one turn, so that the node stays responsive. */
 const SLICE_BYTES = 65_536;
 const ERRORS_MAX = 100;
@@ -43,7 +45,7 @@ type Message =
 
 type Ctx = Context<Message>;
 
-/** What became of one window. */
+/** What became of one batch. */
 interface Stored {
   readonly stored: number;
   readonly refused: readonly Row[];
@@ -55,11 +57,16 @@ interface Stored {
  */
 export interface MemberImportState {
   readonly decoder: ChangeDecoder;
+  /** What was read and is not sorted yet. */
   rows: Row[];
+  /** What is being stored, sorted, and from where on nobody has asked the store yet. */
+  window: readonly Row[];
+  next: number;
+  /** Calls to the store under way. */
+  calls: number;
   chunk: Chunk | undefined;
   offset: number;
   end: End | undefined;
-  isStoring: boolean;
   lines: number;
   stored: number;
   invalid: number;
@@ -68,8 +75,8 @@ export interface MemberImportState {
 
 export function newMemberImport(decoder: ChangeDecoder): MemberImportState {
   const counts = { lines: 0, stored: 0, invalid: 0, errors: [] };
-  const waiting = { rows: [], chunk: undefined, offset: 0, end: undefined };
-  return { decoder, ...waiting, isStoring: false, ...counts };
+  const storing = { rows: [], window: [], next: 0, calls: 0 };
+  return { decoder, ...storing, chunk: undefined, offset: 0, end: undefined, ...counts };
 }
 
 interface Deps {
@@ -126,7 +133,7 @@ function addChunk(state: MemberImportState, chunk: Chunk, deps: Deps, ctx: Ctx):
 /** Reads one slice, unless a whole window waits for the store. */
 function readOn(state: MemberImportState, deps: Deps, ctx: Ctx): MemberImportState {
   const { chunk } = state;
-  if (chunk === undefined || (state.isStoring && state.rows.length >= WINDOW)) return state;
+  if (chunk === undefined || state.rows.length >= WINDOW) return state;
   take(state, state.decoder.feed(chunk.bytes.subarray(state.offset, state.offset + SLICE_BYTES)));
   state.offset += SLICE_BYTES;
   if (state.offset >= chunk.bytes.length) {
@@ -134,7 +141,7 @@ function readOn(state: MemberImportState, deps: Deps, ctx: Ctx): MemberImportSta
     ctx.reply(chunk, ok({ lines: state.lines }));
     ctx.setTimer("silence", SILENCE_MS, { type: "silent" });
   } else ctx.send(ctx.self, { type: "read-on" });
-  if (!state.isStoring && state.rows.length >= WINDOW) store(state, deps, ctx);
+  store(state, deps, ctx);
   return state;
 }
 
@@ -155,32 +162,34 @@ function addError(state: MemberImportState, error: MemberLineError): void {
   if (state.errors.length < ERRORS_MAX) state.errors.push(error);
 }
 
-function store(state: MemberImportState, { members, now }: Deps, ctx: Ctx): void {
-  const rows = byBucket(state.rows);
-  state.rows = [];
-  state.isStoring = true;
-  ctx.perform(
-    async (signal) => {
-      const refused: Row[] = [];
-      const write = async (batch: readonly Row[]): Promise<void> => {
-        const changes = batch.map(({ change }) => change);
-        for (const index of await members.upsert(changes, now())) refused.push(batch[index]!);
-      };
-      // One waits at the store while the other is written: it never stands still.
-      let before: Promise<void> | undefined;
-      for (let start = 0; start < rows.length; start += BATCH) {
-        signal.throwIfAborted();
-        const writing = write(rows.slice(start, start + BATCH));
-        // Whichever fails first is told; the other is not left without a listener.
-        writing.catch(() => {});
-        await before;
-        before = writing;
-      }
-      await before;
-      return { stored: rows.length - refused.length, refused };
-    },
-    (outcome) => ({ type: "stored", outcome }),
-  );
+/** Asks the store for as much as may be under way, window after window, in their order. */
+function store(state: MemberImportState, deps: Deps, ctx: Ctx): void {
+  while (state.calls < CALLS_MAX) {
+    if (state.next >= state.window.length) {
+      const isDue =
+        state.rows.length >= WINDOW || (state.end !== undefined && state.rows.length > 0);
+      if (!isDue) return;
+      state.window = byBucket(state.rows);
+      state.next = 0;
+      state.rows = [];
+    }
+    const batch = state.window.slice(state.next, state.next + BATCH);
+    state.next += BATCH;
+    state.calls += 1;
+    ctx.perform(
+      () => write(batch, deps),
+      (outcome) => ({ type: "stored", outcome }),
+    );
+  }
+}
+
+async function write(batch: readonly Row[], { members, now }: Deps): Promise<Stored> {
+  const changes = batch.map(({ change }) => change);
+  const refused = await members.upsert(changes, now());
+  return {
+    stored: batch.length - refused.length,
+    refused: refused.map((index) => batch[index]!),
+  };
 }
 
 function stored(
@@ -189,7 +198,7 @@ function stored(
   deps: Deps,
   ctx: Ctx,
 ): MemberImportState {
-  state.isStoring = false;
+  state.calls -= 1;
   if (!outcome.ok) return giveUp(state, outcome.error, ctx);
   state.stored += outcome.value.stored;
   for (const { line } of outcome.value.refused) {
@@ -197,23 +206,23 @@ function stored(
     const expected = "attributes of at most 32 KB for one member";
     addError(state, { line, field: "attributes", expected, got: "more" });
   }
-  if (state.end !== undefined) return finish(state, deps, ctx);
-  if (state.rows.length >= WINDOW) store(state, deps, ctx);
-  return readOn(state, deps, ctx);
+  const isHeld = state.rows.length >= WINDOW;
+  store(state, deps, ctx);
+  if (state.end !== undefined) return finish(state, ctx);
+  return isHeld ? readOn(state, deps, ctx) : state;
 }
 
 function end(state: MemberImportState, message: End, deps: Deps, ctx: Ctx): MemberImportState {
   ctx.clearTimer("silence");
   state.end = message;
   take(state, state.decoder.finish());
-  return state.isStoring ? state : finish(state, deps, ctx);
+  store(state, deps, ctx);
+  return finish(state, ctx);
 }
 
-function finish(state: MemberImportState, deps: Deps, ctx: Ctx): MemberImportState {
-  if (state.rows.length > 0) {
-    store(state, deps, ctx);
-    return state;
-  }
+/** Answers and stops, once nothing is under way. */
+function finish(state: MemberImportState, ctx: Ctx): MemberImportState {
+  if (state.calls > 0) return state;
   const { lines, stored, invalid } = state;
   const errors = state.errors.sort((a, b) => a.line - b.line);
   const told: MemberImport = { lines, stored, invalid, errors };
