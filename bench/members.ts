@@ -46,7 +46,10 @@ export async function run(): Promise<BenchReport> {
     const token = node.firstAdminToken ?? "";
     const rig = { token, folder, uploader };
     const parts = await measure({ ...rig, url: node.url }).finally(() => node.stop());
-    const indexed = await startNode({ ...config, members: { indexed: ["city"] } });
+    const indexed = await startNode({
+      ...config,
+      members: { ...config.members, indexed: ["city"] },
+    });
     const indexedMs = await previewIndexed({ ...rig, url: indexed.url }).finally(() =>
       indexed.stop(),
     );

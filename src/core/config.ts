@@ -88,6 +88,7 @@ export const configSchema = z.strictObject({
         .max(32)
         .default([])
         .describe("Attributes of members that conditions often ask for: each gets an index."),
+      seenEveryMs: int(0, DAY_MS, 300_000, "How exact `lastSeenAt` is; 0: devices do not move it."),
     })
     .prefault({}),
   campaign: z

@@ -30,6 +30,7 @@ import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
 import { openReview } from "./review.ts";
+import { openSightings } from "./sightings.ts";
 
 const ASK_MS = 10_000;
 
@@ -86,6 +87,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     state: newReceipts(),
   });
   const members = openMembers(base);
+  openSightings(base);
   const actors: Actors = {
     access,
     audiences,

@@ -10,7 +10,7 @@ import {
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request } from "./requests.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
-import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
+import { catchUp, introduce, introduceLater, settle, tellSeen } from "./upstream.ts";
 
 /** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
 const MAILBOX_MAX = 2_000;
@@ -221,6 +221,7 @@ function attach(
   state.connection = connection;
   state.claimed = offset;
   state.grants = grants;
+  tellSeen(state, ctx);
   if (state.opened) welcome(state, deps, ctx);
   return state;
 }
@@ -254,6 +255,7 @@ function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx)
   state.paused = false;
   state.cursor = 0;
   tally.attached--;
+  tellSeen(state, ctx);
   ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
 }
 

@@ -1,5 +1,6 @@
 import type { Outcome } from "../../core/ledger.ts";
 import { CLERK, clerkKind } from "../inbox/messages.ts";
+import { SIGHTINGS, sightingsKind } from "../sightings/messages.ts";
 import { userKind } from "../user/messages.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 
@@ -31,6 +32,12 @@ export function catchUp(state: SessionState, { limits }: SessionDeps, ctx: Ctx):
   if (state.taken === state.head || state.asked || state.connection === undefined) return;
   const waiting = state.backlog?.length ?? 0;
   if (waiting * 2 <= limits.retainedMax) introduce(state, ctx);
+}
+
+/** Says that the user is here at this moment, where somebody keeps that. */
+export function tellSeen({ user }: SessionState, ctx: Ctx): void {
+  const clerk = ctx.find(sightingsKind, SIGHTINGS);
+  if (clerk !== undefined) ctx.send(clerk, { type: "saw", user });
 }
 
 /** Has it recorded where items ended; without a clerk they stay pending and come again. */
