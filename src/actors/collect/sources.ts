@@ -46,13 +46,13 @@ async function scanPartition(
   const query = { condition, now, address };
   const recipients: Recipient[] = [];
   const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
-  const wanted = variables === undefined ? undefined : new Set(variables);
+  const recipientOf = recipientReader(variables === undefined ? undefined : new Set(variables));
   for (let bucket = partition; bucket < MEMBER_BUCKETS; bucket += partitions) {
     let after: string | undefined;
     do {
       signal.throwIfAborted();
       const scan = await members.scan(query, { bucket, after, limit: SCAN_LIMIT });
-      for (const member of scan.members) recipients.push(recipientOf(member, wanted));
+      for (const member of scan.members) recipients.push(recipientOf(member));
       excluded.optedOut += scan.excluded.optedOut;
       excluded.suppressed += scan.excluded.suppressed;
       excluded.noAddress += scan.excluded.noAddress;
@@ -62,18 +62,34 @@ async function scanPartition(
   return { recipients, excluded };
 }
 
-/** Attributes become variables, sorted by name so that equal members make equal pages. */
-function recipientOf(member: ScannedMember, wanted: ReadonlySet<string> | undefined): Recipient {
-  const { id, attributes, locale, timeZone } = member;
-  const values: Record<string, Scalar> = { ...attributes };
-  if (locale !== undefined) values["locale"] = locale;
-  if (timeZone !== undefined) values["timeZone"] = timeZone;
-  let names = Object.keys(values).sort(compare);
-  if (wanted !== undefined) names = names.filter((name) => wanted.has(name));
-  if (names.length === 0) return { member: id };
-  const vars: Record<string, string> = {};
-  for (const name of names) vars[name] = String(values[name]);
-  return { member: id, vars };
+/**
+ * Attributes become variables, sorted by name so that equal members make equal pages.
+ *
+ * Neighbors mostly have attributes of the same names: these are sorted once for all of them.
+ */
+function recipientReader(
+  wanted: ReadonlySet<string> | undefined,
+): (member: ScannedMember) => Recipient {
+  let seen: readonly string[] = [];
+  let sorted: readonly string[] = [];
+  return ({ id, attributes, locale, timeZone }) => {
+    const values: Record<string, Scalar> = { ...attributes };
+    if (locale !== undefined) values["locale"] = locale;
+    if (timeZone !== undefined) values["timeZone"] = timeZone;
+    const names = Object.keys(values);
+    if (!isSame(names, seen)) {
+      seen = names;
+      sorted = names.filter((name) => wanted?.has(name) ?? true).sort(compare);
+    }
+    if (sorted.length === 0) return { member: id };
+    const vars: Record<string, string> = {};
+    for (const name of sorted) vars[name] = String(values[name]);
+    return { member: id, vars };
+  };
+}
+
+function isSame(names: readonly string[], others: readonly string[]): boolean {
+  return names.length === others.length && names.every((name, index) => name === others[index]);
 }
 
 /**
