@@ -78,7 +78,9 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
 
 function sessionOpener({ config, system, tally }: Base): OpenSession {
   const under = system.supervisor("sessions");
-  const type = sessionType({ tally, limits: { ...SESSION_LIMITS, ...config.session } });
+  const subscriptionsMax = config.topics.perSession;
+  const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
+  const type = sessionType({ tally, limits });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

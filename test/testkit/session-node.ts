@@ -16,6 +16,15 @@ import type {
 } from "../../src/actors/session/messages.ts";
 import { newSession, SESSION_LIMITS, type SessionLimits } from "../../src/actors/session/state.ts";
 import { PushTally } from "../../src/actors/session/tally.ts";
+import { topicType } from "../../src/actors/topic/behavior.ts";
+import { topicKind } from "../../src/actors/topic/messages.ts";
+import {
+  newTopic,
+  TOPIC_LIMITS,
+  TOPIC_RULE,
+  type TopicRule,
+  topicFigures,
+} from "../../src/actors/topic/state.ts";
 import { userType } from "../../src/actors/user/behavior.ts";
 import { userKind } from "../../src/actors/user/messages.ts";
 import { newUser, USER_LIMITS, type UserLimits } from "../../src/actors/user/state.ts";
@@ -34,6 +43,7 @@ export interface SessionNodeOptions extends TestSystemOptions {
   readonly session?: Partial<SessionLimits>;
   readonly user?: Partial<UserLimits>;
   readonly clerk?: Partial<ClerkLimits>;
+  readonly topic?: Partial<TopicRule>;
 }
 
 export type SessionNode = ReturnType<typeof sessionNode>;
@@ -60,6 +70,14 @@ export function sessionNode(options: SessionNodeOptions = {}) {
     under: system.supervisor("users"),
     type: userType({ tally, limits: { ...USER_LIMITS, ...options.user } }),
     state: newUser,
+  });
+  const topics = topicType({
+    ruleOf: () => ({ ...TOPIC_RULE, ...options.topic }),
+    figures: topicFigures(options.metrics ?? noMetrics),
+    limits: TOPIC_LIMITS,
+  });
+  system.registerEntity(topicKind, {
+    ...{ under: system.supervisor("topics"), type: topics, state: newTopic },
   });
   const sessions = system.supervisor("sessions");
   const type = sessionType({ tally, limits: { ...SESSION_LIMITS, ...options.session } });

@@ -20,11 +20,11 @@ export function request(
     case "subscribe":
       return subscribe(state, asked, deps, ctx);
     case "unsubscribe":
-      return unsubscribe(state, asked, deps, ctx);
+      return unsubscribe(state, asked, ctx);
     case "publish":
-      return publish(state, asked, deps, ctx);
+      return publish(state, asked, ctx);
     case "who":
-      return who(state, asked, deps, ctx);
+      return who(state, asked, ctx);
     case "upload":
       return upload(state, asked, deps, ctx);
     case "command":

@@ -1,32 +1,263 @@
+import { addressOf } from "../../core/address.ts";
 import type { DeviceRequest } from "../../core/device-request.ts";
-import type { Ctx, SessionDeps, SessionState } from "./state.ts";
-import { tellUnserved } from "./telling.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
+import type { Result } from "../../core/result.ts";
+import type { Ref } from "../kernel/actor.ts";
+import {
+  type Publication,
+  type Subscribed,
+  type TopicMessage,
+  type TopicNotice,
+  topicKind,
+} from "../topic/messages.ts";
+import type { Ctx, Message, SessionDeps, SessionState, Subscription } from "./state.ts";
+import { tell, tellError } from "./telling.ts";
 
-type Subscribe = Extract<DeviceRequest, { type: "subscribe" }>;
+/** How long a topic may take to answer. */
+const ASK_MS = 5_000;
+/** A topic that has ended is made again after this, give or take half of it. */
+const AGAIN_MS = 50;
+/** After so many failures in a row a subscription is given up. */
+const FAILURES_MAX = 5;
 
-export function subscribe(state: SessionState, { id }: Subscribe, _deps: SessionDeps, ctx: Ctx) {
-  return tellUnserved(state, id, ctx);
+type Request<Type> = Extract<DeviceRequest, { type: Type }>;
+type Told = Extract<Message, { type: "subscribed" }>;
+
+/**
+ * Subscribes the connection to a topic.
+ *
+ * A subscription lasts as long as the connection: what a device that comes back has missed, only
+ * the device can say, by the place it gives when it subscribes again.
+ */
+export function subscribe(
+  state: SessionState,
+  request: Request<"subscribe">,
+  { limits }: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  const { id, topic, epoch = "", offset = 0, presence = false } = request;
+  if (!isGranted(state.grants?.subscribe, topic))
+    return forbid(state, id, "subscribe to", topic, ctx);
+  state.subscriptions ??= new Map();
+  const known = state.subscriptions.get(topic);
+  if (known === undefined && state.subscriptions.size >= limits.subscriptionsMax) {
+    const message = `a session has at most ${limits.subscriptionsMax} subscriptions`;
+    tellError(state, id, new RuntimeError("route.too-many", message), ctx);
+    return state;
+  }
+  if (known?.id !== undefined) supersede(state, topic, known.id, ctx);
+  const ref = ctx.entity(topicKind, topic);
+  const fresh: Subscription = { ref, id, epoch, offset, presence, isLive: false, failures: 0 };
+  state.subscriptions.set(topic, fresh);
+  ask(topic, fresh, state, ctx);
+  return state;
 }
-
-type Unsubscribe = Extract<DeviceRequest, { type: "unsubscribe" }>;
 
 export function unsubscribe(
   state: SessionState,
-  { id }: Unsubscribe,
-  _deps: SessionDeps,
+  { id, topic }: Request<"unsubscribe">,
   ctx: Ctx,
-) {
-  return tellUnserved(state, id, ctx);
+): SessionState {
+  const known = state.subscriptions?.get(topic);
+  if (known?.id !== undefined) supersede(state, topic, known.id, ctx);
+  if (known !== undefined) forget(state, topic, known, ctx);
+  tell(state, { type: "unsubscribed", id, topic }, ctx);
+  return state;
 }
 
-type Publish = Extract<DeviceRequest, { type: "publish" }>;
-
-export function publish(state: SessionState, { id }: Publish, _deps: SessionDeps, ctx: Ctx) {
-  return tellUnserved(state, id, ctx);
+export function publish(
+  state: SessionState,
+  { id, topic, payload }: Request<"publish">,
+  ctx: Ctx,
+): SessionState {
+  if (!isGranted(state.grants?.publish, topic)) return forbid(state, id, "publish to", topic, ctx);
+  const from = addressOf(state.user);
+  const text = JSON.stringify(payload);
+  ctx.ask<TopicMessage, Result<{ readonly offset: number }>>(
+    ctx.entity(topicKind, topic),
+    (replyTo) => ({ type: "publish", payload: text, from, replyTo }),
+    ASK_MS,
+    (outcome) => {
+      const answer = outcome.ok ? outcome.value : outcome;
+      if (!answer.ok) return { type: "tell-error", id, error: answer.error };
+      return { type: "tell", frame: { type: "published", id, offset: answer.value.offset } };
+    },
+  );
+  return state;
 }
 
-type Who = Extract<DeviceRequest, { type: "who" }>;
+export function who(state: SessionState, { id, topic }: Request<"who">, ctx: Ctx): SessionState {
+  if (!isGranted(state.grants?.subscribe, topic)) return forbid(state, id, "look into", topic, ctx);
+  type Here = Extract<TopicMessage, { type: "who" }>["replyTo"] extends Ref<infer A> ? A : never;
+  ctx.ask<TopicMessage, Here>(
+    ctx.entity(topicKind, topic),
+    (replyTo) => ({ type: "who", replyTo }),
+    ASK_MS,
+    (outcome) => {
+      const answer = outcome.ok ? outcome.value : outcome;
+      if (!answer.ok) return { type: "tell-error", id, error: answer.error };
+      return { type: "tell", frame: { type: "here", id, topic, ...answer.value } };
+    },
+  );
+  return state;
+}
 
-export function who(state: SessionState, { id }: Who, _deps: SessionDeps, ctx: Ctx) {
-  return tellUnserved(state, id, ctx);
+/** The topic's answer; one to a subscription that is not any more is nothing. */
+export function subscribed(state: SessionState, told: Told, ctx: Ctx): SessionState {
+  const { topic, subscription, outcome } = told;
+  if (state.subscriptions?.get(topic) !== subscription) return state;
+  const answer = outcome.ok ? outcome.value : outcome;
+  if (answer.ok) settle(state, topic, subscription, answer.value, ctx);
+  else failed(state, topic, subscription, answer.error, ctx);
+  return state;
+}
+
+function settle(
+  state: SessionState,
+  topic: string,
+  subscription: Subscription,
+  { epoch, offset, recovered, missed }: Subscribed,
+  ctx: Ctx,
+): void {
+  const { id } = subscription;
+  subscription.id = undefined;
+  subscription.isLive = true;
+  subscription.failures = 0;
+  subscription.epoch = epoch;
+  subscription.offset = offset;
+  if (id !== undefined)
+    tell(state, { type: "subscribed", id, topic, epoch, offset, recovered }, ctx);
+  // What was repaired without a hole is nobody's concern.
+  else if (!recovered) tell(state, { type: "resubscribed", topic, epoch, offset, recovered }, ctx);
+  for (const publication of missed) write(state, publication, ctx);
+}
+
+/** A topic that ends at that moment is made again; whatever else fails is told. */
+function failed(
+  state: SessionState,
+  topic: string,
+  subscription: Subscription,
+  error: RuntimeError,
+  ctx: Ctx,
+): void {
+  const mayPass = error.code === "actor.stopped" || error.code === "ask.timeout";
+  if (mayPass && subscription.failures < FAILURES_MAX) {
+    subscription.failures += 1;
+    return again(topic, subscription, ctx);
+  }
+  const { id } = subscription;
+  forget(state, topic, subscription, ctx);
+  if (id !== undefined) tellError(state, id, error, ctx);
+  else tell(state, { type: "error", code: error.code, message: `${topic}: ${error.message}` }, ctx);
+}
+
+/** What a topic says by itself. */
+export function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionState {
+  switch (notice.type) {
+    case "publication":
+      return published(state, notice.publication, ctx);
+    case "presence":
+      if (state.subscriptions?.has(notice.frame.topic)) tell(state, notice.frame, ctx);
+      return state;
+    case "topic-ended": {
+      const subscription = state.subscriptions?.get(notice.topic);
+      if (subscription !== undefined) again(notice.topic, subscription, ctx);
+      return state;
+    }
+  }
+}
+
+/** The measured path of a publication: in order it goes on as it came. */
+function published(state: SessionState, publication: Publication, ctx: Ctx): SessionState {
+  const { topic, offset } = publication;
+  const subscription = state.subscriptions?.get(topic);
+  if (subscription === undefined || !subscription.isLive) return state;
+  if (offset === subscription.offset + 1) {
+    subscription.offset = offset;
+    write(state, publication, ctx);
+  } else if (offset > subscription.offset) {
+    // This session's mailbox was full: the topic has what it refused, if it keeps any.
+    subscription.isLive = false;
+    ask(topic, subscription, state, ctx);
+  }
+  return state;
+}
+
+function write({ connection }: SessionState, publication: Publication, ctx: Ctx): void {
+  if (connection !== undefined) ctx.send(connection, { type: "publication", publication, lost: 0 });
+}
+
+function ask(topic: string, subscription: Subscription, state: SessionState, ctx: Ctx): void {
+  const { ref, presence, epoch, offset } = subscription;
+  const since = epoch === "" ? undefined : { epoch, offset };
+  const principal = addressOf(state.user);
+  const { id: sessionId } = state;
+  ctx.ask<TopicMessage, Result<Subscribed>>(
+    ref,
+    (replyTo) => ({
+      ...{ type: "subscribe", session: ctx.self, sessionId, principal, presence, since, replyTo },
+    }),
+    ASK_MS,
+    (outcome) => ({ type: "subscribed", topic, subscription, outcome }),
+  );
+}
+
+function again(topic: string, subscription: Subscription, ctx: Ctx): void {
+  subscription.isLive = false;
+  const message = { type: "subscribe-again", topic, subscription } as const;
+  ctx.setTimer(`topic ${topic}`, AGAIN_MS * (0.5 + ctx.random()), message);
+}
+
+export function subscribeAgain(
+  state: SessionState,
+  { topic, subscription }: Extract<Message, { type: "subscribe-again" }>,
+  ctx: Ctx,
+): SessionState {
+  if (state.subscriptions?.get(topic) !== subscription) return state;
+  subscription.ref = ctx.entity(topicKind, topic);
+  ask(topic, subscription, state, ctx);
+  return state;
+}
+
+function forget(state: SessionState, topic: string, { ref }: Subscription, ctx: Ctx): void {
+  state.subscriptions!.delete(topic);
+  if (state.subscriptions!.size === 0) state.subscriptions = undefined;
+  ctx.send(ref, { type: "unsubscribe", sessionId: state.id });
+}
+
+/** The earlier of two requests for one topic gets its answer, too. */
+function supersede(state: SessionState, topic: string, id: number, ctx: Ctx): void {
+  const message = `another request for ${topic} came before this one was done`;
+  tellError(state, id, new RuntimeError("store.conflict", message), ctx);
+}
+
+/** Leaves every topic, as the connection is gone. */
+export function leaveTopics(
+  state: SessionState,
+  send: (topic: Ref<TopicMessage>, message: TopicMessage) => void,
+): void {
+  if (state.subscriptions === undefined) return;
+  const message = { type: "unsubscribe", sessionId: state.id } as const;
+  for (const { ref } of state.subscriptions.values()) send(ref, message);
+  state.subscriptions = undefined;
+}
+
+function isGranted(patterns: readonly string[] | undefined, topic: string): boolean {
+  if (patterns === undefined) return false;
+  let globs = parsed.get(patterns);
+  if (globs === undefined) {
+    globs = patterns.map(parseGlob);
+    parsed.set(patterns, globs);
+  }
+  return globs.some((glob) => matchesGlob(glob, topic));
+}
+
+/** What the credentials of those who are here allow, as it is looked at with each message. */
+const parsed = new WeakMap<readonly string[], readonly Glob[]>();
+
+function forbid(state: SessionState, id: number, what: string, topic: string, ctx: Ctx) {
+  const message = `the credential does not allow to ${what} ${topic}`;
+  tellError(state, id, new RuntimeError("topic.forbidden", message), ctx);
+  return state;
 }

@@ -1,0 +1,180 @@
+import { expect, test } from "vitest";
+import type { ConnectionMessage } from "../../../src/actors/session/messages.ts";
+import { topicKind } from "../../../src/actors/topic/messages.ts";
+import type { DeviceRequest, Grants } from "../../../src/core/device-request.ts";
+import { type Probe, probe } from "../../testkit/kit.ts";
+import { type SessionNodeOptions, sessionNode } from "../../testkit/session-node.ts";
+
+const ALL: Grants = { subscribe: ["*"], publish: ["*"] };
+
+/** What a device was told, without the welcome and pushes, in a few words each. */
+function wordsOf(connection: Probe<ConnectionMessage>): string[] {
+  return connection.received.flatMap((message) => {
+    if (message.type === "publication") {
+      const { topic, offset, payload } = message.publication;
+      return [`${topic}#${offset} ${payload}`];
+    }
+    if (message.type !== "frame") return [];
+    const { frame } = message;
+    switch (frame.type) {
+      case "subscribed":
+      case "resubscribed":
+        return [`${frame.type} ${frame.offset} ${frame.recovered ? "recovered" : "new"}`];
+      case "error":
+        return [`error ${frame.id ?? "-"} ${frame.code}`];
+      case "joined":
+      case "left":
+        return [`${frame.type} ${frame.who.principal}`];
+      default:
+        return [frame.type];
+    }
+  });
+}
+
+async function start(options: SessionNodeOptions = {}) {
+  const node = sessionNode(options);
+  const device = async (user: string, allowed: Grants | null = ALL) => {
+    const session = node.openSession(user, "phone");
+    const grants = allowed ?? undefined;
+    const connect = async () => {
+      const connection = probe<ConnectionMessage>(`/connections/${session.path}`);
+      session.send({ type: "attach", connection, offset: -1, grants });
+      await node.settle();
+      return connection;
+    };
+    const connection = await connect();
+    const ask = async (request: DeviceRequest) => {
+      session.send({ type: "request", request });
+      await node.settle();
+    };
+    const place = () => {
+      const told = connection.received.findLast(
+        (it) => it.type === "frame" && it.frame.type === "subscribed",
+      );
+      if (told?.type !== "frame" || told.frame.type !== "subscribed") throw new Error("not yet");
+      return { epoch: told.frame.epoch, offset: told.frame.offset };
+    };
+    const drop = async () => {
+      session.send({ type: "detach", connection, final: false });
+      await node.settle();
+    };
+    return { session, connection, connect, ask, place, drop, words: () => wordsOf(connection) };
+  };
+  return { ...node, device };
+}
+
+test("a device gets what is published after it subscribed, its own included", async () => {
+  const { device } = await start();
+  const [a, b] = [await device("a"), await device("b")];
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  await b.ask({ type: "publish", id: 1, topic: "news", payload: { text: "ü" } });
+  await a.ask({ type: "publish", id: 2, topic: "news", payload: 2 });
+  await a.ask({ type: "unsubscribe", id: 3, topic: "news" });
+  await b.ask({ type: "publish", id: 2, topic: "news", payload: 3 });
+  expect(a.words()).toEqual([
+    ...["subscribed 0 new", 'news#1 {"text":"ü"}', "news#2 2", "published", "unsubscribed"],
+  ]);
+  expect(b.words()).toEqual(["published", "published"]);
+});
+
+test("what the credential does not allow is refused, and says what", async () => {
+  const { device } = await start();
+  const grants = { subscribe: ["room.*"], publish: [] };
+  const a = await device("a", grants);
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  await a.ask({ type: "publish", id: 2, topic: "room.1", payload: 1 });
+  await a.ask({ type: "who", id: 3, topic: "news" });
+  await a.ask({ type: "subscribe", id: 4, topic: "room.1" });
+  const none = await device("b", null);
+  await none.ask({ type: "subscribe", id: 1, topic: "room.1" });
+  expect(a.words()).toEqual([
+    ...["error 1 topic.forbidden", "error 2 topic.forbidden", "error 3 topic.forbidden"],
+    "subscribed 0 new",
+  ]);
+  expect(none.words()).toEqual(["error 1 topic.forbidden"]);
+});
+
+test("a device that comes back with its place gets what it missed, before what follows", async () => {
+  const { device } = await start();
+  const [a, b] = [await device("a"), await device("b")];
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  const { epoch } = a.place();
+  await b.ask({ type: "publish", id: 1, topic: "news", payload: 1 });
+  await a.drop();
+  await b.ask({ type: "publish", id: 2, topic: "news", payload: 2 });
+  const again = await a.connect();
+  await b.ask({ type: "publish", id: 3, topic: "news", payload: 3 });
+  await a.ask({ type: "subscribe", id: 2, topic: "news", epoch, offset: 1 });
+  await b.ask({ type: "publish", id: 4, topic: "news", payload: 4 });
+  expect(wordsOf(again)).toEqual([
+    ...["subscribed 3 recovered", "news#2 2", "news#3 3", "news#4 4"],
+  ]);
+});
+
+test("who leaves without a word has left, for those who want to know", async () => {
+  const { device } = await start();
+  const [a, b] = [await device("a"), await device("b")];
+  await a.ask({ type: "subscribe", id: 1, topic: "room", presence: true });
+  await b.ask({ type: "subscribe", id: 1, topic: "room" });
+  await b.drop();
+  expect(a.words()).toEqual(["subscribed 0 new", "joined user:b", "left user:b"]);
+});
+
+test("a topic that crashes is subscribed to again, and the loss is said", async () => {
+  const { device, system, settle, advance } = await start({ crashesAllowed: true });
+  const [a, b] = [await device("a"), await device("b")];
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  await b.ask({ type: "publish", id: 1, topic: "news", payload: 1 });
+  // A message that no topic knows ends its actor as a fault of its own would.
+  const broken = {
+    type: "publish",
+    get payload(): string {
+      throw new Error("on request");
+    },
+  };
+  system.entity(topicKind, "news").send(broken as never);
+  await settle();
+  await advance(100);
+  await b.ask({ type: "publish", id: 2, topic: "news", payload: 2 });
+  expect(a.words()).toEqual([
+    ...["subscribed 0 new", "news#1 1", "resubscribed 0 new", "news#1 2"],
+  ]);
+});
+
+test("what a full mailbox refused is taken from history, in order and once", async () => {
+  const { device, system, settle } = await start();
+  const a = await device("a");
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  const topic = system.entity(topicKind, "news");
+  for (let n = 1; n <= 5; n += 1) topic.send({ type: "publish", payload: `${n}`, from: undefined });
+  // The session's own mailbox has no room for the first of them.
+  for (let n = 0; n < 1_998; n += 1) a.session.send({ type: "ack", offsets: [], upTo: -1 });
+  await settle();
+  topic.send({ type: "publish", payload: "6", from: undefined });
+  await settle();
+  const published = a.words().filter((word) => word.startsWith("news#"));
+  expect(published).toEqual([1, 2, 3, 4, 5, 6].map((n) => `news#${n} ${n}`));
+});
+
+test("more topics than a session may have are refused, and the others stay", async () => {
+  const { device } = await start({ session: { subscriptionsMax: 2 } });
+  const a = await device("a");
+  for (const [id, topic] of ["x", "y", "z", "x"].entries()) {
+    await a.ask({ type: "subscribe", id, topic });
+  }
+  expect(a.words()).toEqual([
+    ...["subscribed 0 new", "subscribed 0 new", "error 2 route.too-many", "subscribed 0 new"],
+  ]);
+});
+
+test("each of two requests for one topic has its answer", async () => {
+  const { device, settle } = await start();
+  const a = await device("a");
+  a.session.send({ type: "request", request: { type: "subscribe", id: 1, topic: "news" } });
+  a.session.send({ type: "request", request: { type: "subscribe", id: 2, topic: "news" } });
+  a.session.send({ type: "request", request: { type: "unsubscribe", id: 3, topic: "news" } });
+  await settle();
+  expect(a.words()).toEqual([
+    ...["error 1 store.conflict", "error 2 store.conflict", "unsubscribed"],
+  ]);
+});
