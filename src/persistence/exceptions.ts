@@ -19,7 +19,11 @@ export function mergeExceptions(
 export function settleUnknown(
   kept: readonly PageException[],
   indices: readonly number[],
-  as: { readonly status: "delivered" | "refused"; readonly rule: string; readonly reason: string },
+  as: {
+    readonly status: "delivered" | "handed" | "refused";
+    readonly rule: string;
+    readonly reason: string;
+  },
 ): { readonly exceptions: PageException[]; readonly settled: number[] } {
   const wanted = new Set(indices);
   const rest: PageException[] = [];

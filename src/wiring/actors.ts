@@ -80,7 +80,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     ...(extras.providers ?? []),
   ].map((provider) => withFigures(provider, { clock: systemClock, metrics }));
   const campaigns = await openCampaigns(base, providers, extras.sabotage);
-  const review = openReview(base, providers);
+  const review = openReview(base, providers, campaigns);
   const numbered = system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null });
   const receipts = system.spawn(receiptsDesk({ store: stores.receipts, logger, metrics }), {
     name: RECEIPTS,

@@ -3,6 +3,7 @@ import { campaignMaster, newMaster } from "../actors/master/master.ts";
 import { type CampaignMessage, campaignKind } from "../actors/master/messages.ts";
 import { abandonedPages } from "../actors/worker/abandoned.ts";
 import type { SpawnWorker } from "../actors/worker/messages.ts";
+import { resender } from "../actors/worker/resend.ts";
 import { pushWorkers } from "../actors/worker/worker.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId } from "../core/random.ts";
@@ -39,13 +40,15 @@ export async function openCampaigns(
   };
   const { leaseMs } = config.campaign;
   const { receipts, suppressions } = stores;
-  const workers = pushWorkers({
+  const workerDeps = {
     ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receipts, suppressions },
-  });
+  };
+  const workers = pushWorkers(workerDeps);
   const spawnWorker = sabotage?.workers(workers) ?? workers;
-  const settleAbandoned = abandonedPages({ ...deps, owner: boot });
+  const settleAbandoned = abandonedPages(workerDeps);
+  const resendWindow = resender(workerDeps);
   const master = campaignMaster({
-    ...{ ...deps, spawnWorker, settleAbandoned, owner: boot, leaseMs, receipts },
+    ...{ ...deps, spawnWorker, settleAbandoned, resendWindow, owner: boot, leaseMs, receipts },
   });
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);

@@ -281,6 +281,11 @@ function outcomeConformance(name: string, start: () => Promise<Stores["campaigns
       expect(await store.totals("c1", 1)).toMatchObject({ counts: after, arms: { a: after } });
       const { items } = await store.pageStates("c1", 1, { limit: 5, unknown: true });
       expect(items.map(({ k, counts: it }) => [k, it.unknown])).toEqual([[1, 1]]);
+      const handed = { ...as, as: "handed", rule: "resent", indices: [4] } as const;
+      expect(await store.resolve(page, handed)).toEqual([4]);
+      const end = { ...after, handed: 1, unknown: 0 };
+      expect(await store.totals("c1", 1)).toMatchObject({ counts: end, arms: { a: end } });
+      expect(await store.exceptions(page)).toHaveLength(1);
     });
   });
 }

@@ -70,6 +70,7 @@ function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
       case "command":
       case "edit-campaign":
       case "tune-campaign":
+      case "resend":
       case "subscribe":
       case "unsubscribe":
         toMaster(message, ctx);

@@ -51,7 +51,8 @@ export function edited(
   const { workers, rate } = state.campaign ?? campaign;
   const adopted = adopt(settled, outcome.value, deps, ctx);
   const samePace = campaign.workers === workers && campaign.rate === rate;
-  return samePace ? adopted : repace(adopted, deps, ctx);
+  if (samePace) return adopted;
+  return repace({ ...adopted, resendBucket: undefined }, deps, ctx);
 }
 
 async function tune(

@@ -7,6 +7,7 @@ import { campaignKind } from "./messages.ts";
 import { overSettled, settleOver } from "./over.ts";
 import { checkRun } from "./own-changes.ts";
 import { quiesce } from "./quiesce.ts";
+import { answerResends, nextResend, resend, resent } from "./resends.ts";
 import {
   grantPermits,
   listAgain,
@@ -80,6 +81,7 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "command":
       case "edit-campaign":
       case "tune-campaign":
+      case "resend":
       case "read-campaign":
       case "subscribe":
       case "unsubscribe":
@@ -128,6 +130,12 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return figuresDue(state, deps, ctx);
       case "subscriber-ended":
         return unsubscribe(state, message.subscriber, ctx);
+      case "resend-due":
+        return nextResend(state, deps, ctx);
+      case "resent":
+        return resent(state, message, deps, ctx);
+      case "answer-resends":
+        return answerResends(state, ctx);
       case "settle-over":
         return { ...state, settling: false };
       case "over-settled":
@@ -190,6 +198,8 @@ function serve(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx)
     case "edit-campaign":
     case "tune-campaign":
       return edit(state, message, deps, ctx);
+    case "resend":
+      return resend(state, message, deps, ctx);
     case "read-campaign":
       return ask(state, message, deps, ctx);
     case "subscribe":
@@ -216,8 +226,9 @@ function refuse(message: Request, error: RuntimeError, ctx: Ctx): void {
 
 /** Nobody has needed it for a while: whoever does next makes a new one. */
 function idle(state: MasterState, ctx: Ctx): MasterState {
-  const { run, changing, leaving, over, watching, stash } = state;
-  const busy = run !== undefined || changing || leaving > 0 || watching.reading || over.length > 0;
+  const { run, changing, leaving, over, resends, watching, stash } = state;
+  const waits = over.length > 0 || resends.length > 0;
+  const busy = run !== undefined || changing || leaving > 0 || watching.reading || waits;
   if (busy || stash.length > 0 || watching.subscribers.length > 0) {
     ctx.setTimer("idle", IDLE_MS, { type: "idle" });
     return state;

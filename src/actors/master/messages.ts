@@ -13,7 +13,7 @@ import type {
 import type { ProviderState } from "../../providers/provider.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
-import type { WorkerReport } from "../worker/messages.ts";
+import type { Resent, WorkerReport } from "../worker/messages.ts";
 
 export type {
   Campaign,
@@ -156,6 +156,18 @@ export type CampaignMessage =
       readonly why: string;
       readonly replyTo: Ref<Result<Campaign>>;
     }
+  /**
+   * Sends again to recipients who are unknown, at the campaign's rate and within its other limits;
+   * who is not unknown any more is left alone. Answered when it is through, or after a few seconds
+   * with what came of it so far: the rest goes on, and is lost with a crash, so still unknown.
+   * Fails with `gateway.busy`.
+   */
+  | {
+      readonly type: "resend";
+      readonly id: string;
+      readonly pages: readonly { readonly page: PageId; readonly indices: readonly number[] }[];
+      readonly replyTo: Ref<Result<Omit<Resent, "named">>>;
+    }
   | {
       readonly type: "list-versions";
       readonly id: string;
@@ -190,6 +202,7 @@ export type MasterMessage =
           | "command"
           | "edit-campaign"
           | "tune-campaign"
+          | "resend"
           | "subscribe"
           | "unsubscribe";
       }

@@ -6,6 +6,8 @@ import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type {
   PageToSend,
+  ResendWindow,
+  Resent,
   SettleAbandoned,
   SpawnWorker,
   WorkerMessage,
@@ -20,6 +22,7 @@ import type {
 import { type FailureMeter, RateMeter } from "./meters.ts";
 import type { PageSupply } from "./page-supply.ts";
 import type { Figures } from "./progress.ts";
+import type { Resend } from "./resends.ts";
 import type { ZoneState } from "./timing.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -30,6 +33,7 @@ export interface MasterDeps {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly spawnWorker: SpawnWorker;
   readonly settleAbandoned: SettleAbandoned;
+  readonly resendWindow: ResendWindow;
   /** Identity of this boot of the node, which is what its workers' leases are held by. */
   readonly owner: string;
   /** They settle what was in doubt, when they come late. */
@@ -42,7 +46,7 @@ type Of<Type extends MasterMessage["type"]> = Extract<MasterMessage, { readonly 
 
 export type Command = Of<"command">;
 export type Edit = Of<"edit-campaign" | "tune-campaign">;
-export type Request = Command | Edit | Of<"read-campaign" | "subscribe" | "unsubscribe">;
+export type Request = Command | Edit | Of<"read-campaign" | "resend" | "subscribe" | "unsubscribe">;
 export type Report<Type extends MasterMessage["type"]> = Of<Type>;
 
 export interface MasterState {
@@ -69,6 +73,11 @@ export interface MasterState {
   readonly over: readonly Campaign[];
   /** What they left is being settled. */
   readonly settling: boolean;
+  /** In their order; a window of the first one is under way. */
+  readonly resends: readonly Resend[];
+  readonly resending: boolean;
+  /** Their rate while no run has one. */
+  readonly resendBucket: TokenBucket | undefined;
   readonly rate: RateMeter | undefined;
   readonly watching: Watching;
   /** The node stops; who is to be told when the last worker has ended. */
@@ -210,6 +219,9 @@ export type Message =
   | { readonly type: "figures-read"; readonly outcome: Result<FiguresRead> }
   | { readonly type: "figures-due" }
   | { readonly type: "subscriber-ended"; readonly subscriber: Ref<CampaignProgress> }
+  | { readonly type: "resend-due" }
+  | { readonly type: "resent"; readonly outcome: Result<Resent> }
+  | { readonly type: "answer-resends" }
   | { readonly type: "settle-over" }
   | { readonly type: "over-settled"; readonly epochs: number; readonly outcome: Result<void> }
   | { readonly type: "idle" };
@@ -255,6 +267,9 @@ export function newMaster(id: string): MasterState {
     leaving: 0,
     over: [],
     settling: false,
+    resends: [],
+    resending: false,
+    resendBucket: undefined,
     rate: undefined,
     watching: {
       figures: undefined,

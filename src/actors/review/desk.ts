@@ -40,7 +40,7 @@ function reviewBehavior(deps: ReviewDeps): Behavior<ReviewState, Message> {
       case "read-results":
         return answer(state, ctx, message, () => readResults(message, deps));
       case "resolve-unknown":
-        return answerHeavy(state, ctx, message, (signal) => resolveUnknown(message, deps, signal));
+        return answerHeavy(state, ctx, message, () => resolveUnknown(message, deps));
       case "dry-run":
         return answerHeavy(state, ctx, message, (signal) => dryRun(message, deps, signal));
       case "send-test":

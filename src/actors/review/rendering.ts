@@ -1,8 +1,7 @@
 import type { Rendered } from "../../core/template.ts";
 import { compileMessage } from "../../core/variants.ts";
 import type { Recipient } from "../../persistence/ports/audience.ts";
-import type { Campaign, CampaignSpec } from "../../persistence/ports/campaign.ts";
-import type { ReviewDeps } from "./state.ts";
+import type { CampaignSpec } from "../../persistence/ports/campaign.ts";
 
 /** What one recipient gets, and why that. */
 export interface Variation {
@@ -26,21 +25,4 @@ export function rendererOf(spec: CampaignSpec, campaign: string): Render {
     const { arm, locale, template } = message.value.choose(campaign, member, vars);
     return { arm, locale: locale ?? DEFAULT_LOCALE, rendered: template?.(member, vars) };
   };
-}
-
-/** The same with the spec as it was in an earlier version; 0 stands for the present one. */
-export async function rendererOfVersion(
-  deps: ReviewDeps,
-  campaign: Campaign,
-  version: number,
-): Promise<Render> {
-  const { id } = campaign;
-  if (version === campaign.version || version === 0) return rendererOf(campaign, id);
-  for (let after: string | undefined; ; ) {
-    const page = await deps.campaigns.versions(id, { after, limit: 100 });
-    const found = page.items.find((it) => it.version === version);
-    if (found !== undefined) return rendererOf(found.spec, id);
-    after = page.next;
-    if (after === undefined) return rendererOf(campaign, id);
-  }
 }

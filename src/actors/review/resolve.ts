@@ -4,7 +4,6 @@ import type { Campaign } from "../../persistence/ports/campaign.ts";
 import { locate } from "./locate.ts";
 import type { Resolved } from "./messages.ts";
 import { outcomeOf, type PageStory, readStory } from "./outcomes.ts";
-import { resend } from "./resend.ts";
 import { mustReadAudience, mustReadCampaign, type Request, type ReviewDeps } from "./state.ts";
 import { unknownPages } from "./unknown.ts";
 
@@ -16,8 +15,6 @@ interface Group {
   readonly indices: readonly number[];
 }
 
-const NOTHING = { delivered: 0, refused: 0, unknown: 0 };
-
 /**
  * Settles recipients that may or may not have got their message, as an operator says.
  *
@@ -28,7 +25,6 @@ const NOTHING = { delivered: 0, refused: 0, unknown: 0 };
 export async function resolveUnknown(
   request: Request<"resolve-unknown">,
   deps: ReviewDeps,
-  signal: AbortSignal,
 ): Promise<Resolved> {
   const { id, as, members } = request;
   const campaign = await mustReadCampaign(deps, id);
@@ -37,16 +33,20 @@ export async function resolveUnknown(
     members === undefined
       ? await everybody(deps, campaign)
       : await named(deps, { campaign, audience, members });
-  let sum = NOTHING;
-  for (const group of found.groups) {
-    const part = await settle({ deps, campaign, request, signal }, group);
-    sum = {
-      delivered: sum.delivered + part.delivered,
-      refused: sum.refused + part.refused,
-      unknown: sum.unknown + part.unknown,
-    };
+  const { groups, notUnknown, more } = found;
+  if (as === "resend") {
+    const pages = groups.map(({ story: { key }, indices }) => {
+      return { page: { partition: key.partition, k: key.k }, indices };
+    });
+    return { as, ...(await deps.resend(id, pages)), notUnknown, more };
   }
-  return { as, ...sum, notUnknown: found.notUnknown, more: found.more };
+  const settled = { delivered: 0, refused: 0, unknown: 0 };
+  for (const group of groups) {
+    const count = await settle({ deps, campaign, request, as }, group);
+    settled[as === "delivered" ? "delivered" : "refused"] += count;
+    settled.unknown += group.indices.length - count;
+  }
+  return { as, ...settled, notUnknown, more };
 }
 
 interface Found {
@@ -101,33 +101,23 @@ interface Settling {
   readonly deps: ReviewDeps;
   readonly campaign: Campaign;
   readonly request: Request<"resolve-unknown">;
-  readonly signal: AbortSignal;
+  readonly as: "delivered" | "give-up";
 }
 
+/** Returns how many were settled; each counts in its own arm. */
 async function settle(
-  { deps, campaign, request, signal }: Settling,
+  { deps, campaign, request, as }: Settling,
   { story, indices }: Group,
-): Promise<typeof NOTHING> {
-  const { as, why: reason } = request;
-  const mark = async (which: readonly number[], to: "delivered" | "refused", rule = "operator") => {
-    if (which.length === 0) return 0;
-    const settled = { indices: which, as: to, rule, reason };
-    return (await deps.campaigns.resolve(story.key, settled)).length;
-  };
-  switch (as) {
-    case "delivered": {
-      const delivered = await mark(indices, "delivered");
-      return { ...NOTHING, delivered, unknown: indices.length - delivered };
-    }
-    case "give-up": {
-      const refused = await mark(indices, "refused");
-      return { ...NOTHING, refused, unknown: indices.length - refused };
-    }
-    case "resend": {
-      const sent = await resend({ deps, campaign, story, indices, signal });
-      const delivered = await mark(sent.delivered, "delivered");
-      const refused = await mark(sent.refused, "refused", "provider");
-      return { delivered, refused, unknown: indices.length - delivered - refused };
-    }
+): Promise<number> {
+  const { arms = [], controlPercent = 0 } = campaign;
+  const hasArms = arms.length > 0 || controlPercent > 0;
+  const armAt = (index: number) =>
+    hasArms ? story.armOf(story.page.recipients[index]!.member) : undefined;
+  let count = 0;
+  for (const [arm, ofArm] of Map.groupBy(indices, armAt)) {
+    const to = as === "delivered" ? "delivered" : "refused";
+    const settled = { indices: ofArm, as: to, arm, rule: "operator", reason: request.why } as const;
+    count += (await deps.campaigns.resolve(story.key, settled)).length;
   }
+  return count;
 }

@@ -7,6 +7,7 @@ import type { InboxStore } from "../../persistence/ports/inbox.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context } from "../kernel/actor.ts";
+import type { CampaignMessage } from "../master/messages.ts";
 import type { ReviewMessage } from "./messages.ts";
 
 /** What the review desk looks things up in. It changes nothing but what it is asked to settle. */
@@ -18,6 +19,11 @@ export interface ReviewDeps {
   readonly providers: ReadonlyMap<string, Provider>;
   /** Stands for every provider in a dry run: it takes what it is given and sends nothing. */
   readonly simulated: Provider;
+  /** Asks the campaign itself to send again; answers as its `resend` does. */
+  readonly resend: (
+    id: string,
+    pages: Extract<CampaignMessage, { readonly type: "resend" }>["pages"],
+  ) => Promise<{ readonly delivered: number; readonly refused: number; readonly unknown: number }>;
   readonly clock: Clock;
   readonly newId: NewId;
 }

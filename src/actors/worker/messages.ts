@@ -1,4 +1,5 @@
 import type { PageId } from "../../persistence/ports/audience.ts";
+import type { ProviderMessage } from "../../persistence/ports/receipts.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { Campaign } from "../master/messages.ts";
 
@@ -92,6 +93,25 @@ export interface WorkerStart {
   readonly pace: Pace;
   readonly master: Ref<WorkerReport>;
 }
+
+/** Recipients of one page who are to be sent to again: a window of them. */
+export interface ResendPiece {
+  readonly campaign: Campaign;
+  readonly page: PageId;
+  readonly indices: readonly number[];
+}
+
+/** What came of sending to somebody again; who is not settled by it is still unknown. */
+export interface Resent {
+  readonly delivered: number;
+  readonly refused: number;
+  readonly unknown: number;
+  /** What the provider calls the messages. */
+  readonly named: readonly ProviderMessage[];
+}
+
+/** Sends a window of recipients again, and journals what came of it. */
+export type ResendWindow = (piece: ResendPiece, signal: AbortSignal) => Promise<Resent>;
 
 /** Marks what a run that is over has left in doubt as unknown, once its workers have ended. */
 export type SettleAbandoned = (campaign: Campaign) => Promise<void>;

@@ -218,7 +218,7 @@ function results(entries: Entries): Pick<Synchronous<PageJournal>, ResultOperati
         ...{ status: as, rule, reason },
       });
       if (settled.length === 0) return settled;
-      const to = as === "delivered" ? "delivered" : "shed";
+      const to = as === "refused" ? "shed" : as;
       const moved = { ...noCounts, unknown: -settled.length, [to]: settled.length };
       const counts = addCounts(row.counts, moved);
       const arms = arm === undefined ? row.arms : addByName(row.arms, { [arm]: moved });

@@ -349,14 +349,15 @@ export interface PageJournal {
   /** In the order of their indices. */
   exceptions(page: PageKey): Promise<readonly PageException[]>;
   /**
-   * Settles recipients that are `unknown`, as delivered or as given up; others are left alone.
+   * Settles recipients that are `unknown`, as delivered, handed over or given up; others are left
+   * alone.
    * Returns the indices that were settled: repeating it changes nothing.
    */
   resolve(
     page: PageKey,
     settled: {
       readonly indices: readonly number[];
-      readonly as: "delivered" | "refused";
+      readonly as: "delivered" | "handed" | "refused";
       /** The A/B arm that all of them are in, for a campaign with arms. */
       readonly arm?: string | undefined;
       readonly rule: string;

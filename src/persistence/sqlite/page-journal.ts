@@ -148,7 +148,7 @@ function resultOperations(db: Database): Pick<Synchronous<PageJournal>, ResultOp
       writeExceptions(db, page, exceptions);
       const { campaign, epoch, partition, k } = page;
       const count = settled.length;
-      const column = as === "delivered" ? "delivered" : "shed";
+      const column = as === "refused" ? "shed" : as;
       db.run(
         `UPDATE page_states SET unknown = unknown - ?5, ${column} = ${column} + ?5
         WHERE campaign = ?1 AND epoch = ?2 AND partition = ?3 AND k = ?4`,

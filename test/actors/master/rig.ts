@@ -16,6 +16,7 @@ import {
 } from "../../../src/actors/master/messages.ts";
 import { abandonedPages } from "../../../src/actors/worker/abandoned.ts";
 import type { SpawnWorker } from "../../../src/actors/worker/messages.ts";
+import { resender } from "../../../src/actors/worker/resend.ts";
 import { pushWorkers } from "../../../src/actors/worker/worker.ts";
 import { emptyLedger, type Ledger } from "../../../src/core/ledger.ts";
 import type { Result } from "../../../src/core/result.ts";
@@ -137,8 +138,18 @@ export function startCampaigns(options: RigOptions = {}): Rig {
   const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");
   const settleAbandoned = abandonedPages({ campaigns, audiences, owner });
+  const resendWindow = resender({ ...ports, clock, owner });
   const type = campaignMaster({
-    ...{ campaigns, audiences, providers, spawnWorker, settleAbandoned, owner, receipts },
+    ...{
+      campaigns,
+      audiences,
+      providers,
+      spawnWorker,
+      settleAbandoned,
+      resendWindow,
+      owner,
+      receipts,
+    },
   });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   const desk = system.spawn(campaignDesk({ campaigns, audiences, providers, newId }), {

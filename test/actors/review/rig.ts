@@ -3,10 +3,11 @@ import { newAudience } from "../../../src/actors/collect/store.ts";
 import type { Ref } from "../../../src/actors/kernel/actor.ts";
 import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
 import type { ReviewMessage } from "../../../src/actors/review/messages.ts";
+import { resender } from "../../../src/actors/worker/resend.ts";
 import type { Result } from "../../../src/core/result.ts";
 import { noCounts, type SendCounts } from "../../../src/core/send-counts.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
-import type { Audience, Recipient } from "../../../src/persistence/ports/audience.ts";
+import type { Audience, PageId, Recipient } from "../../../src/persistence/ports/audience.ts";
 import type {
   Campaign,
   CampaignState,
@@ -68,12 +69,25 @@ export function startReview() {
   const session = new KeepingProvider("session", "key");
   session.ledger = (name) => stores.inbox.ledger(name);
   const simulated = new KeepingProvider("simulated");
+  const all = new Map([plain, keyed, session].map((it) => [it.name, it]));
+  const again = resender({ ...stores, providers: all, clock, owner: "n" });
   let ids = 0;
   const deps = {
     ...stores,
-    providers: new Map([plain, keyed, session].map((it) => [it.name, it])),
+    providers: all,
     simulated,
     clock,
+    resend: async (id: string, pages: readonly { page: PageId; indices: readonly number[] }[]) => {
+      const campaign = (await stores.campaigns.read(id))!;
+      const sum = { delivered: 0, refused: 0, unknown: 0 };
+      for (const piece of pages) {
+        const came = await again({ campaign, ...piece }, new AbortController().signal);
+        sum.delivered += came.delivered;
+        sum.refused += came.refused;
+        sum.unknown += came.unknown;
+      }
+      return sum;
+    },
     newId: (prefix: string) => {
       ids += 1;
       return `${prefix}_${ids}`;

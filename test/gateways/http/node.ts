@@ -129,6 +129,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
         ...stores,
         providers: new Map([["null", nullProvider()]]),
         simulated: nullProvider(),
+        resend: async () => ({ delivered: 0, refused: 0, unknown: 0 }),
         clock: systemClock,
         newId: systemNewId,
       }),

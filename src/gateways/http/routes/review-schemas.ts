@@ -94,7 +94,7 @@ export const resolved = answer(
     as: z.enum(["delivered", "resend", "give-up"]),
     delivered: count,
     refused: count,
-    unknown: count.describe("Sent again, and not settled by it."),
+    unknown: count.describe("Not settled by it, or still to be sent again at the campaign's rate."),
     notUnknown: count.describe("Named, and not unknown: left alone."),
     more: z.boolean().describe("Whether there are more than one call settles."),
   }),
