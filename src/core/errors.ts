@@ -77,6 +77,7 @@ export const ERRORS = {
   "token.unknown": e(false, 404, "List the tokens to see which there are."),
   "topic.forbidden": e(false, 403, "The credential must allow it: claims sub and pub of `topics`."),
   "topic.unknown": e(false, 404, "Subscribe first, or publish to make it."),
+  "udp.too-large": e(false, 413, "Send less in one frame, or use WebSocket for it."),
 } as const satisfies Record<string, Advice>;
 
 export type ErrorCode = keyof typeof ERRORS;

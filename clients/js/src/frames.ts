@@ -63,6 +63,8 @@ export interface ErrorFrame {
   readonly code: string;
   readonly message: string;
   readonly id?: number;
+  /** Over UDP: of the push that is too large for a datagram, and stays in the inbox. */
+  readonly offset?: number;
   readonly retryAfterMs?: number;
 }
 

@@ -77,6 +77,8 @@ export type ServerFrame =
       readonly message: string;
       /** The id of the request that failed, if it had one. */
       readonly id?: number;
+      /** Over UDP: of the push that is too large for a datagram, and stays in the inbox. */
+      readonly offset?: number;
       readonly retryAfterMs?: number;
     }
   /** The connection is closed with this code right after. */

@@ -1,0 +1,169 @@
+import type { SessionMessage } from "../../actors/session/messages.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import { readClientFrame } from "../protocol/client-frame.ts";
+import { type Fields, isCount, isFields, isText, refuse } from "../protocol/fields.ts";
+import { idOf, type SessionFrame } from "../protocol/frames.ts";
+import { WIRE_LIMITS } from "../protocol/limits.ts";
+import { NotMsgpack, readMsgpack } from "../protocol/msgpack-reader.ts";
+import { toSessionMessage } from "../protocol/session-frames.ts";
+import { payFrame, waitMs } from "../websocket/frame-rate.ts";
+import type { Hello } from "./messages.ts";
+import { close, write, writeError } from "./outward.ts";
+import { findPeer, register } from "./own-commands.ts";
+import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
+
+/** Frames that may come between the hello and the welcome. */
+const HELD_MAX = 16;
+/** Malformed frames in a row after which a device is not worth an answer. */
+const MALFORMED_MAX = 5;
+/** How long a device is asked to wait whose session has no room, in milliseconds. */
+const BUSY_RETRY_MS = 1000;
+
+/** Handles one frame of the device. */
+export function frameIn(state: UdpState, bytes: Uint8Array, deps: UdpDeps, ctx: Ctx): void {
+  if (state.stage === "closed") return;
+  deps.counts.framesIn += 1;
+  if (!isPaid(state, deps, ctx)) return;
+  const value = read(bytes);
+  if (!isFields(value)) {
+    const refused = refuse("", "one MessagePack map with a type", "something else");
+    return malformed(state, refused.ok ? undefined : refused.error, undefined, deps, ctx);
+  }
+  if (state.holder.type === "provisioning") return register(state, value, deps, ctx);
+  if (state.stage === "hello") return hello(state, value, deps, ctx);
+  if (isPeerQuestion(value)) return findPeer(state, value, deps, ctx);
+  const decoded = readClientFrame(value);
+  if (!decoded.ok) return malformed(state, decoded.error, decoded.id, deps, ctx);
+  const frame = decoded.value;
+  state.malformed = 0;
+  if (frame.type === "hello" || frame.type === "refresh") {
+    const message = `${frame.type} has no place here: the channel's key is the credential`;
+    const error = new RuntimeError("protocol.order", message);
+    return writeError(state, error, idOf(frame), deps, ctx);
+  }
+  if (state.stage === "open") return pass(state, frame, bytes, deps, ctx);
+  state.held ??= [];
+  if (state.held.length < HELD_MAX) state.held.push({ frame, bytes });
+  else refuseBusy(state, idOf(frame), deps, ctx);
+}
+
+/** Passes on a frame unless it is a request that was passed on before. */
+export function pass(
+  state: UdpState,
+  frame: SessionFrame,
+  bytes: Uint8Array,
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  const { session } = state;
+  if (session === undefined) return;
+  const id = idOf(frame);
+  if (id !== undefined && frame.type !== "ping") {
+    const known = deps.replies.begin(state.sessionId, id, bytes, ctx.monotonic);
+    if (known.type === "pending") return;
+    if (known.type === "answered") return write(state, known.answer, deps, ctx);
+  }
+  const message = toSessionMessage(frame);
+  const held = message.type === "ack" ? exceptWithheld(state, message) : message;
+  ctx.trySend(session, held, () => ({ type: "session-refused", id }));
+}
+
+/** The frame was understood, and there is no room for it. */
+export function refuseBusy(state: UdpState, id: number | undefined, deps: UdpDeps, ctx: Ctx): void {
+  const message = "the session has more waiting than it can take";
+  const error = new RuntimeError("mailbox.full", message, { retryAfterMs: BUSY_RETRY_MS });
+  if (id !== undefined) {
+    deps.replies.end(state.sessionId, id, { type: "error", code: error.code, message, id });
+  }
+  writeError(state, error, id, deps, ctx);
+}
+
+export function malformed(
+  state: UdpState,
+  error: RuntimeError | undefined,
+  id: number | undefined,
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  state.malformed += 1;
+  if (error !== undefined) writeError(state, error, id, deps, ctx);
+  if (state.malformed >= MALFORMED_MAX || state.stage === "hello") {
+    close(state, { reason: "invalid-frame" }, deps, ctx);
+  }
+}
+
+function hello(state: UdpState, fields: Fields, deps: UdpDeps, ctx: Ctx): void {
+  const { holder } = state;
+  const { type, device, resume, offset } = fields;
+  if (type !== "hello") {
+    const error = new RuntimeError("protocol.order", "the first frame must be hello");
+    return malformed(state, error, undefined, deps, ctx);
+  }
+  const isOther = holder.type === "device" && device !== undefined && device !== holder.device;
+  const isResume = resume === undefined || isText(resume, WIRE_LIMITS.resumeMax);
+  if (isOther || !isResume || (offset !== undefined && !isCount(offset))) {
+    const message = "device must be the key's, resume a token, offset a count; or not be there";
+    return malformed(state, new RuntimeError("protocol.invalid", message), undefined, deps, ctx);
+  }
+  state.stage = "joining";
+  join(state, { resume, offset: offset ?? -1 }, deps, ctx);
+}
+
+/** Finds the session to continue, or begins one. */
+export function join(state: UdpState, hello: Hello, deps: UdpDeps, ctx: Ctx): void {
+  const { holder } = state;
+  if (holder.type !== "device") return;
+  const { findSession, newId, openSession, resumeTokens } = deps.options;
+  const owner = { user: holder.principal, device: holder.device };
+  ctx.perform(
+    async () => {
+      const resumed = hello.resume && resumeTokens.read(hello.resume, owner);
+      const known = resumed ? findSession(resumed) : undefined;
+      if (known !== undefined) return { id: resumed!, session: known, isResumed: true };
+      const id = newId("s");
+      return { id, session: openSession({ id, ...owner }), isResumed: false };
+    },
+    (outcome) => ({ type: "joined", hello, outcome }),
+  );
+}
+
+/** A device cannot confirm with others what it was not sent. */
+function exceptWithheld(
+  { withheld }: UdpState,
+  ack: Extract<SessionMessage, { type: "ack" }>,
+): SessionMessage {
+  if (withheld === undefined || ack.upTo < withheld.first) return ack;
+  const { upTo } = ack;
+  const sent = withheld.sent.filter((offset) => offset <= upTo);
+  withheld.sent = withheld.sent.filter((offset) => offset > upTo);
+  return { type: "ack", upTo: withheld.first - 1, offsets: [...ack.offsets, ...sent] };
+}
+
+function isPaid(state: UdpState, deps: UdpDeps, ctx: Ctx): boolean {
+  const { framesPerSecond: perSecond, framesBurst: burst } = deps.options.limits;
+  const rate = { perSecond, burst };
+  const verdict = payFrame(state, rate, ctx.monotonic);
+  if (verdict === "taken") return true;
+  const retryAfterMs = waitMs(state, rate);
+  if (verdict === "hopeless") close(state, { reason: "too-fast" }, deps, ctx, retryAfterMs);
+  else {
+    const message = `more than ${perSecond} frames per second; this one was not read`;
+    const error = new RuntimeError("protocol.too-fast", message, { retryAfterMs });
+    writeError(state, error, undefined, deps, ctx);
+  }
+  return false;
+}
+
+function isPeerQuestion({ type, command }: Fields): boolean {
+  return type === "command" && isFields(command) && command["do"] === "peer";
+}
+
+/** What the bytes say; undefined when they are no MessagePack. */
+function read(bytes: Uint8Array): unknown {
+  try {
+    return readMsgpack(new Uint8Array(bytes).buffer);
+  } catch (error) {
+    if (!(error instanceof NotMsgpack)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,208 @@
+import type { CloseReason, ConnectionMessage, Push } from "../../actors/session/messages.ts";
+import type { ErrorCode, RuntimeError } from "../../core/errors.ts";
+import type { Encoded } from "../protocol/codec.ts";
+import type { ServerFrame } from "../protocol/frames.ts";
+import { msgpackCodec } from "../protocol/msgpack.ts";
+import { kickFrame } from "../protocol/session-frames.ts";
+import { FRAME_MAX } from "./payload.ts";
+import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
+
+/** A device that has been told good-bye may ask for it again so long, in milliseconds. */
+const LINGER_MS = 3000;
+/** Good-byes that one device is told. */
+const FAREWELLS_MAX = 10;
+/** Offsets remembered because of pushes that are too large; beyond, a device comes again. */
+const WITHHELD_MAX = 1000;
+
+/** Has what waits sent once all that is in the mailbox now is handled. */
+export function flushLater(state: UdpState, ctx: Ctx): void {
+  if (state.isFlushing) return;
+  state.isFlushing = true;
+  ctx.trySend(ctx.self, { type: "flush" }, () => ({ type: "flush" }));
+}
+
+/** Sends what may go now, and sets the timer for what may go later. */
+export function flush(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
+  state.isFlushing = false;
+  if (state.stage === "closed") return state;
+  const { channel } = state;
+  channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx));
+  if (channel.hasFailed) return depart(state, "heartbeat-lost", deps, ctx);
+  if (state.tellsDrained && channel.unsentBytes <= deps.options.limits.unsentBytesMax >> 2) {
+    state.tellsDrained = false;
+    if (state.session !== undefined) ctx.send(state.session, { type: "drained" });
+  }
+  setTimer(state, deps, ctx);
+  return state;
+}
+
+/** The timer has fired: somebody may be silent, or something late. */
+export function tick(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
+  state.timerAt = Number.POSITIVE_INFINITY;
+  if (state.stage === "closed") return state;
+  if (ctx.monotonic >= state.heardAt + deps.options.limits.heartbeatMs) {
+    return depart(state, "heartbeat-lost", deps, ctx);
+  }
+  return flush(state, deps, ctx);
+}
+
+/** An earlier timer is left as it is: it finds out that nothing is due, and is set again. */
+function setTimer(state: UdpState, { options }: UdpDeps, ctx: Ctx): void {
+  const dueAt = Math.min(state.channel.dueAt, state.heardAt + options.limits.heartbeatMs);
+  if (dueAt >= state.timerAt) return;
+  state.timerAt = dueAt;
+  ctx.setTimer("tick", Math.max(0, dueAt - ctx.monotonic), { type: "tick" });
+}
+
+function emit(state: UdpState, bytes: Uint8Array, { counts, socket }: UdpDeps, ctx: Ctx): void {
+  const { unproven, address, port } = state;
+  if (unproven !== undefined) {
+    // As good as lost: it is sent again once the address has shown that it wants it.
+    if (unproven.credit < bytes.length) {
+      counts.dropped.credit += 1;
+      return;
+    }
+    unproven.credit -= bytes.length;
+  }
+  ctx.send(socket, { bytes, address, port });
+}
+
+/** Queues one frame; it comes in order and once. */
+export function write(state: UdpState, frame: ServerFrame, deps: UdpDeps, ctx: Ctx): void {
+  const bytes = toBytes(msgpackCodec.encode(frame));
+  if (bytes.length <= FRAME_MAX) return writeBytes(state, bytes, deps, ctx);
+  const about = "id" in frame && typeof frame.id === "number" ? { id: frame.id } : {};
+  tellTooLarge(state, `a frame "${frame.type}"`, bytes.length, about, deps, ctx);
+}
+
+function writeBytes(state: UdpState, bytes: Uint8Array, deps: UdpDeps, ctx: Ctx): void {
+  state.channel.send(bytes);
+  flushLater(state, ctx);
+  const { unsentBytesMax } = deps.options.limits;
+  if (state.channel.unsentBytes > unsentBytesMax) close(state, { reason: "slow" }, deps, ctx);
+}
+
+export function writeError(
+  state: UdpState,
+  error: RuntimeError,
+  id: number | undefined,
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  const { code, message, retryAfterMs } = error;
+  const about = id === undefined ? {} : { id };
+  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
+  write(state, { type: "error", code, message, ...about, ...retry }, deps, ctx);
+}
+
+/** A push with an offset in order and once; a volatile one as it comes, or not at all. */
+export function writePush(
+  state: UdpState,
+  { push, redelivered }: Extract<ConnectionMessage, { type: "push" }>,
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  const bytes = toBytes(msgpackCodec.encodePush(push, redelivered));
+  if (bytes.length > FRAME_MAX) return withhold(state, push, bytes.length, deps, ctx);
+  if (push.offset === undefined) {
+    state.channel.sendOnce(bytes);
+    return flushLater(state, ctx);
+  }
+  const { withheld } = state;
+  if (withheld !== undefined && push.offset > withheld.first) withheld.sent.push(push.offset);
+  if (withheld !== undefined && withheld.sent.length > WITHHELD_MAX) {
+    return close(state, { reason: "slow" }, deps, ctx);
+  }
+  writeBytes(state, bytes, deps, ctx);
+}
+
+/** What was published to a topic; it fits a datagram or is told of. */
+export function writePublication(
+  state: UdpState,
+  { publication, lost }: Extract<ConnectionMessage, { type: "publication" }>,
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  const bytes = toBytes(msgpackCodec.encodePublication(publication, lost));
+  if (bytes.length <= FRAME_MAX) return writeBytes(state, bytes, deps, ctx);
+  const what = `offset ${publication.offset} of topic ${publication.topic}`;
+  tellTooLarge(state, what, bytes.length, {}, deps, ctx);
+}
+
+/** A push that is kept stays where it is; the device may fetch it by another transport. */
+function withhold(state: UdpState, push: Push, length: number, deps: UdpDeps, ctx: Ctx): void {
+  const { offset, id } = push;
+  if (offset === undefined) return tellTooLarge(state, `push ${id}`, length, {}, deps, ctx);
+  state.withheld ??= { first: offset, sent: [] };
+  const what = `push ${id} at offset ${offset}`;
+  tellTooLarge(state, what, length, { offset }, deps, ctx);
+}
+
+function tellTooLarge(
+  state: UdpState,
+  what: string,
+  length: number,
+  about: { readonly id?: number; readonly offset?: number },
+  deps: UdpDeps,
+  ctx: Ctx,
+): void {
+  deps.counts.tooLarge += 1;
+  const code: ErrorCode = "udp.too-large";
+  const message = `${what.slice(0, 200)} has ${length} bytes; a datagram carries ${FRAME_MAX}`;
+  const bytes = toBytes(msgpackCodec.encode({ type: "error", code, message, ...about }));
+  writeBytes(state, bytes, deps, ctx);
+}
+
+/** Tells the device why, and ends the channel; it may ask for the good-bye again for a while. */
+export function close(
+  state: UdpState,
+  why: { readonly reason: CloseReason; readonly message?: string | undefined },
+  deps: UdpDeps,
+  ctx: Ctx,
+  retryAfterMs?: number,
+): void {
+  if (state.stage === "closed") return;
+  const { reason, message } = why;
+  const told = message === undefined ? { reason } : { reason, message: message.slice(0, 200) };
+  left(state, false, deps, ctx);
+  state.farewell = toBytes(msgpackCodec.encode(kickFrame(told, retryAfterMs)));
+  deps.counts.closed(reason);
+  sayFarewell(state, deps, ctx);
+  ctx.setTimer("linger", LINGER_MS, { type: "linger-over" });
+}
+
+export function sayFarewell(state: UdpState, deps: UdpDeps, ctx: Ctx): void {
+  if (state.farewell === undefined || state.farewells >= FAREWELLS_MAX) return;
+  state.farewells += 1;
+  emit(state, state.channel.close(state.farewell), deps, ctx);
+}
+
+/** The device is gone, or has said so: nobody is left to be told anything. */
+export function depart(
+  state: UdpState,
+  reason: CloseReason | "good-bye",
+  deps: UdpDeps,
+  ctx: Ctx,
+): UdpState {
+  if (state.stage !== "closed") {
+    left(state, reason === "good-bye", deps, ctx);
+    deps.counts.closed(reason);
+  }
+  ctx.stop();
+  return state;
+}
+
+function left(state: UdpState, final: boolean, { peers }: UdpDeps, ctx: Ctx): void {
+  const { session, holder } = state;
+  state.stage = "closed";
+  state.session = undefined;
+  state.held = undefined;
+  ctx.clearTimer("tick");
+  if (holder.type === "device") peers.remove(holder.principal, state.id);
+  if (session !== undefined) ctx.send(session, { type: "detach", connection: ctx.self, final });
+}
+
+/** MessagePack is bytes always. */
+function toBytes(encoded: Encoded): Uint8Array {
+  return encoded as Uint8Array;
+}
