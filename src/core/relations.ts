@@ -1,9 +1,12 @@
+import { boardKey, kindOf } from "./address.ts";
+
 /** What a user is to a board, or to a family. */
 export type Role = "owner" | "member" | "guest";
 
 /**
- * Whom a principal may reach. Both sides of a relation have it, with the user's role: a board's
- * view lists users, a user's view lists boards and the other users of the family.
+ * Whom a principal may reach. Both sides of a relation have it: a board's view lists users, each
+ * with the user's role; a user's view lists boards, with the user's own role to them, and the
+ * other users of the family, with theirs in it.
  *
  * Bounded: see `RELATION_LIMITS`.
  */
@@ -21,8 +24,12 @@ export const NO_REACH: Reach = { version: 0, roles: new Map(), family: undefined
 export const RELATION_LIMITS = {
   /** Boards of one owner. */
   boardsPerUser: 1_000,
-  /** Users in one family. */
+  /** Users in one family, those who are invited included. */
   usersPerFamily: 200,
+  /** Boards of all users of one family. */
+  boardsPerFamily: 2_000,
+  /** Families that a user may be invited to at once. */
+  invitationsPerUser: 100,
 } as const;
 
 /** What happens to devices and relations and is announced, with the number it had of old. */
@@ -57,17 +64,34 @@ export interface Status {
   readonly board?: string;
   readonly user?: string;
   readonly family?: string;
+  /** For `family.invited` and `family.joined`: as what. */
+  readonly role?: Role;
+  /** For `user.kicked`: the device that is meant, if only one is. */
+  readonly device?: string;
   /** For `device.offline`: when it was last seen; milliseconds since the epoch. */
   readonly lastSeen?: number;
   readonly reason?: string;
   readonly at: number;
 }
 
+export type StatusFacts = Omit<Status, "type" | "about">;
+
+/** Makes the payload of a status event: about the board, if there is one, or the user. */
+export function statusOf(facts: StatusFacts): Status {
+  const { event, board, user, family } = facts;
+  const about = board === undefined ? `user:${user ?? family}` : boardKey(board);
+  return { ...facts, type: STATUS_EVENTS[event], about };
+}
+
 /**
- * Whether a message may go from one principal to another, given the user's role in the relation.
- * A guest sees what a board sends, and commands nothing.
+ * Whether a message may go from one principal (key) to another, given the role in the view of
+ * either. A guest sees what a board sends, and commands nothing; users of one family may all
+ * write to each other.
  */
-export function maySend(role: Role | undefined, fromBoard: boolean): boolean {
+export function maySend(
+  role: Role | undefined,
+  { from, to }: { readonly from: string; readonly to: string },
+): boolean {
   if (role === undefined) return false;
-  return fromBoard || role !== "guest";
+  return role !== "guest" || kindOf(from) === "board" || kindOf(to) === "phone";
 }

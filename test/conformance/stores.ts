@@ -14,6 +14,7 @@ import { audience, expectError, type OpenStores, openFor } from "./open-stores.t
 import { outboxStoreConformance } from "./outbox-store.ts";
 import { pageJournalConformance } from "./page-journal.ts";
 import { receiptStoreConformance } from "./receipt-store.ts";
+import { relationStoreConformance } from "./relation-store.ts";
 import { requestStoreConformance } from "./request-store.ts";
 import { subscriptionStoreConformance } from "./subscription-store.ts";
 import { suppressionStoreConformance } from "./suppression-store.ts";
@@ -36,6 +37,7 @@ export function storesConformance(name: string, open: OpenStores): void {
   numberedStoreConformance(name, open);
   outboxStoreConformance(name, open);
   receiptStoreConformance(name, open);
+  relationStoreConformance(name, open);
   requestStoreConformance(name, open);
 
   describe(`${name} is one set of stores`, () => {

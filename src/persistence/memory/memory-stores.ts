@@ -12,6 +12,7 @@ import { memoryMembers } from "./members.ts";
 import { memoryNumbered } from "./numbered.ts";
 import { memoryOutbox } from "./outbox.ts";
 import { memoryReceipts } from "./receipts.ts";
+import { memoryRelations } from "./relations.ts";
 import { memoryRequests } from "./requests.ts";
 import { memorySubscriptions } from "./subscriptions.ts";
 import { memorySuppressions } from "./suppressions.ts";
@@ -59,6 +60,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     outbox: asynchronous("outbox", memoryOutbox()),
     receipts: asynchronous("receipts", memoryReceipts()),
     numbered: asynchronous("numbered", memoryNumbered()),
+    relations: asynchronous("relations", memoryRelations()),
     requests: asynchronous("requests", memoryRequests()),
     operations: () => ({ ...counts }),
     close: async () => {

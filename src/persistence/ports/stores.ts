@@ -8,6 +8,7 @@ import type { MemberStore } from "./members.ts";
 import type { NumberedStore } from "./numbered.ts";
 import type { OutboxStore } from "./outbox.ts";
 import type { ReceiptStore } from "./receipts.ts";
+import type { RelationStore } from "./relations.ts";
 import type { RequestStore } from "./requests.ts";
 import type { SubscriptionStore } from "./subscriptions.ts";
 import type { SuppressionStore } from "./suppressions.ts";
@@ -26,6 +27,7 @@ export interface Stores {
   readonly numbered: NumberedStore;
   readonly outbox: OutboxStore;
   readonly receipts: ReceiptStore;
+  readonly relations: RelationStore;
   readonly requests: RequestStore;
   /** How many operations each port has been asked for since the start, by `port.method`. */
   operations(): Readonly<Record<string, number>>;

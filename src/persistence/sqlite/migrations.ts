@@ -354,6 +354,45 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE outbox_size (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL) STRICT;
   INSERT INTO outbox_size (id, n) VALUES (1, 0);
   `,
+  `
+  CREATE TABLE boards (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    model TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    mac TEXT NOT NULL,
+    owner TEXT,
+    secret_version INTEGER NOT NULL,
+    registered_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX boards_by_owner ON boards (owner, seq) WHERE owner IS NOT NULL;
+
+  -- A family is here by the row of its host. A user has joined one at most.
+  CREATE TABLE family_members (
+    family TEXT NOT NULL,
+    user TEXT NOT NULL,
+    role TEXT NOT NULL,
+    is_invited INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (family, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX family_joined ON family_members (user) WHERE is_invited = 0;
+  CREATE INDEX family_invitations ON family_members (user) WHERE is_invited = 1;
+
+  CREATE TABLE relation_version (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    n INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO relation_version (id, n) VALUES (1, 0);
+  -- What is to be announced and has not been.
+  CREATE TABLE relation_announcements (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE principal_seen (principal TEXT PRIMARY KEY, at INTEGER NOT NULL)
+    STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

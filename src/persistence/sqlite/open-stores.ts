@@ -71,6 +71,7 @@ export async function openSqliteStores(options: SqliteOptions): Promise<Stores> 
     outbox: port("outbox"),
     receipts: port("receipts"),
     numbered: port("numbered"),
+    relations: port("relations"),
     requests: port("requests"),
     operations: () => ({ ...link.counts }),
     close: () => link.close(),

@@ -13,6 +13,7 @@ import { numberedOperations } from "./numbered.ts";
 import { openDatabase } from "./open-database.ts";
 import { outboxOperations } from "./outbox.ts";
 import { receiptOperations } from "./receipts.ts";
+import { relationOperations } from "./relations.ts";
 import { requestOperations } from "./requests.ts";
 import { subscriptionOperations } from "./subscriptions.ts";
 import { suppressionOperations } from "./suppressions.ts";
@@ -39,6 +40,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     numbered: numberedOperations(database),
     outbox: outboxOperations(database),
     receipts: receiptOperations(database),
+    relations: relationOperations(database),
     requests: requestOperations(database),
     suppressions: suppressionOperations(database),
     subscriptions: subscriptionOperations(database),
