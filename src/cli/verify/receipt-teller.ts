@@ -36,7 +36,8 @@ export class ReceiptTeller {
     shuffle(this.#queue);
     const told = this.#queue.slice(0, TOLD_MAX);
     const isTaken = await this.#post(told);
-    if (isTaken) this.#queue = this.#queue.filter((it) => !told.includes(it));
+    const taken = new Set(isTaken ? told : []);
+    this.#queue = this.#queue.filter((it) => !taken.has(it));
     if (this.#queue.length > 0) this.#timer = setTimeout(() => void this.#tell(), AGAIN_MS);
   }
 
