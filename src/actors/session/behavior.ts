@@ -3,14 +3,19 @@ import { confirm, dropExpired, retain } from "./backlog.ts";
 import {
   type CloseReason,
   type ConnectionMessage,
+  type DeviceFrame,
   type InboxView,
   type PushMessage,
   sessionKind,
 } from "./messages.ts";
+import { addressed, receive, unpassed } from "./receiving.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request } from "./requests.ts";
+import { answered, outcomeOf, sweep, unsent } from "./sending.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
-import { catchUp, introduce, introduceLater, settle, tellSeen } from "./upstream.ts";
+import { leaveTopics, noticed, subscribeAgain, subscribed } from "./subscriptions.ts";
+import { hold, tell, tellError, tellHeld } from "./telling.ts";
+import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
 
 /** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
 const MAILBOX_MAX = 2_000;
@@ -61,6 +66,36 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return detach(state, message, deps, ctx);
         case "request":
           return request(state, message.request, deps, ctx);
+        case "parcel":
+          return receive(state, message, deps, ctx);
+        case "outcome":
+          return outcomeOf(state, message.number, message.outcome, deps, ctx);
+        case "answered":
+          return answered(state, message, deps, ctx);
+        case "addressed":
+          return addressed(state, message, ctx);
+        case "unsent":
+          return unsent(state, message.number, message.error, deps, ctx);
+        case "unpassed":
+          return unpassed(state, message, ctx);
+        case "untold":
+          return untold(state, message.frame, ctx);
+        case "sweep":
+          return sweep(state, deps, ctx);
+        case "publication":
+        case "presence":
+        case "topic-ended":
+          return noticed(state, message, ctx);
+        case "subscribed":
+          return subscribed(state, message, ctx);
+        case "subscribe-again":
+          return subscribeAgain(state, message, ctx);
+        case "tell":
+          tell(state, message.frame, ctx);
+          return state;
+        case "tell-error":
+          tellError(state, message.id, message.error, ctx);
+          return state;
         case "grants":
           state.grants = message.grants;
           return state;
@@ -75,9 +110,9 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
   };
 }
 
+/** It introduces itself with its first connection: until then nobody has to know of it. */
 function start(state: SessionState, { limits }: SessionDeps, ctx: Ctx): SessionState {
   ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
-  introduce(state, ctx);
   return state;
 }
 
@@ -167,8 +202,18 @@ function ack(
  * and another connection may have come in the meantime. One that is there answers `drained`.
  */
 function writeRefused(state: SessionState, isVolatile: boolean, { tally }: SessionDeps, ctx: Ctx) {
-  const { connection } = state;
   if (isVolatile) tally.refuse();
+  return probe(state, ctx);
+}
+
+/** The same of a frame; an answer waits for the next connection. */
+function untold(state: SessionState, frame: DeviceFrame, ctx: Ctx): SessionState {
+  hold(state, frame);
+  return probe(state, ctx);
+}
+
+function probe(state: SessionState, ctx: Ctx): SessionState {
+  const { connection } = state;
   if (connection === undefined) return state;
   const gone = { type: "detach", connection, final: false } as const;
   ctx.trySend(connection, { type: "when-drained" }, () => gone);
@@ -190,7 +235,7 @@ function opened(state: SessionState, inbox: InboxView, deps: SessionDeps, ctx: C
   if (missed) state.forgotten = inbox.forgotten;
   takeAll(state, inbox, deps.limits.retainedMax);
   if (state.connection === undefined) return state;
-  if (first) welcome(state, deps, ctx);
+  if (first) greet(state, deps, ctx);
   // Only a welcome can tell of a gap, so the device has to come again.
   else if (missed) drop(state, { type: "close", reason: "slow" }, deps, ctx);
   else if (!state.paused) writeOn(state, deps, ctx);
@@ -215,15 +260,26 @@ function attach(
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
-  if (state.connection === undefined) deps.tally.attached++;
-  else ctx.send(state.connection, { type: "close", reason: "replaced" });
+  const { connection: before } = state;
+  if (before === undefined) deps.tally.attached++;
+  else {
+    ctx.send(before, { type: "close", reason: "replaced" });
+    leaveTopics(state, (topic, message) => ctx.send(topic, message));
+  }
   ctx.clearTimer("grace");
   state.connection = connection;
   state.claimed = offset;
   state.grants = grants;
   tellSeen(state, ctx);
-  if (state.opened) welcome(state, deps, ctx);
+  if (state.owner === undefined) introduce(state, ctx);
+  else if (before === undefined) tellAttached(state, ctx);
+  if (state.opened) greet(state, deps, ctx);
   return state;
+}
+
+function greet(state: SessionState, deps: SessionDeps, ctx: Ctx): void {
+  welcome(state, deps, ctx);
+  tellHeld(state, ctx);
 }
 
 function detach(
@@ -254,8 +310,10 @@ function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx)
   state.connection = undefined;
   state.paused = false;
   state.cursor = 0;
+  leaveTopics(state, (topic, message) => ctx.send(topic, message));
   tally.attached--;
   tellSeen(state, ctx);
+  tellAttached(state, ctx);
   ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
 }
 
@@ -272,6 +330,7 @@ function end(state: SessionState, ctx: Ctx): SessionState {
 /** Does what a session that did not end by itself could not do: nobody else knows of it. */
 function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): void {
   state.owner?.send({ type: "close-session", sessionId: state.id });
+  leaveTopics(state, (topic, message) => void topic.send(message));
   if (state.connection === undefined) return;
   tally.attached--;
   state.connection.send({ type: "close", reason: reason === "crashed" ? "internal" : "draining" });

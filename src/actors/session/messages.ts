@@ -86,6 +86,48 @@ export interface PushMessage {
   readonly redelivered: boolean;
 }
 
+/**
+ * A message of one device on its way to others, the same object all the way.
+ *
+ * It begins at a session with `WHOLE` as its share; whoever passes it on to several divides the
+ * share between them, and whoever passes it on to nobody returns its own by `outcome`. So the
+ * session knows that everybody has spoken when the shares that came back make the whole, in
+ * whatever order they come.
+ */
+export interface Parcel {
+  /** The session that it comes from, and the number by which that session knows it. */
+  readonly origin: Ref<SessionMessage>;
+  readonly number: number;
+  readonly sessionId: string;
+  /** The key of that session's principal. */
+  readonly principal: string;
+  readonly topic: string | undefined;
+  readonly payload: unknown;
+  /** The sender waits so long for an answer, in milliseconds; undefined: it wants none. */
+  readonly answerWithinMs: number | undefined;
+  /** How long it may be kept for those who are away, in milliseconds; undefined: not. */
+  readonly keepMs: number | undefined;
+}
+
+/** Divisible by far more receivers than there can be. */
+export const WHOLE = 2 ** 50;
+
+/** Why somebody did not get a parcel. */
+export type RouteError = Extract<
+  ErrorCode,
+  "route.offline" | "route.forbidden" | "route.too-many" | "mailbox.full" | "store.unavailable"
+>;
+
+/** What became of a share of a parcel. */
+export interface Outcome {
+  readonly share: number;
+  /** Sessions whose connection took it. */
+  readonly reached: number;
+  /** Principals who are away, into whose inbox it was put. */
+  readonly kept: number;
+  readonly error: RouteError | undefined;
+}
+
 /** What anyone may send to a session. */
 export type SessionMessage =
   | PushMessage
@@ -106,6 +148,21 @@ export type SessionMessage =
     }
   /** A newer credential allows this from now on. */
   | { readonly type: "grants"; readonly grants: Grants | undefined }
+  /** From the user: a parcel for this session's device. */
+  | { readonly type: "parcel"; readonly parcel: Parcel; readonly share: number }
+  /** From another session: a parcel addressed to this one; its user decides about it. */
+  | { readonly type: "addressed"; readonly parcel: Parcel; readonly share: number }
+  /** What became of a share of the parcel that this session sent with this number. */
+  | { readonly type: "outcome"; readonly number: number; readonly outcome: Outcome }
+  /** What a device answered to the parcel with this number. */
+  | {
+      readonly type: "answered";
+      readonly number: number;
+      /** The address of the session that answered. */
+      readonly from: string;
+      readonly payload: unknown;
+      readonly error: string | undefined;
+    }
   /** What the device asks, answered by one `frame` with its id. */
   | { readonly type: "request"; readonly request: DeviceRequest }
   /** The connection's unsent bytes are at or below the low-water mark; answers `when-drained`. */

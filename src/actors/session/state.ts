@@ -1,7 +1,17 @@
 import type { Grants } from "../../core/device-request.ts";
+import type { RuntimeError } from "../../core/errors.ts";
+import type { Result } from "../../core/result.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
+import type { Subscribed, TopicMessage, TopicNotice } from "../topic/messages.ts";
 import type { UserMessage } from "../user/messages.ts";
-import type { ConnectionMessage, OpenSession, Push, SessionMessage } from "./messages.ts";
+import type {
+  ConnectionMessage,
+  DeviceFrame,
+  OpenSession,
+  Push,
+  RouteError,
+  SessionMessage,
+} from "./messages.ts";
 import type { PushTally } from "./tally.ts";
 
 /**
@@ -40,6 +50,61 @@ export interface SessionState {
   backlog: Push[] | undefined;
   /** How many of the backlog, from its start, were written to this connection. */
   cursor: number;
+  /** What it has sent and been asked; undefined before the first. */
+  routing: Routing | undefined;
+  /** By topic; undefined when there are none. */
+  subscriptions: Map<string, Subscription> | undefined;
+}
+
+/** What a session knows of the messages between its device and others. */
+export interface Routing {
+  /** The latest number given out, to a parcel of its own or to a question of another. */
+  number: number;
+  /** Its parcels that it has not told the device the end of, by number; undefined when none. */
+  sent: Map<number, Sent> | undefined;
+  /** Whom the device owes an answer, by the number it was told; undefined when nobody. */
+  asked: Map<number, Asked> | undefined;
+  /** Answers for a device that is not connected now; undefined when none. */
+  held: DeviceFrame[] | undefined;
+  /** When the next of them is looked at, in monotonic milliseconds; Infinity when none is. */
+  sweepAt: number;
+}
+
+/** A parcel of its own. */
+export interface Sent {
+  /** The device's own number for the request. */
+  readonly id: number;
+  /** Whether somebody must answer it. */
+  readonly wantsAnswer: boolean;
+  /** When the device is told that nobody did, in monotonic milliseconds. */
+  readonly until: number;
+  /** The share of those who have not said what became of it. */
+  left: number;
+  reached: number;
+  kept: number;
+  error: RouteError | undefined;
+}
+
+/** A question of another device. */
+export interface Asked {
+  readonly origin: Ref<SessionMessage>;
+  readonly number: number;
+  readonly until: number;
+}
+
+/** One topic that the connection is subscribed to. Changed in place by every publication. */
+export interface Subscription {
+  ref: Ref<TopicMessage>;
+  /** The device's request that waits for its answer. */
+  id: number | undefined;
+  /** The place of the last publication that went to the connection; no epoch: none is known. */
+  epoch: string;
+  offset: number;
+  readonly presence: boolean;
+  /** Whether publications are awaited; until then they are taken from the topic's history. */
+  isLive: boolean;
+  /** Failures in a row. */
+  failures: number;
 }
 
 export interface SessionLimits {
@@ -53,6 +118,12 @@ export interface SessionLimits {
   /** A replay pauses after so many pushes or bytes of payload. Default 64 and 32 768. */
   readonly chunkPushes: number;
   readonly chunkBytes: number;
+  /** Messages of its device on their way at once, and questions it may owe an answer to. 256. */
+  readonly requestsMax: number;
+  /** When a message counts as lost of which nothing was heard, in milliseconds. 10 000. */
+  readonly outcomeMs: number;
+  /** Topics that one session may be subscribed to. Default 100. */
+  readonly subscriptionsMax: number;
 }
 
 export const SESSION_LIMITS: SessionLimits = {
@@ -60,6 +131,9 @@ export const SESSION_LIMITS: SessionLimits = {
   retainedMax: 1_000,
   chunkPushes: 64,
   chunkBytes: 32_768,
+  requestsMax: 256,
+  outcomeMs: 10_000,
+  subscriptionsMax: 100,
 };
 
 /** What all sessions of a node share. */
@@ -70,12 +144,40 @@ export interface SessionDeps {
 
 export type Message =
   | SessionMessage
+  | TopicNotice
+  | {
+      readonly type: "subscribed";
+      readonly topic: string;
+      readonly subscription: Subscription;
+      readonly outcome: Result<Result<Subscribed>>;
+    }
+  | {
+      readonly type: "subscribe-again";
+      readonly topic: string;
+      readonly subscription: Subscription;
+    }
+  /** Something that this session asked for has an answer for the device. */
+  | { readonly type: "tell"; readonly frame: DeviceFrame }
+  | { readonly type: "tell-error"; readonly id: number; readonly error: RuntimeError }
   | { readonly type: "start" }
   /** Time to introduce itself to its user again. */
   | { readonly type: "introduce" }
   | { readonly type: "grace-over" }
   /** The connection did not take a push: it may have ended without this session knowing. */
-  | { readonly type: "write-refused"; readonly isVolatile: boolean };
+  | { readonly type: "write-refused"; readonly isVolatile: boolean }
+  /** The connection did not take this frame. */
+  | { readonly type: "untold"; readonly frame: DeviceFrame }
+  /** Whoever was to pass a parcel of this session on has no room for it. */
+  | { readonly type: "unsent"; readonly number: number; readonly error: RouteError }
+  /** Its user has no room for a parcel that another session sent to this one. */
+  | {
+      readonly type: "unpassed";
+      readonly origin: Ref<SessionMessage>;
+      readonly number: number;
+      readonly share: number;
+    }
+  /** The earliest deadline of what was sent and asked has come. */
+  | { readonly type: "sweep" };
 
 export type Ctx = Context<Message>;
 
@@ -97,5 +199,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     forgotten: 0,
     backlog: undefined,
     cursor: 0,
+    routing: undefined,
+    subscriptions: undefined,
   };
 }

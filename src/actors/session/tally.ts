@@ -1,6 +1,7 @@
 import type { Ledger } from "../../core/ledger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { DeadLetter } from "../kernel/actor.ts";
+import { exportRoutes, RouteTally } from "./route-tally.ts";
 
 /**
  * What became of pushes on this node: one object that all its sessions share.
@@ -10,6 +11,8 @@ import type { DeadLetter } from "../kernel/actor.ts";
  * per session (see `bench/fanout.ts`).
  */
 export class PushTally {
+  /** Messages between devices. */
+  readonly routes = new RouteTally();
   /** Sessions that have a connection. */
   attached = 0;
   /** Pushes handed to connections, of both kinds and including repeated ones. */
@@ -62,6 +65,7 @@ export function exportTally(tally: PushTally, metrics: Metrics): void {
   metrics.observe("herald_pushes_written", writtenHelp, () => tally.written);
   const redeliveredHelp = "Those among them that may have been received before.";
   metrics.observe("herald_pushes_redelivered", redeliveredHelp, () => tally.redelivered);
+  exportRoutes(tally.routes, metrics);
 }
 
 function isVolatilePush(message: unknown): boolean {

@@ -17,8 +17,18 @@ export function introduce(state: SessionState, ctx: Ctx): void {
   state.owner = owner;
   state.asked = true;
   const { id: sessionId, device } = state;
-  const request = { type: "open-session", session: ctx.self, sessionId, device } as const;
+  const attached = state.connection !== undefined;
+  const session = ctx.self;
+  const request = { type: "open-session", session, sessionId, device, attached } as const;
   ctx.trySend(owner, request, () => ({ type: "reopen" }));
+}
+
+/** Tells the user whether there is a connection; one that is too busy is told anew, later. */
+export function tellAttached(state: SessionState, ctx: Ctx): void {
+  const { owner, id: sessionId, connection } = state;
+  if (owner === undefined) return;
+  const attached = connection !== undefined;
+  ctx.trySend(owner, { type: "attached", sessionId, attached }, () => ({ type: "reopen" }));
 }
 
 /** Introduces itself a moment later, when the user's next incarnation can be there. */

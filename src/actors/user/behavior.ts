@@ -1,19 +1,17 @@
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
+import { admit } from "./login.ts";
 import { type UserMessage, userKind } from "./messages.ts";
+import { endWhenAlone, linger, noticePresence, presenceSettled, statusPush } from "./presence.ts";
+import { loadReach, park, reachRead, takeReach } from "./reach.ts";
 import { read, readAgain, readDone, toPush } from "./reading.ts";
-import type { Ctx, Message, UserLimits, UserState } from "./state.ts";
+import { arrive, kept, missed, refused, route } from "./routing.ts";
+import type { Ctx, Message, UserDeps, UserState } from "./state.ts";
 
 type Opening = Extract<UserMessage, { type: "open-session" }>;
 
-/** What users share: how their volatile pushes are counted, and limits. */
-export interface UserDeps {
-  readonly tally: { accept(sessions: number): void; settle(outcome: "shed"): void };
-  readonly limits: UserLimits;
-}
-
-/** What a user does; make one per node. Instances are named by the user's id. */
+/** What a principal does; make one per node. Instances are named by its key. */
 export function userType(deps: UserDeps): ActorType<UserState, Message> {
   return {
     label: "user",
@@ -28,13 +26,38 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "open-session":
           return openSession(state, message, deps, ctx);
         case "close-session":
-          return closeSession(state, message.sessionId, ctx);
+          return closeSession(state, message.sessionId, deps, ctx);
+        case "attached":
+          return attached(state, message, deps, ctx);
+        case "route":
+          if (state.reachIs !== "known") return park(state, message, ctx);
+          return route(state, message, deps, ctx);
+        case "arrive":
+          return arrive(state, message, deps, ctx);
+        case "missed":
+          return missed(state, message, deps, ctx);
+        case "refused":
+          return refused(state, message.parcel, message.share, "mailbox.full", ctx);
+        case "kept":
+          return kept(state, message, ctx);
+        case "reach":
+          return takeReach(state, message.reach, deps, ctx);
+        case "reach-read":
+          return reachRead(state, message.outcome, deps, ctx);
+        case "read-reach":
+          loadReach(state, deps, ctx);
+          return state;
+        case "presence-settled":
+          return presenceSettled(state, ctx);
+        case "linger-over":
+          endWhenAlone(state, ctx);
+          return state;
         case "deliver":
           return deliver(state, message.items, deps, ctx);
         case "volatile":
           return volatilePush(state, message.push, deps, ctx);
         case "kick":
-          return kick(state, message.device, ctx);
+          return kick(state, message, deps, ctx);
         case "read-done":
           return readDone(state, message.outcome, deps.limits, ctx);
         case "read-again":
@@ -44,32 +67,53 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
   };
 }
 
-function openSession(state: UserState, opening: Opening, { limits }: UserDeps, ctx: Ctx) {
-  const { session: ref, sessionId: id, device } = opening;
+function openSession(state: UserState, opening: Opening, deps: UserDeps, ctx: Ctx): UserState {
+  const { session: ref, sessionId: id, device, attached } = opening;
   if (state.ending) {
     ctx.send(ref, { type: "reopen" });
     return state;
   }
   const known = state.sessions.find((session) => session.id === id);
-  if (known !== undefined) known.waiting = true;
-  else {
+  if (known !== undefined) {
+    known.waiting = true;
+    known.attached = attached;
+  } else {
     const older = state.sessions.find((session) => session.device === device);
     if (older !== undefined) {
       ctx.send(older.ref, { type: "close", reason: "replaced" });
       state.sessions = state.sessions.filter((session) => session !== older);
     }
-    state.sessions.push({ id, device, ref, waiting: true });
+    const message = admit(state, deps.limits.login, ctx);
+    if (message !== undefined) {
+      ctx.send(ref, { type: "close", reason: "too-many-sessions", message });
+      return state;
+    }
+    state.sessions.push({ id, device, ref, attached, waiting: true });
   }
-  read(state, limits, ctx);
+  if (state.presence !== undefined) ctx.clearTimer("linger");
+  loadReach(state, deps, ctx);
+  noticePresence(state, deps, ctx);
+  read(state, deps.limits, ctx);
   return state;
 }
 
-/** Ends after the last session; what is in the mailbox by then is still answered. */
-function closeSession(state: UserState, sessionId: string, ctx: Ctx): UserState {
+function closeSession(state: UserState, sessionId: string, deps: UserDeps, ctx: Ctx): UserState {
   state.sessions = state.sessions.filter(({ id }) => id !== sessionId);
-  if (state.sessions.length > 0 || state.ending) return state;
-  state.ending = true;
-  ctx.drain();
+  noticePresence(state, deps, ctx);
+  linger(state, deps, ctx);
+  return state;
+}
+
+function attached(
+  state: UserState,
+  { sessionId, attached: isAttached }: Extract<UserMessage, { type: "attached" }>,
+  deps: UserDeps,
+  ctx: Ctx,
+): UserState {
+  const session = state.sessions.find(({ id }) => id === sessionId);
+  if (session === undefined) return state;
+  session.attached = isAttached;
+  noticePresence(state, deps, ctx);
   return state;
 }
 
@@ -111,10 +155,21 @@ function volatilePush(state: UserState, push: Push, { tally }: UserDeps, ctx: Ct
   return state;
 }
 
-function kick(state: UserState, device: string | undefined, ctx: Ctx): UserState {
+/** Who is kicked is told why: as a status, for who understands those, and by the kick itself. */
+function kick(
+  state: UserState,
+  { device, why }: Extract<UserMessage, { type: "kick" }>,
+  { tally }: UserDeps,
+  ctx: Ctx,
+): UserState {
+  const reason = why === undefined ? {} : { reason: why };
+  const push = statusPush(state, { event: "user.kicked", ...reason }, ctx);
+  const told = why === undefined ? {} : { message: why };
   for (const session of state.sessions) {
     if (device !== undefined && session.device !== device) continue;
-    ctx.send(session.ref, { type: "close", reason: "kicked" });
+    tally.accept(1);
+    ctx.send(session.ref, { type: "push", push, redelivered: false });
+    ctx.send(session.ref, { type: "close", reason: "kicked", ...told });
   }
   return state;
 }

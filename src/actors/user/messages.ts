@@ -1,27 +1,53 @@
+import type { Address } from "../../core/address.ts";
+import type { Reach } from "../../core/relations.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
-import type { Push, SessionMessage } from "../session/messages.ts";
+import type { Parcel, Push, SessionMessage } from "../session/messages.ts";
 
-/** A user is found by its id, and is here only while it has sessions. */
+/**
+ * A principal, a user or a board, is found by its key (`core/address.ts`). It is here while it
+ * has sessions, and a little longer when others are told of its comings and goings.
+ */
 export const userKind = kind<UserMessage>("user");
 
-/** What anyone may send to a user: the owner of the user's sessions and inbox. */
+/** What anyone may send to a user: the owner of the principal's sessions and inbox. */
 export type UserMessage =
   /**
    * A session begins, or wants the inbox (again); answered by `opened`, with every later item
-   * following as `push`. Another session of the same device is closed as `replaced`.
+   * following as `push`, or by `close` where the log-in policy has no room for it. Another
+   * session of the same device is closed as `replaced`.
    */
   | {
       readonly type: "open-session";
       readonly session: Ref<SessionMessage>;
       readonly sessionId: string;
       readonly device: string;
+      /** Whether it has a connection. */
+      readonly attached: boolean;
     }
   | { readonly type: "close-session"; readonly sessionId: string }
+  /** A session has got a connection, or lost its own. */
+  | { readonly type: "attached"; readonly sessionId: string; readonly attached: boolean }
+  /** From a session of its own: a parcel to pass on to whoever the address says. */
+  | { readonly type: "route"; readonly parcel: Parcel; readonly address: Address }
+  /**
+   * From another user, who may reach this one: a parcel for its sessions. With `only` it comes
+   * from a session, is for that session alone, and whether it may is decided here.
+   */
+  | {
+      readonly type: "arrive";
+      readonly parcel: Parcel;
+      readonly share: number;
+      readonly only: string | undefined;
+    }
+  /** A session could not hand over a parcel that is to be kept: its device has just left. */
+  | { readonly type: "missed"; readonly parcel: Parcel; readonly share: number }
+  /** From the relations desk: whom it may reach from now on. */
+  | { readonly type: "reach"; readonly reach: Reach }
   /** Items that the inbox has recorded for this user, by offset; none means: look again. */
   | { readonly type: "deliver"; readonly items: readonly InboxItem[] }
   /** Goes to the sessions that are connected, and is not kept. */
   | { readonly type: "volatile"; readonly push: Push }
-  /** Ends the sessions of one device, or all of them. */
-  | { readonly type: "kick"; readonly device: string | undefined };
+  /** Ends the sessions of one device, or all of them; `why` is told to them. */
+  | { readonly type: "kick"; readonly device: string | undefined; readonly why?: string };

@@ -1,7 +1,10 @@
+import type { PrincipalKind } from "../../core/address.ts";
+import type { Reach } from "../../core/relations.ts";
 import type { Result } from "../../core/result.ts";
+import type { Appended } from "../../persistence/ports/inbox.ts";
 import type { InboxRead } from "../inbox/messages.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { SessionMessage } from "../session/messages.ts";
+import type { Parcel, SessionMessage } from "../session/messages.ts";
 import type { UserMessage } from "./messages.ts";
 
 /** A session as its user knows it. */
@@ -9,6 +12,8 @@ export interface OpenSession {
   readonly id: string;
   readonly device: string;
   readonly ref: Ref<SessionMessage>;
+  /** Whether it has a connection. */
+  attached: boolean;
   /** Whether it waits for `opened`; until then no push goes to it. */
   waiting: boolean;
 }
@@ -33,6 +38,46 @@ export interface UserState {
   latest: number;
   /** Whether the last session has closed and the actor is about to end. */
   ending: boolean;
+  /** Whom it may reach; undefined for nobody, which is what most may. */
+  reach: Reach | undefined;
+  reachIs: "unknown" | "asked" | "known";
+  /** Routes that wait until the reach is known; undefined when none. */
+  parked: Extract<UserMessage, { type: "route" }>[] | undefined;
+  /** Whether a session of it has a connection. */
+  present: boolean;
+  /** What was announced of that; undefined for who has nobody to tell. */
+  presence: Presence | undefined;
+}
+
+interface Presence {
+  announced: boolean;
+  /** When it changed, in monotonic milliseconds; at most one more than are announced. */
+  changes: number[];
+  /** Whether it comes and goes too often to be announced before it stays. */
+  isHeld: boolean;
+}
+
+/** How many sessions a principal may have, and what happens to one more. */
+export interface LoginPolicy {
+  /** Any number, up to `max`, or one: the newest. */
+  readonly policy: "many" | "up-to" | "newest";
+  readonly max: number;
+  /** With `up-to`: whether the new one is refused, or the oldest makes room. */
+  readonly whenFull: "refuse" | "oldest";
+}
+
+export interface PresenceLimits {
+  /** So many comings and goings within the window are announced at once. Default 4 in 10 000 ms. */
+  readonly changesMax: number;
+  readonly windowMs: number;
+  /** After more, it is announced what has held for so long, in milliseconds. Default 5 000. */
+  readonly holdMs: number;
+}
+
+/** What users share: how their volatile pushes are counted, and limits. */
+export interface UserDeps {
+  readonly tally: { accept(sessions: number): void; settle(outcome: "shed"): void };
+  readonly limits: UserLimits;
 }
 
 export interface UserLimits {
@@ -41,18 +86,38 @@ export interface UserLimits {
   /** Pause after the first failed read, doubled with each further one. Default 100 to 5 000 ms. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
+  readonly login: Readonly<Record<PrincipalKind, LoginPolicy>>;
+  readonly presence: PresenceLimits;
 }
+
+const MANY: LoginPolicy = { policy: "many", max: 15, whenFull: "refuse" };
 
 export const USER_LIMITS: UserLimits = {
   readDeadlineMs: 5_000,
   retryMinMs: 100,
   retryMaxMs: 5_000,
+  login: { phone: MANY, board: MANY },
+  presence: { changesMax: 4, windowMs: 10_000, holdMs: 5_000 },
 };
 
 export type Message =
   | UserMessage
   | { readonly type: "read-done"; readonly outcome: Result<Result<InboxRead>> }
-  | { readonly type: "read-again" };
+  | { readonly type: "read-again" }
+  | { readonly type: "reach-read"; readonly outcome: Result<Result<Reach>> }
+  | { readonly type: "read-reach" }
+  /** Whoever a share was passed to has no room for it. */
+  | { readonly type: "refused"; readonly parcel: Parcel; readonly share: number }
+  /** What the inbox said to a share that is kept for so many principals. */
+  | {
+      readonly type: "kept";
+      readonly parcel: Parcel;
+      readonly share: number;
+      readonly principals: number;
+      readonly outcome: Result<Result<readonly Appended[]>>;
+    }
+  | { readonly type: "presence-settled" }
+  | { readonly type: "linger-over" };
 
 export type Ctx = Context<Message>;
 
@@ -65,5 +130,10 @@ export function newUser(id: string): UserState {
     failures: 0,
     latest: 0,
     ending: false,
+    reach: undefined,
+    reachIs: "unknown",
+    parked: undefined,
+    present: false,
+    presence: undefined,
   };
 }
