@@ -75,7 +75,7 @@ export function providerConformance(
       expect(sent()).toBe(6);
     });
 
-    test("sends nothing once the lease has ended or the sender was stopped, and says why", async () => {
+    test("sends nothing once the lease has ended or the sender was stopped", async () => {
       const { make, send, sent, monotonic } = await start();
       const items = await make(2);
       const late = await send(items, { deadline: monotonic() });

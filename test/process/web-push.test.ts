@@ -72,7 +72,7 @@ async function figuresOf(node: NodeProcess, token: string, name: string) {
   return JSON.parse(stdout) as { state: { items: Record<string, number>; gates: object } };
 }
 
-test("a campaign reaches browsers; who is gone is suppressed there and reached elsewhere", async () => {
+test("a campaign reaches browsers; one that is gone is suppressed, not its member", async () => {
   const rig = await start();
   const { service, node, token, call, subscribe } = rig;
   const members = Array.from({ length: 200 }, (_, n) => `m-${n}`);

@@ -20,7 +20,7 @@ export interface Fresh {
 /**
  * Encrypts a message so that only one browser can read it, as the content coding `aes128gcm`.
  *
- * Takes about a fifth of a millisecond, most of it for the two operations on the curve.
+ * Takes about a quarter of a millisecond, most of it for the two operations on the curve.
  *
  * @see RFC 8291
  */

@@ -48,7 +48,7 @@ test("a message that is sent again takes its own place, and no other's", async (
   expect(next).not.toBe(first);
 });
 
-test("all browsers of a member get it, and each member's results are the member's own", async () => {
+test("all browsers of a member get it, and each member has a result of their own", async () => {
   const { service, provider, subscribe } = await startWebPush();
   const items = ["ann", "bob", "eve", "joe"].map((member) => message(member));
   await subscribe("ann", "phone");

@@ -2,6 +2,15 @@ import { z } from "zod";
 import { jsonRoute, type Route } from "../route.ts";
 import { answer, byId, count, instant, request, text } from "../schemas.ts";
 
+const EXAMPLE = {
+  endpoint: "https://fcm.googleapis.com/fcm/send/e1",
+  keys: {
+    p256dh:
+      "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    auth: "BTBZMqHH6r4Tts7J_aSIgg",
+  },
+};
+
 const subscription = request(
   "PushSubscription",
   z
@@ -14,18 +23,7 @@ const subscription = request(
       }),
     })
     .describe("What `JSON.stringify(subscription)` makes of it in a page.")
-    .meta({
-      examples: [
-        {
-          endpoint: "https://fcm.googleapis.com/fcm/send/e1",
-          keys: {
-            p256dh:
-              "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
-            auth: "BTBZMqHH6r4Tts7J_aSIgg",
-          },
-        },
-      ],
-    }),
+    .meta({ examples: [EXAMPLE] }),
 );
 
 const browsers = answer(
