@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { providersSection } from "./config-providers.ts";
+import { topicsSection } from "./config-topics.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
 import { isAttributeName } from "./member-rules.ts";
 import { describeProblems, problemsOf } from "./problems.ts";
@@ -65,6 +66,7 @@ export const configSchema = z.strictObject({
       connectionsPerAddress: int(1, 5_000_000, 1000, "Connections from one address."),
       connectionsPerUser: int(1, 10_000, 20, "Connections of one user."),
       unsentBytesMax: int(4096, 16_777_216, 131_072, "Unsent bytes until a client is too slow."),
+      heldPublicationsMax: int(1, 10_000, 100, "Publications waiting for a slow client."),
       heartbeatMs: int(8000, 600_000, 60_000, "A silent connection is pinged, then closed."),
       helloTimeoutMs: int(100, 600_000, 10_000, "Time for the first frame."),
     })
@@ -81,6 +83,7 @@ export const configSchema = z.strictObject({
       keyTtlMs: int(60_000, 365 * DAY_MS, DAY_MS, "How long ids of settled messages are kept."),
     })
     .prefault({}),
+  topics: topicsSection,
   members: z
     .strictObject({
       indexed: z

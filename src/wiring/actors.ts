@@ -30,6 +30,7 @@ import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
 import { openReview } from "./review.ts";
+import { openTopics } from "./topics.ts";
 import { openSightings } from "./sightings.ts";
 
 const ASK_MS = 10_000;
@@ -62,6 +63,8 @@ export async function openActors(base: Base, extras: NodeExtras) {
   const users = system.supervisor("users");
   const type = userType({ tally: base.tally, limits: USER_LIMITS });
   system.registerEntity(userKind, { under: users, type, state: newUser });
+
+  openTopics(base);
 
   const inbox = inboxDesk(system, stores.inbox);
   const audiences = system.spawn(

@@ -12,6 +12,15 @@ import { broadcast, type VolatilePush } from "../../src/actors/session/broadcast
 import { sessionKind } from "../../src/actors/session/messages.ts";
 import { newSession, SESSION_LIMITS } from "../../src/actors/session/state.ts";
 import { PushTally } from "../../src/actors/session/tally.ts";
+import { topicType } from "../../src/actors/topic/behavior.ts";
+import { topicKind } from "../../src/actors/topic/messages.ts";
+import {
+  newTopic,
+  TOPIC_LIMITS,
+  TOPIC_RULE,
+  type TopicRule,
+  topicFigures,
+} from "../../src/actors/topic/state.ts";
 import { userType } from "../../src/actors/user/behavior.ts";
 import { userKind } from "../../src/actors/user/messages.ts";
 import { newUser, USER_LIMITS } from "../../src/actors/user/state.ts";
@@ -42,6 +51,8 @@ export interface DeviceNodeOptions {
   readonly logger?: Logger;
   readonly tokens?: Partial<DeviceTokenOptions>;
   readonly graceMs?: number;
+  /** How all topics behave. */
+  readonly topic?: Partial<TopicRule>;
 }
 
 export interface DeviceNode {
@@ -66,6 +77,7 @@ export const WS_LIMITS: WebSocketLimits = {
   connectionsPerAddress: 1000,
   connectionsPerUser: 20,
   unsentBytesMax: 131_072,
+  heldPublicationsMax: 100,
   heartbeatMs: 60_000,
   helloTimeoutMs: 10_000,
 };
@@ -92,6 +104,7 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
     },
   });
   const openSession = spawnActors({ system, stores, logger, metrics, tally, graceMs });
+  openTopics(system, metrics, options.topic);
   const listener = createListener({ host: "0.0.0.0", port: 0 });
   const tokens = deviceTokens({ secret: SECRET, publicKeys: [], clock, ...options.tokens });
   const gateway = openWebSocketGateway({
@@ -136,6 +149,15 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
       await stores.close();
     },
   };
+}
+
+function openTopics(system: ActorSystem, metrics: Metrics, rule: Partial<TopicRule> = {}): void {
+  const type = topicType({
+    ruleOf: () => ({ ...TOPIC_RULE, ...rule }),
+    figures: topicFigures(metrics),
+    limits: TOPIC_LIMITS,
+  });
+  system.registerEntity(topicKind, { under: system.supervisor("topics"), type, state: newTopic });
 }
 
 interface Parts {

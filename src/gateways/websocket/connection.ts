@@ -14,6 +14,7 @@ import { type ClientFrame, idOf } from "../protocol/frames.ts";
 import { kickFrame, toSessionMessage } from "../protocol/session-frames.ts";
 import { departureOf } from "./counts.ts";
 import { type Bucket, payFrame, waitMs } from "./frame-rate.ts";
+import { HeldPublications } from "./held-publications.ts";
 import type { Guest, Hub } from "./hub.ts";
 import { refresh } from "./refresh.ts";
 import type { Use } from "./use-counts.ts";
@@ -30,11 +31,14 @@ export interface Reception {
 }
 
 type Welcome = Extract<ConnectionMessage, { type: "welcome" }>;
+type Published = Omit<Extract<ConnectionMessage, { type: "publication" }>, "type">;
 
 /** Malformed frames in a row after which a client is not worth an answer. */
 const MALFORMED_MAX = 5;
 /** Bytes that uWebSockets.js collects while corked. Beyond, it may have to keep some unsent. */
 const CORK_BYTES = 16_384;
+/** Frames of one turn beyond which publications wait that may. */
+const OUT_MAX = 64;
 /** How long a client is asked to wait whose session or log-in has no room, in milliseconds. */
 const BUSY_RETRY_MS = 1000;
 
@@ -69,6 +73,9 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   #out: Encoded | Encoded[] | undefined = undefined;
   #dirty = false;
   #tellsDrained = false;
+  /** Whether the last flush left so much unsent that publications have to wait. */
+  #isBehind = false;
+  #held: HeldPublications | undefined = undefined;
   /** The session has said `close`, or is known to have ended: it needs no `detach`. */
   #sessionKnows = false;
 
@@ -142,7 +149,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
         this.#writeFrame(message.frame);
         return true;
       case "publication":
-        this.#writePublication(message);
+        this.#takePublication(message);
         return true;
       case "close":
         this.#sessionKnows = true;
@@ -221,16 +228,21 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
       // Corked frames are written after the last `send` has answered: it cannot tell.
       if (bytes > CORK_BYTES || hub.isBackpressured) {
         hub.isBackpressured = false;
-        if (this.#isTooSlow()) return this.close("slow");
+        const unsent = socket.getBufferedAmount();
+        if (unsent > hub.limits.unsentBytesMax) return this.close("slow");
+        this.#isBehind = unsent > hub.lowWaterBytes;
       }
     }
-    if (this.#tellsDrained) this.drained();
+    if (this.#tellsDrained || this.#held !== undefined) this.drained();
   }
 
   /** Some unsent bytes have gone out. */
   drained(): void {
-    if (!this.#tellsDrained || this.socket === undefined) return;
+    if (this.socket === undefined || !(this.#tellsDrained || this.#isBehind || this.#held)) return;
     if (this.socket.getBufferedAmount() > this.hub.lowWaterBytes) return;
+    this.#isBehind = false;
+    if (this.#held !== undefined) this.#release(this.#held);
+    if (!this.#tellsDrained) return;
     this.#tellsDrained = false;
     this.session?.send(DRAINED);
   }
@@ -294,7 +306,31 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.write(this.codec.encode(frame));
   }
 
-  #writePublication({ publication, lost }: Extract<ConnectionMessage, { type: "publication" }>) {
+  /** Writes it, or lets it wait for room when its topic prefers that to an end. */
+  #takePublication(message: Published): void {
+    const { publication } = message;
+    if (publication.slow === "disconnect") return this.#writePublication(message);
+    const { limits, counts } = this.hub;
+    const isCrowded = Array.isArray(this.#out) && this.#out.length >= OUT_MAX;
+    if (!this.#isBehind && !isCrowded && this.#held === undefined) {
+      return this.#writePublication(message);
+    }
+    this.#held ??= new HeldPublications(limits.heldPublicationsMax);
+    counts.publicationsLost += this.#held.add(publication);
+    if (!this.#isBehind) this.#markDirty();
+  }
+
+  /** Writes some of those that waited; the flush after it goes on. */
+  #release(held: HeldPublications): void {
+    for (let left = OUT_MAX; left > 0; left -= 1) {
+      const next = held.take();
+      if (next === undefined) break;
+      this.#writePublication(next);
+    }
+    if (held.isEmpty) this.#held = undefined;
+  }
+
+  #writePublication({ publication, lost }: Published): void {
     try {
       this.write(this.codec.encodePublication(publication, lost));
     } catch (error) {
@@ -316,10 +352,6 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     let bytes = 0;
     for (let index = 0; index < frames.length; index += 1) bytes += frames[index]!.length;
     return bytes;
-  }
-
-  #isTooSlow(): boolean {
-    return this.socket!.getBufferedAmount() > this.hub.limits.unsentBytesMax;
   }
 
   #markDirty(): void {

@@ -39,6 +39,8 @@ export class Counts {
   backpressure = 0;
   /** Frames that never left because their connection had been closed or was too slow. */
   dropped = 0;
+  /** Publications given up because their connection was too slow for its topic. */
+  publicationsLost = 0;
   readonly #metrics: Metrics;
   readonly #published: readonly { counter: Counter; read: () => number; last: number }[];
   readonly #rare = new Map<string, Counter>();
@@ -56,6 +58,11 @@ export class Counts {
       series("bytes_in", "Bytes of frames received from devices", () => this.bytesIn),
       series("bytes_out", "Bytes of frames written, in string units", () => this.bytesOut),
       series("backpressure", "Writes that left bytes unsent", () => this.backpressure),
+      series(
+        "publications_lost",
+        "Publications given up because a subscriber was too slow",
+        () => this.publicationsLost,
+      ),
       series("dropped", "Frames for connections that were gone", () => this.dropped),
     ];
   }

@@ -24,6 +24,8 @@ export interface WebSocketLimits {
   readonly connectionsPerUser: number;
   /** Unsent bytes beyond which a client is closed as slow. Default 131 072. */
   readonly unsentBytesMax: number;
+  /** Publications that wait for a slow connection. Default 100. */
+  readonly heldPublicationsMax: number;
   /** A connection silent for this long is pinged, then closed. Default 60 000 ms. */
   readonly heartbeatMs: number;
   /** Time for the first frame, and then for the log-in. Default 10 000 ms. */
