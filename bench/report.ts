@@ -1,3 +1,11 @@
+import { parseArgs } from "node:util";
+
+/** What may be asked of a benchmark; those that do not know an option leave it alone. */
+export interface BenchOptions {
+  /** How many members there are. */
+  readonly members?: number;
+}
+
 /** What one benchmark found: our figures, those of its peers in the same run, and the goals. */
 export interface BenchReport {
   readonly bench: string;
@@ -60,10 +68,11 @@ export async function alternate<Name extends string>(
 /** Prints the report of a bench file that was started by itself; exit code 1 when a goal fails. */
 export async function runDirectly(
   meta: ImportMeta,
-  run: () => Promise<BenchReport>,
+  run: (options: BenchOptions) => Promise<BenchReport>,
 ): Promise<void> {
   if (!meta.main) return;
-  const found = await run();
+  const { members } = parseArgs({ options: { members: { type: "string" } } }).values;
+  const found = await run(members === undefined ? {} : { members: Number(members) });
   process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   if (!found.met) process.exitCode = 1;
 }
