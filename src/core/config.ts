@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
 import { topicsSection } from "./config-topics.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
@@ -77,6 +78,8 @@ export const configSchema = z.strictObject({
       retainedMax: int(1, 100_000, 1000, "Pushes that a session keeps until they are confirmed."),
     })
     .prefault({}),
+  login: loginSection,
+  presence: presenceSection,
   inbox: z
     .strictObject({
       perUserMax: int(1, 1_000_000, 1000, "Messages that wait for one user; the oldest go first."),

@@ -12,9 +12,6 @@ import { numberedDesk } from "../actors/numbered/desk.ts";
 import { receiptsDesk } from "../actors/receipts/behavior.ts";
 import { RECEIPTS } from "../actors/receipts/messages.ts";
 import { newReceipts } from "../actors/receipts/state.ts";
-import { userType } from "../actors/user/behavior.ts";
-import { userKind } from "../actors/user/messages.ts";
-import { newUser, USER_LIMITS } from "../actors/user/state.ts";
 import { hashApiToken, newApiToken } from "../core/api-token.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
@@ -30,8 +27,9 @@ import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
 import { openReview } from "./review.ts";
-import { openTopics } from "./topics.ts";
 import { openSightings } from "./sightings.ts";
+import { openTopics } from "./topics.ts";
+import { openUsers } from "./users.ts";
 
 const ASK_MS = 10_000;
 
@@ -60,10 +58,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     }),
     { name: CLERK, state: newClerk() },
   );
-  const users = system.supervisor("users");
-  const type = userType({ tally: base.tally, limits: USER_LIMITS });
-  system.registerEntity(userKind, { under: users, type, state: newUser });
-
+  openUsers(base);
   openTopics(base);
 
   const inbox = inboxDesk(system, stores.inbox);

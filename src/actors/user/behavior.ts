@@ -3,7 +3,7 @@ import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
 import { admit } from "./login.ts";
 import { type UserMessage, userKind } from "./messages.ts";
-import { endWhenAlone, linger, noticePresence, presenceSettled, statusPush } from "./presence.ts";
+import { endWhenAlone, linger, noticePresence, presenceSettled } from "./presence.ts";
 import { loadReach, park, reachRead, takeReach } from "./reach.ts";
 import { read, readAgain, readDone, toPush } from "./reading.ts";
 import { arrive, kept, missed, refused, route } from "./routing.ts";
@@ -57,7 +57,7 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "volatile":
           return volatilePush(state, message.push, deps, ctx);
         case "kick":
-          return kick(state, message, deps, ctx);
+          return kick(state, message, ctx);
         case "read-done":
           return readDone(state, message.outcome, deps.limits, ctx);
         case "read-again":
@@ -155,20 +155,14 @@ function volatilePush(state: UserState, push: Push, { tally }: UserDeps, ctx: Ct
   return state;
 }
 
-/** Who is kicked is told why: as a status, for who understands those, and by the kick itself. */
 function kick(
   state: UserState,
   { device, why }: Extract<UserMessage, { type: "kick" }>,
-  { tally }: UserDeps,
   ctx: Ctx,
 ): UserState {
-  const reason = why === undefined ? {} : { reason: why };
-  const push = statusPush(state, { event: "user.kicked", ...reason }, ctx);
   const told = why === undefined ? {} : { message: why };
   for (const session of state.sessions) {
     if (device !== undefined && session.device !== device) continue;
-    tally.accept(1);
-    ctx.send(session.ref, { type: "push", push, redelivered: false });
     ctx.send(session.ref, { type: "close", reason: "kicked", ...told });
   }
   return state;

@@ -77,11 +77,7 @@ export function announceTo(state: UserState, keys: Iterable<string>, ctx: Ctx): 
 }
 
 /** A status about this principal, as a push to whoever is connected. */
-export function statusPush(
-  state: UserState,
-  status: Pick<Status, "event" | "lastSeen" | "reason">,
-  ctx: Ctx,
-): Push {
+function statusPush(state: UserState, status: Pick<Status, "event" | "lastSeen">, ctx: Ctx): Push {
   const { id } = state;
   const { now } = ctx;
   const board = boardOf(id);
