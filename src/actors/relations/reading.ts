@@ -1,0 +1,198 @@
+import { RuntimeError } from "../../core/errors.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
+import type { LastSeen, RelationStore } from "../../persistence/ports/relations.ts";
+import type { Ref } from "../kernel/actor.ts";
+import type { Board, Family, Relations, RelationsMessage } from "./messages.ts";
+import type { Ctx, Desk, Message, ReachWaiters, RelationsState } from "./state.ts";
+
+type Of<Type extends RelationsMessage["type"]> = Extract<RelationsMessage, { type: Type }>;
+
+/** When a refused question may be asked again, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
+export function reach(state: RelationsState, request: Of<"reach">, desk: Desk, ctx: Ctx) {
+  const { principal, replyTo } = request;
+  const waiting = state.reads.get(principal);
+  if (waiting !== undefined) waiting.push(replyTo);
+  else if (state.reads.size < desk.limits.readsMax) state.reads.set(principal, [replyTo]);
+  else {
+    const message = `${state.reads.size} principals wait for their relations already`;
+    const options = { retryAfterMs: RETRY_AFTER_MS };
+    ctx.reply(request, fail(new RuntimeError("store.unavailable", message, options)));
+    return state;
+  }
+  return readNext(state, desk, ctx);
+}
+
+/** Asks the store for what has accumulated, unless it is still at work. */
+function readNext(state: RelationsState, { relations, limits, figures }: Desk, ctx: Ctx) {
+  if (state.isReading || state.reads.size === 0) return state;
+  const reads = new Map<string, ReachWaiters>();
+  for (const [principal, waiters] of state.reads) {
+    if (reads.size === limits.batchMax) break;
+    reads.set(principal, waiters);
+    state.reads.delete(principal);
+  }
+  state.isReading = true;
+  figures.reads.observe(reads.size);
+  ctx.perform(
+    () => relations.reaches([...reads.keys()]),
+    (outcome) => ({ type: "reaches-read", reads, outcome }),
+  );
+  return state;
+}
+
+export function reachesRead(
+  state: RelationsState,
+  { reads, outcome }: Extract<Message, { type: "reaches-read" }>,
+  desk: Desk,
+  ctx: Ctx,
+): RelationsState {
+  state.isReading = false;
+  let index = 0;
+  for (const waiters of reads.values()) {
+    const answer = outcome.ok ? ok(outcome.value[index]!) : outcome;
+    for (const replyTo of waiters) ctx.send(replyTo, answer);
+    index += 1;
+  }
+  return readNext(state, desk, ctx);
+}
+
+/** Notes it until the next time that instants are stored: one write per principal. */
+export function seen(
+  state: RelationsState,
+  { principal, at }: Of<"seen">,
+  { limits, figures }: Desk,
+): RelationsState {
+  const known = state.seen.get(principal);
+  if (known === undefined && state.seen.size >= limits.seenMax) figures.seenLost.add();
+  else if (known === undefined || known < at) state.seen.set(principal, at);
+  return state;
+}
+
+export function storeSeen(state: RelationsState, desk: Desk, ctx: Ctx): RelationsState {
+  ctx.setTimer("seen", desk.limits.seenEveryMs, { type: "store-seen" });
+  if (state.seen.size === 0) return state;
+  const entries = takeSeen(state);
+  ctx.perform(
+    () => writeSeen(entries, desk),
+    (outcome) => ({ type: "forward", reply: () => putBack(state, entries, outcome, desk) }),
+  );
+  return state;
+}
+
+export function flushSeen(state: RelationsState, request: Of<"flush-seen">, desk: Desk, ctx: Ctx) {
+  const entries = takeSeen(state);
+  ctx.perform(
+    () => writeSeen(entries, desk),
+    (outcome) => ({
+      type: "forward",
+      reply: (later) => {
+        putBack(state, entries, outcome, desk);
+        later.reply(request, outcome.ok ? ok(true as const) : outcome);
+      },
+    }),
+  );
+  return state;
+}
+
+function takeSeen(state: RelationsState): readonly LastSeen[] {
+  const entries = [...state.seen].map(([principal, at]) => ({ principal, at }));
+  state.seen.clear();
+  return entries;
+}
+
+async function writeSeen(entries: readonly LastSeen[], { relations, limits }: Desk): Promise<void> {
+  for (let from = 0; from < entries.length; from += limits.batchMax) {
+    await relations.seen(entries.slice(from, from + limits.batchMax));
+  }
+}
+
+/** What could not be stored waits for the next time. */
+function putBack(
+  state: RelationsState,
+  entries: readonly LastSeen[],
+  outcome: Result<void>,
+  desk: Desk,
+): void {
+  if (outcome.ok) return;
+  for (const { principal, at } of entries) seen(state, { type: "seen", principal, at }, desk);
+}
+
+export function readBoard(
+  state: RelationsState,
+  request: Of<"read-board">,
+  { relations }: Desk,
+  ctx: Ctx,
+): RelationsState {
+  return perform(state, ctx, request, () => mustBoard(request.board, relations));
+}
+
+async function mustBoard(id: string, relations: RelationStore): Promise<Board> {
+  const board = await relations.board(id);
+  if (board !== undefined) return board;
+  throw new RuntimeError("board.unknown", `there is no board ${id.slice(0, 128)}`);
+}
+
+export function listBoards(
+  state: RelationsState,
+  request: Of<"list-boards">,
+  { relations }: Desk,
+  ctx: Ctx,
+): RelationsState {
+  return perform(state, ctx, request, () => relations.boards(request.request));
+}
+
+export function readFamily(
+  state: RelationsState,
+  request: Of<"read-family">,
+  { relations }: Desk,
+  ctx: Ctx,
+): RelationsState {
+  return perform(state, ctx, request, () => mustFamily(request.host, relations));
+}
+
+async function mustFamily(host: string, relations: RelationStore): Promise<Family> {
+  const family = await relations.family(host);
+  if (family !== undefined) return family;
+  throw new RuntimeError("family.unknown", `${host.slice(0, 128)} is the host of no family`);
+}
+
+export function readRelations(
+  state: RelationsState,
+  request: Of<"read-relations">,
+  { relations }: Desk,
+  ctx: Ctx,
+): RelationsState {
+  const { principal } = request;
+  const waiting = state.seen.get(principal);
+  return perform(state, ctx, request, () => relationsOf(principal, waiting, relations));
+}
+
+async function relationsOf(
+  principal: string,
+  waiting: number | undefined,
+  relations: RelationStore,
+): Promise<Relations> {
+  const [[reach], family, invitations, stored] = await Promise.all([
+    relations.reaches([principal]),
+    relations.familyOf(principal),
+    relations.invitations(principal),
+    relations.lastSeen(principal),
+  ]);
+  return { reach: reach!, family, invitations, lastSeen: waiting ?? stored };
+}
+
+/** Starts I/O and answers the request with its outcome. */
+function perform<Answer>(
+  state: RelationsState,
+  ctx: Ctx,
+  request: { readonly replyTo: Ref<Result<Answer>> },
+  effect: () => Promise<Answer>,
+): RelationsState {
+  ctx.perform(effect, (outcome) => ({
+    type: "forward",
+    reply: (later) => later.reply(request, outcome),
+  }));
+  return state;
+}
