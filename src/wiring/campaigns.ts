@@ -15,6 +15,8 @@ import type { Base } from "./base.ts";
 const ASK_MS = 10_000;
 /** Far more than the back-off of the restarts lets a few broken campaigns reach. */
 const MASTER_RESTARTS = { max: 1_000, withinMs: 10_000 };
+/** Whatever happened, a campaign goes on within five seconds. */
+const MASTER_BACKOFF = { minMs: 100, maxMs: 2_000 };
 
 /** Reaches into a node to break it on purpose: for `herald campaign verify`, and nothing else. */
 export interface Sabotage {
@@ -53,7 +55,10 @@ export async function openCampaigns(
   const type = sabotage?.master(master) ?? master;
   sabotage?.opened(stores);
   // One campaign whose master crashes again and again must not end the others, nor the node.
-  const under = system.supervisor("campaigns", { intensity: MASTER_RESTARTS });
+  const under = system.supervisor("campaigns", {
+    intensity: MASTER_RESTARTS,
+    backoff: MASTER_BACKOFF,
+  });
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   // This boot holds the data folder's lock, so whoever else owns a lease is dead.
   await stores.campaigns.releaseOthers(boot);

@@ -62,7 +62,7 @@ export function campaignMaster(deps: MasterDeps): ActorType<MasterState, Message
     supervision: {
       // Workers that crash again and again fail their campaign, not the node.
       intensity: { max: 10_000, withinMs: 10_000 },
-      backoff: { minMs: 100, maxMs: 5_000 },
+      backoff: { minMs: 100, maxMs: 2_000 },
     },
   };
 }
