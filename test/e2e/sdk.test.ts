@@ -6,17 +6,16 @@
  */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type NodeProcess, ROOT, startNode } from "../process/herald.ts";
 import { Relay } from "../process/relay.ts";
+import { BROWSER, isLeftOut } from "./chromium.ts";
 
-const BROWSER = executable("chromium") ?? executable("chromium-browser");
-const isLeftOut = BROWSER === undefined && process.env["CI"] === undefined;
 if (isLeftOut) {
   console.warn("\nLEFT OUT: no Chromium here, so the SDK is not tested in a browser.\n");
 }
@@ -106,19 +105,4 @@ async function acked(node: NodeProcess, count: number): Promise<void> {
     const { body } = await node.call("GET", "/v1/ledger", node.places.adminToken);
     if ((body as { acked: number }).acked >= count) return;
   }
-}
-
-/** Where the path has this program; undefined when it has not. */
-function executable(name: string): string | undefined {
-  return (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
