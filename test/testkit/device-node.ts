@@ -9,7 +9,7 @@ import { CLERK_LIMITS, clerkFigures, newClerk } from "../../src/actors/inbox/sta
 import { type ActorSystem, createSystem } from "../../src/actors/kernel/system.ts";
 import { sessionType } from "../../src/actors/session/behavior.ts";
 import { broadcast, type VolatilePush } from "../../src/actors/session/broadcast.ts";
-import { sessionKind } from "../../src/actors/session/messages.ts";
+import { type OpenSession, sessionKind } from "../../src/actors/session/messages.ts";
 import { newSession, SESSION_LIMITS } from "../../src/actors/session/state.ts";
 import { PushTally } from "../../src/actors/session/tally.ts";
 import { topicType } from "../../src/actors/topic/behavior.ts";
@@ -33,7 +33,7 @@ import {
   type DeviceTokens,
   deviceTokens,
 } from "../../src/gateways/auth/device-tokens.ts";
-import { resumeTokens } from "../../src/gateways/auth/resume-tokens.ts";
+import { type ResumeTokens, resumeTokens } from "../../src/gateways/auth/resume-tokens.ts";
 import { createListener } from "../../src/gateways/listener.ts";
 import {
   openWebSocketGateway,
@@ -62,6 +62,9 @@ export interface DeviceNode {
   readonly inbox: InboxDesk;
   readonly tokens: DeviceTokens;
   readonly tally: PushTally;
+  /** For further gateways of the same node. */
+  readonly openSession: OpenSession;
+  readonly resumeTokens: ResumeTokens;
   /** Records a push in the user's inbox; `ack` by default. */
   push(user: string, payload: unknown, options?: { ack?: boolean; id?: string }): Promise<number>;
   broadcast(push: Partial<VolatilePush>): number;
@@ -107,12 +110,13 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
   openTopics(system, metrics, options.topic);
   const listener = createListener({ host: "0.0.0.0", port: 0 });
   const tokens = deviceTokens({ secret: SECRET, publicKeys: [], clock, ...options.tokens });
+  const continued = resumeTokens(SECRET);
   const gateway = openWebSocketGateway({
     app: listener.app,
     openSession,
     findSession: (id) => system.find(sessionKind, id),
     deviceTokens: tokens,
-    resumeTokens: resumeTokens(SECRET),
+    resumeTokens: continued,
     limits: { ...WS_LIMITS, ...options.limits },
     clock,
     random: systemRandom,
@@ -129,6 +133,8 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
     inbox,
     tokens,
     tally,
+    openSession,
+    resumeTokens: continued,
     async push(user, payload, { ack = true, id = `push-${++pushes}` } = {}) {
       const item = { user, id, ledger: "push", topic: "test", payload: JSON.stringify(payload) };
       const expiresAt = clock.now() + PUSH_TTL_MS;

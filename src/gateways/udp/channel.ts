@@ -142,7 +142,11 @@ export class Channel {
 
   /** Writes the datagrams that may go now. */
   flush(now: number, emit: (datagram: Buffer) => void): void {
-    if (now >= this.#outgoing.dueAt) this.#outgoing.timedOut(now);
+    if (now >= this.#outgoing.dueAt) {
+      this.#outgoing.timedOut(now);
+      // What was lost may have been a question for a sign of life, which is asked again.
+      this.#isProbing = true;
+    }
     if (this.#unacked > 0 && now >= this.#unackedSince + ACK_DELAY_MS) this.#isAckDue = true;
     if (this.#unacked >= ACK_EVERY) this.#isAckDue = true;
     while (this.#writeNext(now)) emit(this.#seal());

@@ -1,0 +1,31 @@
+import { createSocket } from "node:dgram";
+
+/** Where datagrams go and come from. Sending never fails: a datagram that is lost is lost. */
+export interface Network {
+  send(datagram: Uint8Array): void;
+  close(): void;
+}
+
+/** Opens a network towards the server; `receive` is given each datagram that comes from it. */
+export type OpenNetwork = (receive: (datagram: Buffer) => void) => Network;
+
+/** A UDP socket of its own, on a port that the system chooses. */
+export function udpNetwork(host: string, port: number, localAddress?: string): OpenNetwork {
+  return (receive) => {
+    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+    socket.on("message", receive);
+    // An answer that says that nobody listens there is no more than silence.
+    socket.on("error", () => {});
+    if (localAddress !== undefined) socket.bind(0, localAddress);
+    let isOpen = true;
+    return {
+      send(datagram) {
+        if (isOpen) socket.send(datagram, port, host, () => {});
+      },
+      close() {
+        if (isOpen) socket.close();
+        isOpen = false;
+      },
+    };
+  };
+}
