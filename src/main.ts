@@ -12,6 +12,7 @@ import { ensureAdmin, type NodeExtras, openActors } from "./wiring/actors.ts";
 import { openBase, stopActors } from "./wiring/base.ts";
 import { openGateways } from "./wiring/gateways.ts";
 import { openSenders } from "./wiring/providers.ts";
+import { flushSeen } from "./wiring/relations.ts";
 
 /** A node that serves. */
 export interface RunningNode {
@@ -53,6 +54,7 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     const opened = await openActors(base, { ...extras, providers });
     // What devices have confirmed is durable before the actors go.
     undo.push(async () => void (await opened.inbox.flush()));
+    undo.push(() => flushSeen(base, opened.actors.relations));
     // A campaign that finishes its windows leaves nothing in doubt.
     const quietMs = config.shutdown.deadlineMs / 4;
     undo.push(() => quiesceCampaigns(base.system, { deadlineMs: quietMs }));

@@ -26,6 +26,7 @@ import { audienceDecoder } from "./audience-decoder.ts";
 import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
+import { openRelations } from "./relations.ts";
 import { openReview } from "./review.ts";
 import { openSightings } from "./sightings.ts";
 import { openTopics } from "./topics.ts";
@@ -58,6 +59,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     }),
     { name: CLERK, state: newClerk() },
   );
+  const relations = openRelations(base);
   openUsers(base);
   openTopics(base);
 
@@ -94,6 +96,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     members,
     numbered,
     receipts,
+    relations,
     review,
   };
   return { actors, inbox, providers };

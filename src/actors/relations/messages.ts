@@ -20,7 +20,7 @@ export type {
 /** The relations desk is found by this kind and the name `RELATIONS`. */
 export const relationsKind = kind<RelationsMessage>("relations");
 
-export const RELATIONS = "desk";
+export const RELATIONS = "relations";
 
 export interface ChangeAnswer {
   /** False when it held already: then nobody was told anything. */

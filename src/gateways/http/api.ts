@@ -7,6 +7,7 @@ import type { CampaignMessage } from "../../actors/master/messages.ts";
 import type { MemberMessage } from "../../actors/members/messages.ts";
 import type { NumberedMessage } from "../../actors/numbered/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
+import type { RelationsMessage } from "../../actors/relations/messages.ts";
 import type { ReviewMessage } from "../../actors/review/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Problem } from "../../core/errors.ts";
@@ -27,6 +28,7 @@ export interface Actors {
   readonly members: Ref<MemberMessage>;
   readonly receipts: Ref<ReceiptsMessage>;
   readonly numbered: Ref<NumberedMessage>;
+  readonly relations: Ref<RelationsMessage>;
   readonly review: Ref<ReviewMessage>;
 }
 

@@ -10,6 +10,9 @@ import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
 import { newReceipts } from "../../../src/actors/receipts/state.ts";
+import { relationsDesk } from "../../../src/actors/relations/behavior.ts";
+import { RELATIONS } from "../../../src/actors/relations/messages.ts";
+import { newRelations } from "../../../src/actors/relations/state.ts";
 import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
 import { systemClock } from "../../../src/core/clock.ts";
@@ -138,6 +141,10 @@ export async function startHttpNode(options: NodeOptions = {}) {
     receipts: system.spawn(
       receiptsDesk({ store: stores.receipts, logger: silentLogger, metrics: noMetrics }),
       { name: RECEIPTS, state: newReceipts() },
+    ),
+    relations: system.spawn(
+      relationsDesk({ ...stores, newId: systemNewId, logger: silentLogger, metrics: noMetrics }),
+      { name: RELATIONS, state: newRelations() },
     ),
   };
   const devices = deviceTokens({
