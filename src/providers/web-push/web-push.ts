@@ -8,6 +8,7 @@ import type { ItemResult, Provider, ProviderItem, SendOptions } from "../provide
 import { type BrowserResult, browserResultOf, memberResultOf } from "./answer.ts";
 import { type Content, contentOf, payloadProblems } from "./content.ts";
 import { encrypt } from "./encryption.ts";
+import { Spread } from "./spread.ts";
 import { Vapid } from "./vapid.ts";
 
 /** The longest answer that is read, in bytes. Push services answer next to nothing. */
@@ -15,6 +16,8 @@ const ANSWER_BYTES_MAX = 65_536;
 /** The longest that push services keep a message: 28 days. */
 const TTL_SECONDS_MAX = 2_419_200;
 const TOPIC_LENGTH = 32;
+/** Messages encrypted in a row, which takes about four milliseconds. */
+const ENCRYPTED_AT_ONCE = 16;
 /** When to try again when the store cannot be asked, in milliseconds. */
 const STORE_AGAIN_MS = 1_000;
 
@@ -44,6 +47,7 @@ export function webPushProvider({ settings, ...deps }: WebPushDeps): WebPushProv
   const { clock, keys } = deps;
   const sender: Sender = {
     ...{ ...deps, settings, vapid: new Vapid({ keys, subject, clock }) },
+    spread: new Spread(ENCRYPTED_AT_ONCE, clock),
     way: poster({ connectionsMax: connections, timeoutMs, clock }),
   };
   return {
@@ -65,6 +69,7 @@ export function webPushProvider({ settings, ...deps }: WebPushDeps): WebPushProv
 
 interface Sender extends Omit<WebPushDeps, "keys"> {
   readonly vapid: Vapid;
+  readonly spread: Spread;
   readonly way: Poster;
 }
 
@@ -123,13 +128,14 @@ async function browsersOf({ subscriptions }: Sender, items: readonly ProviderIte
 }
 
 async function send(sender: Sender, job: Job, options: SendOptions): Promise<BrowserResult> {
-  const { vapid, way, settings, clock } = sender;
+  const { vapid, way, settings, spread, clock } = sender;
   const { item, content, browser } = job;
   const { deadline, signal } = options;
   if (!isPushService(browser.endpoint, settings.services)) {
     return { status: "refused", reason: "its push service is not one of providers.webPush" };
   }
   const url = new URL(browser.endpoint);
+  await spread.turn();
   const body = encryptedFor(browser, content);
   if (body === undefined) return { status: "refused", reason: "its keys cannot be used" };
   const authorization = await vapid.authorization(url.origin);
@@ -171,10 +177,7 @@ async function forget({ subscriptions }: Sender, endpoints: readonly string[]): 
   await subscriptions.unsubscribe(endpoints).catch(() => 0);
 }
 
-/**
- * Runs all jobs, so many at a time: encrypting a whole batch at once would hold up everything
- * else.
- */
+/** Runs all jobs, so many at a time. */
 async function inParallel<T>(
   jobs: readonly T[],
   limit: number,
