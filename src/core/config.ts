@@ -2,6 +2,7 @@ import { z } from "zod";
 import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
 import { topicsSection } from "./config-topics.ts";
+import { udpSection } from "./config-udp.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
 import { isAttributeName } from "./member-rules.ts";
 import { describeProblems, problemsOf } from "./problems.ts";
@@ -87,6 +88,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   topics: topicsSection,
+  udp: udpSection,
   members: z
     .strictObject({
       indexed: z

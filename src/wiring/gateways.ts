@@ -15,6 +15,7 @@ import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
+import { openUdp } from "./udp.ts";
 
 const SECRET_BYTES = 32;
 
@@ -36,15 +37,20 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const tokens = await openDeviceTokens(base);
   const resumeSecret = await stores.credentials.secret("resume", randomBytes(SECRET_BYTES));
   const ports = { app: listener.app, clock: systemClock, logger, metrics, newId: systemNewId };
+  const devices = {
+    openSession: sessionOpener(base),
+    findSession: (id: string) => system.find(sessionKind, id),
+    resumeTokens: resumeTokens(resumeSecret),
+  };
   const sessions = openWebSocketGateway({
     ...ports,
-    openSession: sessionOpener(base),
-    findSession: (id) => system.find(sessionKind, id),
+    ...devices,
     deviceTokens: tokens,
-    resumeTokens: resumeTokens(resumeSecret),
     limits: config.websocket,
     random: systemRandom,
   });
+  const udp = await openUdp(base, devices);
+  undo.push(async () => udp?.close());
   const refreshLedger = exportStores(stores, metrics);
   const http = openHttpGateway({
     ...ports,
@@ -70,6 +76,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const { deadlineMs } = config.shutdown;
   undo.push(async () => {
     listener.stopListening();
+    udp?.drain();
     await Promise.all([sessions.drain(deadlineMs / 2), http.drain({ deadlineMs: deadlineMs / 2 })]);
     sessions.close();
   });

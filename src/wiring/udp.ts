@@ -1,0 +1,62 @@
+import { randomBytes } from "node:crypto";
+import type { Ref } from "../actors/kernel/actor.ts";
+import type { OpenSession, SessionMessage } from "../actors/session/messages.ts";
+import { boardOf } from "../core/address.ts";
+import { systemClock } from "../core/clock.ts";
+import { deviceSecret, PHONE_SECRET_VERSION, readSecret } from "../core/device-secret.ts";
+import { systemNewId, systemRandom } from "../core/random.ts";
+import type { ResumeTokens } from "../gateways/auth/resume-tokens.ts";
+import { openUdpGateway, type UdpGateway } from "../gateways/udp/gateway.ts";
+import type { UdpOptions } from "../gateways/udp/options.ts";
+import type { Base } from "./base.ts";
+
+const SECRET_BYTES = 32;
+
+/** What the gateway shares with the other gateways of devices. */
+interface Shared {
+  readonly openSession: OpenSession;
+  readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
+  readonly resumeTokens: ResumeTokens;
+  readonly registerBoard?: UdpOptions["registerBoard"];
+  readonly introduce?: UdpOptions["introduce"];
+}
+
+/** Opens the UDP gateway where the configuration has one. */
+export async function openUdp(base: Base, shared: Shared): Promise<UdpGateway | undefined> {
+  const { config, logger, metrics, stores, system } = base;
+  const { enabled, host = config.listen.host, port, provisioning, ...limits } = config.udp;
+  if (!enabled) return undefined;
+  const gateway = await openUdpGateway({
+    ...shared,
+    host,
+    port,
+    system,
+    deviceKey: await deviceKeys(base),
+    provisioning: provisioning.map(({ id, secret }) => ({ id, secret: readSecret(secret)! })),
+    resetSecret: await stores.credentials.secret("udp-reset", randomBytes(SECRET_BYTES)),
+    limits,
+    clock: systemClock,
+    random: systemRandom,
+    newId: systemNewId,
+    logger,
+    metrics,
+  });
+  logger.info("devices may come over UDP", { host, port: gateway.port });
+  return gateway;
+}
+
+/** Secrets are derived: a board's from its version in the store, a phone's from nothing more. */
+async function deviceKeys({ config, stores }: Base): Promise<UdpOptions["deviceKey"]> {
+  const installation = await stores.credentials.secret("devices", randomBytes(SECRET_BYTES));
+  const { subscribe, publish } = config.udp;
+  const grants = { subscribe, publish };
+  return async (principal, device) => {
+    const board = boardOf(principal);
+    const version =
+      board === undefined
+        ? PHONE_SECRET_VERSION
+        : (await stores.relations.board(board))?.secretVersion;
+    if (version === undefined) return undefined;
+    return { secret: deviceSecret(installation, { principal, device, version }), grants };
+  };
+}
