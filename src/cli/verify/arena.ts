@@ -6,6 +6,7 @@ import type { Audience } from "../../actors/collect/messages.ts";
 import type { Campaign, CampaignProgress } from "../../actors/master/messages.ts";
 import type { Outcome } from "../../actors/review/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import type { Random } from "../../core/random.ts";
 import { NodeProcess } from "./node-process.ts";
 import type { Verdict } from "./protocol.ts";
 import { SinkProcess } from "./sink-process.ts";
@@ -13,8 +14,14 @@ import { SinkProcess } from "./sink-process.ts";
 /** Recipients per journal window, windows in flight, and workers of every campaign here. */
 export const SHAPE = { window: 200, inFlight: 2, workers: 2 } as const;
 const POLL_MS = 50;
-/** A campaign that takes longer than this, at least, will not end by itself. */
-const TRIAL_MAX_MS = 600_000;
+const SEEDS = 2 ** 32;
+
+interface Parts {
+  readonly node: NodeProcess;
+  readonly sink: SinkProcess;
+  readonly leaseMs: number;
+  readonly random: Random;
+}
 
 export type Shown = { readonly campaign: Campaign; readonly progress: CampaignProgress };
 
@@ -32,44 +39,52 @@ export class Arena {
   readonly node: NodeProcess;
   readonly sink: SinkProcess;
   readonly leaseMs: number;
-  readonly #folder: string;
+  /** Chance for all that is done here. */
+  readonly random: Random;
+  readonly folder: string;
+  /** The campaign that was created last. */
+  campaign: string | undefined;
+  /** What is being done, for people, and since when, on the monotonic clock. */
+  doing = "opening";
+  steppedAt = performance.now();
   #isClosed = false;
 
-  private constructor(
-    folder: string,
-    parts: { node: NodeProcess; sink: SinkProcess; leaseMs: number },
-  ) {
-    this.#folder = folder;
+  private constructor(folder: string, parts: Parts) {
+    this.folder = folder;
     this.node = parts.node;
     this.sink = parts.sink;
     this.leaseMs = parts.leaseMs;
+    this.random = parts.random;
   }
 
-  static async open(leaseMs: number): Promise<Arena> {
+  static async open({ leaseMs, random }: Pick<Parts, "leaseMs" | "random">): Promise<Arena> {
     const folder = await mkdtemp(join(tmpdir(), "herald-verify-"));
-    const sink = new SinkProcess(join(folder, "arrivals.log"));
+    const seed = Math.floor(random() * SEEDS);
+    const sink = new SinkProcess(join(folder, "arrivals.log"), seed);
     await sink.start();
     const secret = `whsec_${randomBytes(32).toString("base64")}`;
     const dataDir = join(folder, "data");
-    const node = new NodeProcess({ dataDir, leaseMs, sinkUrl: sink.url, secret });
+    const options = { dataDir, leaseMs, sinkUrl: sink.url, secret };
+    const node = new NodeProcess(options, join(folder, "node.log"));
     node.onServes = (url) => {
-      const receipts = { url: `${url}/v1/providers/receipted/receipts`, secret };
-      sink.behave({ ...sink.behavior, receipts });
+      sink.behave({ receipts: { url: `${url}/v1/providers/receipted/receipts`, secret } });
     };
     await node.start();
-    return new Arena(folder, { node, sink, leaseMs });
+    return new Arena(folder, { node, sink, leaseMs, random });
   }
 
-  async close(): Promise<void> {
+  /** Ends the processes. What they wrote is kept when somebody has to look at it. */
+  async close({ isKept }: { readonly isKept: boolean }): Promise<void> {
     this.#isClosed = true;
     await this.node.kill();
     await this.sink.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    if (!isKept) await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** One answer of so many is lost from now on; 0: none is. */
-  loseAnswers(every: number): void {
-    this.sink.behave({ ...this.sink.behavior, loseEvery: every });
+  /** Says that something has been done, so that it is seen to go on. */
+  step(done: string): void {
+    this.doing = done;
+    this.steppedAt = performance.now();
   }
 
   /** Who is in any of these audiences, each once. */
@@ -93,32 +108,30 @@ export class Arena {
     return this.node.api.post("/v1/audiences", { name, members });
   }
 
-  create({ guarantee, audience, rate, further }: Wanted): Promise<Campaign> {
-    return this.node.api.post("/v1/campaigns", {
+  async create({ guarantee, audience, rate, further }: Wanted): Promise<Campaign> {
+    const campaign = await this.node.api.post<Campaign>("/v1/campaigns", {
       name: `verify ${guarantee}`,
       provider: PROVIDERS[guarantee] ?? "plain",
       payload: { text: "hello" },
       ...{ audience, guarantee, rate, ...SHAPE, ...further },
     });
+    this.campaign = campaign.id;
+    this.step(`created ${campaign.id}`);
+    return campaign;
   }
 
   command(id: string, command: string): Promise<unknown> {
     return this.node.api.post(`/v1/campaigns/${id}/${command}`, { why: "the verification" });
   }
 
-  /**
-   * Resolves when the campaign is over; looks again while the node is away. One that does not end
-   * is stopped, so that the matrix goes on and says so.
-   */
-  async ended(id: string): Promise<Shown> {
-    let patience = Math.ceil(TRIAL_MAX_MS / POLL_MS);
+  /** Resolves when the campaign is over; looks again while the node is away. */
+  async ended(id: string, see: (shown: Shown) => void): Promise<Shown> {
     while (!this.#isClosed) {
       const shown = await this.show(id).catch(() => undefined);
+      if (shown !== undefined) see(shown);
       const state = shown?.campaign.state;
       if (state === "finished" || state === "failed" || state === "stopped") return shown!;
       await pause(POLL_MS);
-      patience -= 1;
-      if (patience === 0) await this.command(id, "stop").catch(() => {});
     }
     throw new RuntimeError("node.not-ready", "the verification is over");
   }

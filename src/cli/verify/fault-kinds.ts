@@ -7,12 +7,15 @@ const AFTER_PAUSE_MS = 300;
 /** A process stays frozen for this many leases. */
 const FROZEN_LEASES = 1.3;
 
-/** Throws into an actor at its next turn. */
+/** Throws into an actor at its next turn, and waits until it has been thrown. */
 export function crash(part: Part): Fault {
   return {
-    strike: async ({ node }) => {
+    async strike({ node }, _campaign, over) {
+      const thrown = node.nextThrow();
       node.tell({ type: "throw", part });
-      return now();
+      return (await Promise.race([thrown.then(() => true), over.then(() => false)]))
+        ? now()
+        : undefined;
     },
   };
 }
@@ -40,20 +43,21 @@ export const freezeNode: Fault = {
 export function killSink(): Fault {
   let strikes = 0;
   return {
-    async strike({ sink }) {
+    async strike({ sink }, _campaign, over) {
       strikes += 1;
-      await sink.dieAndReturn(strikes % 2 === 0 ? "before" : "after");
-      return now();
+      const isDead = await sink.dieAndReturn(strikes % 2 === 0 ? "before" : "after", over);
+      return isDead ? now() : undefined;
     },
   };
 }
 
 export const pauseAndResume: Fault = {
-  async strike(arena, campaign): Promise<Struck> {
-    const { arrived: before } = await afterCommand(arena, campaign);
+  async strike(arena, campaign): Promise<Struck | undefined> {
+    if (!(await isObeyed(arena, campaign, "pause"))) return undefined;
+    const { arrived: before } = await arena.sink.count();
     await pause(AFTER_PAUSE_MS);
     const { arrived: after } = await arena.sink.count();
-    await arena.command(campaign, "resume").catch(ignoreRefusal);
+    await isObeyed(arena, campaign, "resume");
     return { ...now(), sentAfterPause: after - before };
   },
 };
@@ -65,14 +69,15 @@ export const secondMaster: Fault = {
   },
 };
 
-async function afterCommand(arena: Arena, campaign: string) {
-  await arena.command(campaign, "pause").catch(ignoreRefusal);
-  return arena.sink.count();
-}
-
-/** It may have ended a moment ago: then there is nothing to pause. */
-function ignoreRefusal(error: unknown): void {
-  if (!String(error).includes("refused")) throw error;
+/** False when it is refused: the campaign may have ended a moment ago. */
+function isObeyed(arena: Arena, campaign: string, command: string): Promise<boolean> {
+  return arena.command(campaign, command).then(
+    () => true,
+    (error: unknown) => {
+      if (!String(error).includes("refused")) throw error;
+      return false;
+    },
+  );
 }
 
 function now(): Struck {

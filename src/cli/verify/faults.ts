@@ -15,6 +15,12 @@ export class Faults implements Sabotage {
   /** One for each, because the kernel keeps what it knows of a type by its identity. */
   readonly #wrapped = new WeakMap<object, object>();
   #stores: Stores | undefined;
+  readonly #onThrow: () => void;
+
+  /** `onThrow` is told of each fault as it is thrown. */
+  constructor(onThrow: () => void = () => {}) {
+    this.#onThrow = onThrow;
+  }
 
   /** The next turn of any master or worker throws. */
   arm(part: Part): void {
@@ -76,6 +82,7 @@ export class Faults implements Sabotage {
     if (this.#due[part] === 0) return;
     this.#due[part] -= 1;
     this.thrown += 1;
+    this.#onThrow();
     throw new Error(`thrown into a ${part} by the verification`);
   }
 }

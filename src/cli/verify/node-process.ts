@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../../core/errors.ts";
 import { ApiClient } from "../api.ts";
@@ -11,6 +12,8 @@ const NODE = fileURLToPath(new URL("./node.ts", import.meta.url));
 /** The node under test through all its lives on one data folder. */
 export class NodeProcess {
   readonly #options: NodeOptions;
+  /** What it logs, in all its lives. */
+  readonly #log: number;
   /** Told where it serves, in every life. */
   onServes: (url: string) => void = () => {};
   #child: ChildProcess | undefined;
@@ -19,11 +22,13 @@ export class NodeProcess {
   /** Store operations of lives that are over. */
   #operationsBefore = 0;
   #operations = 0;
-  #thrownBefore = 0;
   #thrown = 0;
+  /** Whoever waits for the next fault to be thrown. */
+  #onThrow: (() => void)[] = [];
 
-  constructor(options: NodeOptions) {
+  constructor(options: NodeOptions, logFile: string) {
     this.#options = options;
+    this.#log = openSync(logFile, "a", 0o600);
   }
 
   get api(): ApiClient {
@@ -36,20 +41,18 @@ export class NodeProcess {
     return this.#operationsBefore + this.#operations;
   }
 
-  /** Faults that were thrown into actors, over all lives. */
-  get thrown(): number {
-    return this.#thrownBefore + this.#thrown;
+  /** Resolves when a fault has been thrown into an actor of this life. */
+  nextThrow(): Promise<void> {
+    return new Promise((resolve) => this.#onThrow.push(resolve));
   }
 
   /** @throws RuntimeError `node.not-ready` when it does not start, with the node's own reason. */
   async start(): Promise<void> {
     this.#operationsBefore += this.#operations;
-    this.#thrownBefore += this.#thrown;
     this.#operations = 0;
     this.#thrown = 0;
-    const child = fork(NODE, [JSON.stringify(this.#options)], { execArgv: EXEC_ARGV });
+    const child = this.#fork();
     this.#child = child;
-    child.on("error", () => {});
     const said = await firstWord(child);
     if (said.type === "refused") {
       throw new RuntimeError("node.not-ready", `${said.code}: ${said.message}`);
@@ -62,7 +65,9 @@ export class NodeProcess {
     child.on("message", (message: FromNode) => {
       if (message.type !== "figures") return;
       this.#operations = message.operations;
+      if (message.thrown === this.#thrown) return;
       this.#thrown = message.thrown;
+      for (const tell of this.#onThrow.splice(0)) tell();
     });
   }
 
@@ -84,13 +89,22 @@ export class NodeProcess {
 
   /** Starts another one on the same folder and returns why it was refused; undefined if not. */
   async startSecond(): Promise<string | undefined> {
-    const child = fork(NODE, [JSON.stringify(this.#options)], { execArgv: EXEC_ARGV });
-    child.on("error", () => {});
+    const child = this.#fork();
     const said = await firstWord(child);
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
     return said.type === "refused" ? said.code : undefined;
+  }
+
+  #fork(): ChildProcess {
+    const stdio = ["ignore", this.#log, this.#log, "ipc"] as const;
+    const child = fork(NODE, [JSON.stringify(this.#options)], {
+      execArgv: EXEC_ARGV,
+      stdio: [...stdio],
+    });
+    child.on("error", () => {});
+    return child;
   }
 }
 

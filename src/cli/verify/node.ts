@@ -16,7 +16,7 @@ const FIGURES_MS = 50;
 
 const options = JSON.parse(process.argv[2] ?? "") as NodeOptions;
 process.umask(0o077);
-const faults = new Faults();
+const faults = new Faults(() => tellFigures());
 let seconds = 0;
 
 try {
@@ -29,9 +29,7 @@ try {
   });
   process.on("message", (message: ToNode) => obey(message, node));
   say({ type: "serves", url: node.url, token: node.firstAdminToken });
-  setInterval(() => {
-    say({ type: "figures", operations: faults.operations, thrown: faults.thrown });
-  }, FIGURES_MS);
+  setInterval(tellFigures, FIGURES_MS);
 } catch (thrown) {
   const { code, message } = toRuntimeError(thrown);
   say({ type: "refused", code, message });
@@ -44,7 +42,7 @@ function configOf({ dataDir, leaseMs, sinkUrl, secret }: NodeOptions) {
   const file = {
     node: { name: "verified", dataDir },
     listen: { port: 0 },
-    log: { level: "silent" },
+    log: { level: "warn" },
     campaign: { leaseMs },
     providers: {
       webhook: [
@@ -66,6 +64,10 @@ function obey(message: ToNode, node: RunningNode): void {
   const { kind: _, ...second } = type;
   const name = `second-${seconds}-${message.campaign}`;
   node.system.spawn(second, { name, state: newMaster(message.campaign) });
+}
+
+function tellFigures(): void {
+  say({ type: "figures", operations: faults.operations, thrown: faults.thrown });
 }
 
 function say(message: FromNode): void {

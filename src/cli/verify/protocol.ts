@@ -26,18 +26,17 @@ export type FromNode =
 export interface SinkBehavior {
   /** One batch of so many is taken, and its answer is lost; 0: none is. */
   readonly loseEvery: number;
-  /**
-   * Where receipts go for what comes to `/receipted`: each is told twice, in no order, again and
-   * again until it is taken.
-   */
+  /** Where receipts go for what comes to `/receipted`, again and again until they are taken. */
   readonly receipts: { readonly url: string; readonly secret: string } | undefined;
+  /** Each message is told of three times, in no order; otherwise once, in order. */
+  readonly areReceiptsTwisted: boolean;
 }
 
 /** What the sink's process is told. */
 export type ToSink =
   | { readonly type: "behave"; readonly behavior: SinkBehavior }
-  /** Die at the next request: before or after it has been written down. */
-  | { readonly type: "die"; readonly when: "before" | "after" }
+  /** Die at the next request: before or after it has been written down; or never mind. */
+  | { readonly type: "die"; readonly when: "before" | "after" | "never" }
   /** Answer when something arrives that comes after this. */
   | { readonly type: "next"; readonly id: number }
   | { readonly type: "count"; readonly id: number }
@@ -71,4 +70,7 @@ export interface Verdict {
 export interface Arrival {
   readonly at: number;
   readonly arrived: number;
+  /** Receipts that the node has taken, and those that it is still to be told. */
+  readonly told: number;
+  readonly untold: number;
 }

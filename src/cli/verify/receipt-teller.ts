@@ -1,8 +1,11 @@
+import type { Random } from "../../core/random.ts";
 import { secretKey, signRequest } from "../../core/signature.ts";
+import type { SinkBehavior } from "./protocol.ts";
 
 /** Receipts told in one request. */
 const TOLD_MAX = 1_000;
-const AGAIN_MS = 50;
+/** From when a message came until it is told of, and until what was refused is told again. */
+const LATER_MS = 20;
 
 interface Told {
   readonly message: string;
@@ -10,39 +13,62 @@ interface Told {
 }
 
 /**
- * Tells a node what became of messages, as badly as a provider may: each thing twice, shuffled,
- * late, and again whenever the node was not there to take it.
+ * Tells a node what became of messages, as badly as a provider may: each thing again, shuffled,
+ * late, and once more whenever the node was not there to take it.
  */
 export class ReceiptTeller {
-  readonly #where: () => { readonly url: string; readonly secret: string } | undefined;
-  #queue: Told[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  /** Receipts that the node has taken. */
+  told = 0;
+  readonly #behavior: () => SinkBehavior;
+  readonly #random: Random;
+  readonly #queue: Told[] = [];
+  #isTelling = false;
   #requests = 0;
 
-  constructor(where: () => { readonly url: string; readonly secret: string } | undefined) {
-    this.#where = where;
+  constructor(behavior: () => SinkBehavior, random: Random) {
+    this.#behavior = behavior;
+    this.#random = random;
+  }
+
+  /** Receipts that the node has not taken yet. */
+  get untold(): number {
+    return this.#queue.length;
   }
 
   add(ids: readonly string[]): void {
+    const isTwisted = this.#behavior().areReceiptsTwisted;
     for (const message of ids) {
-      this.#queue.push({ message, status: "accepted" }, { message, status: "delivered" });
       this.#queue.push({ message, status: "delivered" });
+      if (!isTwisted) continue;
+      this.#queue.push({ message, status: "accepted" }, { message, status: "delivered" });
     }
-    this.#timer ??= setTimeout(() => void this.#tell(), AGAIN_MS);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    setTimeout(() => void this.#tell(), LATER_MS);
   }
 
   async #tell(): Promise<void> {
-    this.#timer = undefined;
-    shuffle(this.#queue);
+    if (this.#behavior().areReceiptsTwisted) this.#shuffleFirst();
     const told = this.#queue.slice(0, TOLD_MAX);
-    const isTaken = await this.#post(told);
-    const taken = new Set(isTaken ? told : []);
-    this.#queue = this.#queue.filter((it) => !taken.has(it));
-    if (this.#queue.length > 0) this.#timer = setTimeout(() => void this.#tell(), AGAIN_MS);
+    if (await this.#post(told)) {
+      this.#queue.splice(0, told.length);
+      this.told += told.length;
+    }
+    this.#isTelling = this.#queue.length > 0;
+    if (this.#isTelling) setTimeout(() => void this.#tell(), LATER_MS);
+  }
+
+  /** What is told next comes from anywhere in the queue. */
+  #shuffleFirst(): void {
+    const queue = this.#queue;
+    for (let at = 0; at < Math.min(TOLD_MAX, queue.length); at += 1) {
+      const other = at + Math.floor(this.#random() * (queue.length - at));
+      [queue[at], queue[other]] = [queue[other]!, queue[at]!];
+    }
   }
 
   async #post(told: readonly Told[]): Promise<boolean> {
-    const where = this.#where();
+    const where = this.#behavior().receipts;
     if (where === undefined) return true;
     this.#requests += 1;
     const body = JSON.stringify({ receipts: told });
@@ -56,12 +82,5 @@ export class ReceiptTeller {
       },
       () => false,
     );
-  }
-}
-
-function shuffle(list: Told[]): void {
-  for (let end = list.length - 1; end > 0; end -= 1) {
-    const at = Math.floor(Math.random() * (end + 1));
-    [list[end], list[at]] = [list[at]!, list[end]!];
   }
 }

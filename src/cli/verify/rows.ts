@@ -17,6 +17,8 @@ export interface Row {
   readonly pauseBound: number;
   readonly operationsPerMessage: number;
   readonly messagesPerSecond: number;
+  /** How often the ledger was read while the row was done; each time it had to add up. */
+  readonly observations: number;
   /** What the guarantee forbids, and happened; empty when the row is as it has to be. */
   readonly broken: readonly string[];
 }
@@ -44,6 +46,7 @@ export function rowOf(
     pauseBound: trial.pauseBound,
     operationsPerMessage: round(trial.operations / Math.max(1, messages), 4),
     messagesPerSecond: Math.round((messages * 1000) / Math.max(1, trial.sendingMs)),
+    observations: trial.observations,
   };
   return { ...row, broken: [...brokenBy(row), ...trial.faulty] };
 }
@@ -53,6 +56,7 @@ function brokenBy(row: Omit<Row, "broken">): string[] {
   const { guarantee, duplicates, missing, silentlyLost, recoverySeconds } = row;
   const broken: string[] = [];
   if (silentlyLost > 0) broken.push(`${silentlyLost} silently lost`);
+  if (row.messages === 0) broken.push("nothing was sent");
   if (guarantee !== "at-least-once" && duplicates > 0) broken.push(`${duplicates} duplicates`);
   if (guarantee !== "at-most-once" && missing > 0) broken.push(`${missing} missing`);
   if ((recoverySeconds ?? 0) > RECOVERY_SECONDS_MAX) broken.push(`${recoverySeconds} s to recover`);

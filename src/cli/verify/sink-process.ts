@@ -12,17 +12,16 @@ export class SinkProcess {
   #child: ChildProcess | undefined;
   #port = 0;
   #calls = 0;
-  #behavior: SinkBehavior = { loseEvery: 0, receipts: undefined };
+  readonly #seed: number;
+  #lives = 0;
+  #behavior: SinkBehavior = { loseEvery: 0, receipts: undefined, areReceiptsTwisted: false };
   readonly #waiting = new Map<number, (answer: unknown) => void>();
   /** Asked for again when the sink is started again. */
   readonly #arrivals = new Map<number, ToSink>();
 
-  constructor(log: string) {
+  constructor(log: string, seed: number) {
     this.#log = log;
-  }
-
-  get behavior(): SinkBehavior {
-    return this.#behavior;
+    this.#seed = seed;
   }
 
   get url(): string {
@@ -30,7 +29,9 @@ export class SinkProcess {
   }
 
   async start(): Promise<void> {
-    const child = fork(SINK, [this.#log, String(this.#port)], { execArgv: EXEC_ARGV });
+    this.#lives += 1;
+    const argv = [this.#log, String(this.#port), String(this.#seed + this.#lives)];
+    const child = fork(SINK, argv, { execArgv: EXEC_ARGV });
     this.#child = child;
     child.on("error", () => {});
     await new Promise<void>((resolve, reject) => {
@@ -42,21 +43,31 @@ export class SinkProcess {
         } else this.#answered(message.id, message.answer);
       });
     });
-    this.behave(this.#behavior);
+    this.behave({});
     for (const question of this.#arrivals.values()) child.send(question);
   }
 
-  behave(behavior: SinkBehavior): void {
+  /** Changes what is given, in this life and those to come. */
+  behave(change: Partial<SinkBehavior>): void {
+    const behavior = { ...this.#behavior, ...change };
     this.#behavior = behavior;
     this.#child?.send({ type: "behave", behavior } satisfies ToSink);
   }
 
-  /** Kills it in the midst of the next request, and starts it again. */
-  async dieAndReturn(when: "before" | "after"): Promise<void> {
-    const died = once(this.#child!, "exit");
-    this.#child!.send({ type: "die", when } satisfies ToSink);
-    await died;
+  /**
+   * Kills it in the midst of the next request, and starts it again. False when there was none
+   * before `over`.
+   */
+  async dieAndReturn(when: "before" | "after", over: Promise<unknown>): Promise<boolean> {
+    const child = this.#child!;
+    const died = once(child, "exit").then(() => true);
+    child.send({ type: "die", when } satisfies ToSink);
+    if (!(await Promise.race([died, over.then(() => false)]))) {
+      child.send({ type: "die", when: "never" } satisfies ToSink);
+      return false;
+    }
     await this.start();
+    return true;
   }
 
   /** What arrives next, from this moment on. */

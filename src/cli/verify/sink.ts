@@ -2,11 +2,12 @@
  * The judge of a verification: a server of its own process that campaigns are sent to.
  *
  * It writes every message to its own log before it answers, and says what became of a run from
- * that log alone. Arguments: the log file and the port (0: any).
+ * that log alone. Arguments: the log file, the port (0: any) and the seed of what it shuffles.
  */
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { seededRandom } from "../../core/random.ts";
 import { judge, type Logged } from "./judge.ts";
 import type { Arrival, FromSink, SinkBehavior, ToSink } from "./protocol.ts";
 import { ReceiptTeller } from "./receipt-teller.ts";
@@ -16,19 +17,19 @@ interface Batch {
   readonly items: readonly { readonly id: string; readonly member: string }[];
 }
 
-const [file = "", port = "0"] = process.argv.slice(2);
+const [file = "", port = "0", seed = "0"] = process.argv.slice(2);
 const log = openSync(file, "a", 0o600);
 // What was cut short by the death of an earlier sink must not spoil the next line.
 writeSync(log, "\n");
 
-let behavior: SinkBehavior = { loseEvery: 0, receipts: undefined };
+let behavior: SinkBehavior = { loseEvery: 0, receipts: undefined, areReceiptsTwisted: false };
 /** Where in the count the losses begin, so that a short run has one, too. */
 const FIRST_LOSS = 7;
-let dying: "before" | "after" | undefined;
+let dying: "before" | "after" | "never" = "never";
 let batches = 0;
 let arrived = 0;
 const waiting: number[] = [];
-const receipts = new ReceiptTeller(() => behavior.receipts);
+const receipts = new ReceiptTeller(() => behavior, seededRandom(Number(seed)));
 
 const server = createServer((request, response) => void take(request, response));
 server.keepAliveTimeout = 60_000;
@@ -49,7 +50,7 @@ process.on("message", (message: ToSink) => {
       waiting.push(message.id);
       return;
     case "count":
-      say({ type: "answer", id: message.id, answer: { at: Date.now(), arrived } });
+      say({ type: "answer", id: message.id, answer: arrivals() });
       return;
     case "judge": {
       const { id, question } = message;
@@ -85,8 +86,12 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
 }
 
 function tell(): void {
-  const answer: Arrival = { at: Date.now(), arrived };
+  const answer = arrivals();
   for (const id of waiting.splice(0)) say({ type: "answer", id, answer });
+}
+
+function arrivals(): Arrival {
+  return { at: Date.now(), arrived, told: receipts.told, untold: receipts.untold };
 }
 
 function say(message: FromSink): void {

@@ -1,10 +1,14 @@
 import { type Arena, pause, type Shown } from "./arena.ts";
+import { LedgerWatch } from "./ledger-watch.ts";
 import type { Verdict } from "./protocol.ts";
 
 /** One thing that is done to a campaign while it sends, again and again. */
 export interface Fault {
-  /** Does it once. What it returns is when the node could begin to recover. */
-  strike(arena: Arena, campaign: string): Promise<Struck>;
+  /**
+   * Does it once. What it returns is when the node could begin to recover; undefined when the
+   * campaign was over before it could be done.
+   */
+  strike(arena: Arena, campaign: string, over: Promise<unknown>): Promise<Struck | undefined>;
 }
 
 export interface Struck {
@@ -29,6 +33,8 @@ export interface Trial {
   readonly pauseBound: number;
   readonly operations: number;
   readonly sendingMs: number;
+  /** How often the ledger was read, and had to add up. */
+  readonly observations: number;
   /** What was not as it has to be, for people. */
   readonly faulty: readonly string[];
 }
@@ -46,6 +52,7 @@ export const NOTHING: Trial = {
   pauseBound: 0,
   operations: 0,
   sendingMs: 0,
+  observations: 0,
   faulty: [],
 };
 
@@ -63,6 +70,7 @@ export function add(a: Trial, b: Trial): Trial {
     pauseBound: Math.max(a.pauseBound, b.pauseBound),
     operations: a.operations + b.operations,
     sendingMs: a.sendingMs + b.sendingMs,
+    observations: a.observations + b.observations,
     faulty: [...a.faulty, ...b.faulty],
   };
 }
@@ -83,10 +91,11 @@ export interface TrialOptions {
 export async function runTrial(arena: Arena, options: TrialOptions): Promise<Trial> {
   const { campaign: id, members, command = "start" } = options;
   const operationsBefore = arena.node.operations;
+  const ledgers = new LedgerWatch(members.length);
   const first = arena.sink.next();
   await arena.command(id, command);
   const startedAt = (await first).at;
-  const over = arena.ended(id);
+  const over = arena.ended(id, (shown) => ledgers.see(shown));
   const struck = await strikeOften(arena, options, over);
   const shown = await over;
   const sendingMs = Math.max(1, Date.now() - startedAt);
@@ -94,6 +103,7 @@ export async function runTrial(arena: Arena, options: TrialOptions): Promise<Tri
   const lost = await silentlyLost(arena, shown, verdict);
   // The process says its figures often, not at once.
   await pause(120);
+  arena.step(`judged ${id}`);
   return {
     ...struck,
     campaigns: 1,
@@ -105,7 +115,8 @@ export async function runTrial(arena: Arena, options: TrialOptions): Promise<Tri
     pauseBound: shown.progress.pauseBound,
     operations: arena.node.operations - operationsBefore,
     sendingMs,
-    faulty: faultsOf(shown, verdict, members.length),
+    observations: ledgers.observations,
+    faulty: [...faultsOf(shown, verdict), ...ledgers.faulty],
   };
 }
 
@@ -128,10 +139,12 @@ async function strikeOften(
   let sentAfterPause = 0;
   const recoveryMs: number[] = [];
   while (fault !== undefined && faults < most && !isOver) {
-    await pause(Math.random() * sendingMsMax);
+    await pause(arena.random() * sendingMsMax);
     if (isOver) break;
-    const struck = await fault.strike(arena, campaign);
+    const struck = await fault.strike(arena, campaign, over);
+    if (struck === undefined) break;
     faults += 1;
+    arena.step(`${faults} of ${most} faults, ${campaign}`);
     sentAfterPause = Math.max(sentAfterPause, struck.sentAfterPause ?? 0);
     const next = await Promise.race([arena.sink.next(), over.then(() => undefined)]);
     if (next !== undefined) recoveryMs.push(Math.max(0, next.at - struck.at));
@@ -153,18 +166,10 @@ async function silentlyLost(
   return unflagged.size;
 }
 
-function faultsOf(
-  { campaign, progress }: Shown,
-  verdict: Verdict,
-  members: number,
-): readonly string[] {
+function faultsOf({ campaign }: Shown, verdict: Verdict): readonly string[] {
   const { state, why } = campaign;
   const found: string[] = [];
   if (state !== "finished") found.push(`the campaign ended as ${state}: ${why}`);
-  if (progress.ledgerGap !== 0) found.push(`the ledger is off by ${progress.ledgerGap}`);
-  if (progress.ledger.accepted !== members) {
-    found.push(`${progress.ledger.accepted} were accepted of ${members}`);
-  }
   if (verdict.strangers > 0) found.push(`${verdict.strangers} messages to strangers`);
   return found;
 }
