@@ -5,8 +5,10 @@
  * frozen audience; `messagesPerSecond`, recipients per second from the start command to the
  * state `finished`, and `messagesPerSecondSmall`, the same with 10 000 members; and
  * `storeOpsPerMessage`, calls to the store meanwhile. Peer: one claim and one state write per
- * member, as the replaced system did, by two workers on the same store. `growth`: cost per
- * message with 1 M members over the cost with 10 000.
+ * member, as the replaced system did, by two workers on the same store; and `bullmq`, a job per
+ * recipient on a Redis of its own, from the first job added until the last is done, of which
+ * `bullmqWorked` is the part without adding. `growth`: cost per message with 1 M members over the
+ * cost with 10 000.
  */
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -26,11 +28,13 @@ import {
   readChunks,
 } from "../test/fixtures/campaign-parts.ts";
 import { type BenchReport, median, report, runDirectly } from "./report.ts";
+import { perJob } from "./servers/bullmq.ts";
 
 const MEMBERS = 1_000_000;
 const MEMBERS_SMALL = 10_000;
 const ROUNDS_SMALL = 15;
 const MEMBERS_PEER = 5_000;
+const JOBS_PEER = 20_000;
 
 const SPEC: CampaignSpec = {
   name: "bench",
@@ -70,6 +74,8 @@ async function measure(node: CampaignNode, folder: string): Promise<BenchReport>
   }
   const million = await campaign(node, large.audience, MEMBERS);
   const seed = await perMember(node.stores);
+  const jobs = await perJob(folder, JOBS_PEER);
+  const bullmq = typeof jobs === "string" ? undefined : jobs;
   const smallPerSecond = median(rounds.map(({ perSecond }) => perSecond));
 
   return report("campaign", {
@@ -79,10 +85,17 @@ async function measure(node: CampaignNode, folder: string): Promise<BenchReport>
       storeOpsPerMessage: million.operations,
       linesPerSecond: large.perSecond,
     },
-    peers: { seedMessagesPerSecond: seed.perSecond, seedStoreOpsPerMessage: seed.operations },
+    peers: {
+      seedMessagesPerSecond: seed.perSecond,
+      seedStoreOpsPerMessage: seed.operations,
+      bullmq: bullmq?.perSecond ?? null,
+      bullmqWorked: bullmq?.workedPerSecond ?? null,
+    },
+    ...(typeof jobs === "string" ? { missing: { bullmq: jobs, bullmqWorked: jobs } } : {}),
     ratios: {
       growth: smallPerSecond / million.perSecond,
       overSeed: million.perSecond / seed.perSecond,
+      ...(bullmq === undefined ? {} : { overBullmq: million.perSecond / bullmq.perSecond }),
     },
     goals: {
       "figures.messagesPerSecond": ">= 100000",

@@ -23,14 +23,17 @@ import { parseConfig } from "../src/core/config.ts";
 import { hash32 } from "../src/core/hash.ts";
 import { startNode } from "../src/main.ts";
 import { type Child, startChild } from "./load/child.ts";
+import { memberId, memberLines } from "./load/lines.ts";
 import type { UploadAnswer, UploadQuestion } from "./load/upload.ts";
-import { type BenchReport, report, runDirectly } from "./report.ts";
+import { type BenchOptions, type BenchReport, report, runDirectly } from "./report.ts";
 
 const MEMBERS = 1_000_000;
+const TOWNS = 100;
+const NAMES = 1_000;
 const SHUFFLED = 200_000;
 const SAMPLE_MS = 50;
 
-export async function run(): Promise<BenchReport> {
+export async function run({ members = MEMBERS }: BenchOptions = {}): Promise<BenchReport> {
   const folder = await mkdtemp(join(tmpdir(), "herald-members-"));
   const uploader = await startChild(new URL("./load/upload.ts", import.meta.url));
   const config = parseConfig(
@@ -44,7 +47,7 @@ export async function run(): Promise<BenchReport> {
   try {
     const node = await startNode(config);
     const token = node.firstAdminToken ?? "";
-    const rig = { token, folder, uploader };
+    const rig = { token, folder, uploader, members };
     const parts = await measure({ ...rig, url: node.url }).finally(() => node.stop());
     const indexed = await startNode({
       ...config,
@@ -63,7 +66,7 @@ export async function run(): Promise<BenchReport> {
 async function previewIndexed(rig: Rig): Promise<number> {
   const condition = { attr: "city", eq: "Town 17" };
   const { answer, ms } = await timed(() => post(rig, "/v1/conditions/preview", { condition }));
-  expectCount(answer["count"], (MEMBERS + SHUFFLED) / 100);
+  expectCount(answer["count"], whoHave(17, TOWNS, rig.members) + whoHave(17, TOWNS, SHUFFLED));
   return ms;
 }
 
@@ -72,24 +75,31 @@ interface Rig {
   readonly token: string;
   readonly folder: string;
   readonly uploader: Child;
+  readonly members: number;
+}
+
+/** How many of `count` members have value `nth` of `values` that take turns. */
+function whoHave(nth: number, values: number, count: number): number {
+  return Math.ceil(Math.max(0, count - nth) / values);
 }
 
 async function measure(rig: Rig) {
+  const { members } = rig;
   const file = join(rig.folder, "members.ndjson");
-  await writeLines(file, MEMBERS, (n) => `m-${String(n).padStart(7, "0")}`);
+  await writeLines(file, members, memberId);
   const watch = watchNode(rig);
-  const first = await upload(rig, file, MEMBERS);
+  const first = await upload(rig, file, members);
   const { latencyMs, residentGrowthBytes } = await watch.stop(first.ms);
-  const again = await upload(rig, file, MEMBERS);
+  const again = await upload(rig, file, members);
 
   const adults = { attr: "age", gte: 18 };
   const body = { name: "adults", condition: adults };
   const collected = await timed(() => post(rig, "/v1/audiences", body));
-  expectCount(collected.answer["size"], MEMBERS);
+  expectCount(collected.answer["size"], members);
   const preview = (condition: object) =>
     timed(() => post(rig, "/v1/conditions/preview", { condition }));
   const plain = await preview({ attr: "name", eq: "Name 17" });
-  expectCount(plain.answer["count"], MEMBERS / 1_000);
+  expectCount(plain.answer["count"], whoHave(17, NAMES, members));
 
   const shuffled = join(rig.folder, "shuffled.ndjson");
   await writeLines(shuffled, SHUFFLED, (n) => `u-${hash32(`${n}`).toString(36)}-${n}`);
@@ -98,10 +108,10 @@ async function measure(rig: Rig) {
   const perSecond = (count: number, ms: number) => (count / ms) * 1_000;
   return {
     figures: {
-      upsertsPerSecond: perSecond(MEMBERS, first.ms),
-      againPerSecond: perSecond(MEMBERS, again.ms),
+      upsertsPerSecond: perSecond(members, first.ms),
+      againPerSecond: perSecond(members, again.ms),
       shuffledPerSecond: perSecond(SHUFFLED, random.ms),
-      collectedPerSecond: perSecond(MEMBERS, collected.ms),
+      collectedPerSecond: perSecond(members, collected.ms),
       previewMs: plain.ms,
       latencyMs,
       residentGrowthBytes,
@@ -115,24 +125,12 @@ async function measure(rig: Rig) {
   };
 }
 
-/** Lines of about 190 bytes, as an export of customers may have them. */
 async function writeLines(file: string, lines: number, id: (n: number) => string): Promise<void> {
   const stream = createWriteStream(file);
   const step = 10_000;
   for (let start = 0; start < lines; start += step) {
-    const text = Array.from({ length: Math.min(step, lines - start) }, (_, index) => {
-      const n = start + index;
-      const attributes = {
-        name: `Name ${n % 1_000}`,
-        city: `Town ${n % 100}`,
-        plan: n % 3 === 0 ? "pro" : "free",
-        age: 18 + (n % 60),
-        vip: n % 10 === 0,
-      };
-      const where = { locale: "de-AT", timeZone: "Europe/Vienna" };
-      return `${JSON.stringify({ id: id(n), attributes, tags: [`group-${n % 7}`], ...where })}\n`;
-    });
-    if (!stream.write(text.join(""))) await once(stream, "drain");
+    const text = memberLines(start, Math.min(lines, start + step), id);
+    if (!stream.write(text)) await once(stream, "drain");
   }
   stream.end();
   await finished(stream);

@@ -1,4 +1,6 @@
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { watched } from "./watchdog.ts";
 
 /** What may be asked of a benchmark; those that do not know an option leave it alone. */
 export interface BenchOptions {
@@ -6,22 +8,31 @@ export interface BenchOptions {
   readonly members?: number;
 }
 
+/** The options as they were typed; undefined when they make no sense. */
+export function benchOptions(members: string | undefined): BenchOptions | undefined {
+  if (members === undefined) return {};
+  const count = Number(members);
+  return Number.isSafeInteger(count) && count > 0 ? { members: count } : undefined;
+}
+
 /** What one benchmark found: our figures, those of its peers in the same run, and the goals. */
 export interface BenchReport {
   readonly bench: string;
   /** Ours, by name; the unit is in the bench's own description. */
   readonly figures: Readonly<Record<string, number>>;
-  /** The same workloads done by others on the same machine in the same run. */
-  readonly peers: Readonly<Record<string, number>>;
+  /** The same workloads done by others on the same machine in the same run; null: see `missing`. */
+  readonly peers: Readonly<Record<string, number | null>>;
   /** Ours divided by a peer's: the part that does not depend on the machine. */
   readonly ratios: Readonly<Record<string, number>>;
   /** Conditions by dotted path, as `{ "ratios.oneActor": ">= 20" }`. */
   readonly goals: Readonly<Record<string, string>>;
+  /** Why a peer was not measured, by its name. */
+  readonly missing?: Readonly<Record<string, string>>;
   /** Whether all goals are met. */
   readonly met: boolean;
 }
 
-type Parts = Pick<BenchReport, "figures" | "peers" | "ratios" | "goals">;
+type Parts = Pick<BenchReport, "figures" | "peers" | "ratios" | "goals" | "missing">;
 
 /** Puts a report together and checks the goals. A goal about a missing figure is not met. */
 export function report(bench: string, parts: Parts): BenchReport {
@@ -34,6 +45,7 @@ export function report(bench: string, parts: Parts): BenchReport {
     peers: rounded(parts.peers),
     ratios: rounded(parts.ratios),
     goals: parts.goals,
+    ...(parts.missing === undefined ? {} : { missing: parts.missing }),
     met,
   };
 }
@@ -72,7 +84,9 @@ export async function runDirectly(
 ): Promise<void> {
   if (!meta.main) return;
   const { members } = parseArgs({ options: { members: { type: "string" } } }).values;
-  const found = await run(members === undefined ? {} : { members: Number(members) });
+  const options = benchOptions(members);
+  if (options === undefined) throw new Error("--members: expected a whole number above 0");
+  const found = await watched(basename(meta.filename, ".ts"), () => run(options));
   process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   if (!found.met) process.exitCode = 1;
 }
@@ -102,9 +116,13 @@ function holds(value: number, condition: string): boolean {
 }
 
 /** Three significant digits are more than a run repeats. */
-function rounded(values: Readonly<Record<string, number>>): Record<string, number> {
-  const entries = Object.entries(values).map(([name, value]) => [name, round(value)]);
-  return Object.fromEntries(entries);
+function rounded<Value extends number | null>(
+  values: Readonly<Record<string, Value>>,
+): Record<string, Value> {
+  const entries = Object.entries(values).map(([name, value]) => {
+    return [name, value === null ? null : round(value)];
+  });
+  return Object.fromEntries(entries) as Record<string, Value>;
 }
 
 function round(value: number): number {

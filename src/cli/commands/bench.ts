@@ -2,7 +2,8 @@ import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Command } from "commander";
-import type { BenchReport } from "../../../bench/report.ts";
+import { type BenchOptions, type BenchReport, benchOptions } from "../../../bench/report.ts";
+import { watched } from "../../../bench/watchdog.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { fields, print } from "../output.ts";
 import { action, globalOptions } from "../session.ts";
@@ -10,7 +11,7 @@ import { action, globalOptions } from "../session.ts";
 const FOLDER = fileURLToPath(new URL("../../../bench/", import.meta.url));
 
 /** Files beside the benchmarks that are not one. */
-const NOT_A_BENCH = ["report"];
+const NOT_A_BENCH = ["report", "watchdog"];
 
 /** `herald bench`: measures this machine, us and the peers in one run. */
 export function benchCommand(): Command {
@@ -18,12 +19,15 @@ export function benchCommand(): Command {
     .description(`measure us and the peers in one run: ${names().join(", ")}`)
     .argument("[name]", "which one; without it they are listed")
     .option("--json", "print one JSON object")
+    .option("--members <count>", "how many members, where the bench has any")
     .addHelpText("after", "\nExample:\n  herald bench kernel --json")
     .action(
       action(async (command, name?: string) => {
         const json = globalOptions(command).json === true;
         if (name === undefined) return print(json, { benches: names() }, listed);
-        const report = await load(name).then((bench) => bench.run());
+        const bench = await load(name);
+        const options = readOptions(command.opts<{ members?: string }>());
+        const report = await watched(name, () => bench.run(options));
         print(json, report, describe);
         if (!report.met) process.exitCode = 1;
       }),
@@ -37,7 +41,19 @@ function names(): string[] {
     .sort();
 }
 
-async function load(name: string): Promise<{ run(): Promise<BenchReport> }> {
+function readOptions({ members }: { members?: string }): BenchOptions {
+  const options = benchOptions(members);
+  if (options !== undefined) return options;
+  const expected = "a whole number above 0";
+  const problems = [{ path: "members", expected, got: `${members}` }];
+  throw new RuntimeError("cli.invalid", `--members: expected ${expected}`, { problems });
+}
+
+interface Bench {
+  run(options: BenchOptions): Promise<BenchReport>;
+}
+
+async function load(name: string): Promise<Bench> {
   const file = join(FOLDER, `${name}.ts`);
   if (names().includes(name) && existsSync(file)) return import(pathToFileURL(file).href);
   const problems = [{ path: "name", expected: names().join(", "), got: name }];
@@ -48,13 +64,16 @@ function listed({ benches }: { benches: string[] }): string {
   return benches.map((name) => `herald bench ${name} --json`).join("\n");
 }
 
-function describe({ bench, figures, peers, ratios, goals, met }: BenchReport): string {
+function describe(report: BenchReport): string {
+  const { bench, figures, peers, ratios, goals, missing = {}, met } = report;
+  const measured = Object.fromEntries(Object.entries(peers).filter(([, it]) => it !== null));
   const part = (title: string, values: object) =>
     Object.keys(values).length > 0 ? [title, fields({ ...values } as Record<string, number>)] : [];
   return [
     `${bench}: ${met ? "goals met" : "a goal is missed"}`,
     ...part("figures", figures),
-    ...part("peers", peers),
+    ...part("peers", measured),
+    ...part("not measured", missing),
     ...part("ratios", ratios),
     ...part("goals", goals),
   ].join("\n");
