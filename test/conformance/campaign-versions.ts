@@ -183,23 +183,27 @@ function zoneConformance(
       const store = await start();
       await store.claim(page, lease);
       await store.advance(step({ intent: 5 }));
+      const idle = { ...page, k: 2 };
+      await store.claim(idle, lease);
       const of = (owner: string) => store.interrupted("c1", 1, { limit: 10, owner });
-      expect(await of(lease.owner)).toMatchObject([{ partition: page.partition, k: page.k }]);
+      expect(await of(lease.owner)).toMatchObject([{ k: page.k }, { k: idle.k }]);
       expect(await of("n2")).toEqual([]);
     });
 
     test("a page in doubt is seized from its own node's dead, whose steps are refused then", async () => {
       const store = await start();
-      expect(await store.seize(page, lease.owner)).toBeUndefined();
+      expect(await store.seize(page, { owner: lease.owner, now: 1 })).toBeUndefined();
       await store.claim(page, lease);
-      expect(await store.seize(page, lease.owner)).toBeUndefined();
+      expect(await store.seize(page, { owner: lease.owner, now: 1 })).toBeUndefined();
       await store.advance(step({ done: 2, intent: 5, counts: { ...noCounts, delivered: 2 } }));
-      expect(await store.seize(page, "n2")).toBeUndefined();
-      const seized = await store.seize(page, lease.owner);
+      expect(await store.seize(page, { owner: "n2", now: 1_999 })).toBeUndefined();
+      const request = { limit: 1, now: 2_000 };
+      expect(await store.interrupted("c1", 1, request)).toMatchObject([{ k: page.k }]);
+      const seized = await store.seize(page, { owner: lease.owner, now: 1 });
       expect(seized).toMatchObject({ done: 2, intent: 5, fence: 2, owner: "", leaseUntil: 0 });
       await expectError(store.advance(step({ done: 5, intent: 5 })), "store.fenced");
       await store.advance(step({ fence: 2, done: 5, intent: 5, leaseUntil: 0 }));
-      expect(await store.seize(page, lease.owner)).toBeUndefined();
+      expect(await store.seize(page, { owner: lease.owner, now: 1 })).toBeUndefined();
     });
   });
 }

@@ -150,6 +150,11 @@ function leaseConformance(name: string, start: Start): void {
       await store.claim(page, { ...lease, owner: "node-2" });
       expect(await store.releaseOthers("node-1")).toBe(1);
       expect(await store.releaseOthers("node-1")).toBe(0);
+      const part = { ...page, k: 3 };
+      await store.claim(part, { ...lease, owner: "node-1#7" });
+      expect(await store.releaseOthers("node-1")).toBe(0);
+      expect(await store.releaseOthers("node-1#7")).toBe(1);
+      await store.claim(kept, lease);
       expect(await store.claim(kept, lease)).toBeUndefined();
       expect(await store.claim(page, lease)).toMatchObject({ fence: 2, owner: "node-1" });
     });

@@ -1,4 +1,5 @@
 import { isFinal } from "../../core/task.ts";
+import { leaseOwner } from "../worker/messages.ts";
 import type { Campaign } from "./messages.ts";
 import { type Ctx, type MasterDeps, type MasterState, type Message, storePause } from "./state.ts";
 import { afterChange } from "./watching.ts";
@@ -22,9 +23,10 @@ export function settleOver(state: MasterState, deps: MasterDeps, ctx: Ctx): Mast
   const { over, settling, leaving, changing, quiescing } = state;
   if (over.length === 0 || settling || leaving > 0 || changing) return state;
   if (quiescing !== undefined) return state;
+  const owner = leaseOwner(deps.owner, ctx.self);
   ctx.perform(
     async () => {
-      for (const run of over) await deps.settleAbandoned(run);
+      for (const run of over) await deps.settleAbandoned(run, owner);
     },
     (outcome) => ({ type: "over-settled", epochs: over.length, outcome }),
   );

@@ -1,4 +1,4 @@
-import type { PageToSend } from "../worker/messages.ts";
+import { leaseOwner, type PageToSend } from "../worker/messages.ts";
 import { listCanary } from "./canary.ts";
 import { FailureMeter } from "./meters.ts";
 import {
@@ -64,8 +64,8 @@ export function prepare(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterS
     return supplyMore({ ...state, run: { ...run, prepared: true } }, deps, ctx);
   }
   const { id, epoch } = campaign;
-  // What this node's workers hold is lost with them: unless some of them still live.
-  const owner = state.leaving === 0 ? deps.owner : undefined;
+  // What its own workers hold is lost with them: unless some of them still live.
+  const owner = state.leaving === 0 ? leaseOwner(deps.owner, ctx.self) : undefined;
   const left = { limit: INTERRUPTED_MAX, owner };
   ctx.perform(
     async () => {

@@ -15,7 +15,7 @@ const ABANDONED: Cause = {
   reason: "its run was over before it was known whether it went",
 };
 
-type Deps = Pick<WorkerDeps, "campaigns" | "audiences" | "owner">;
+type Deps = Pick<WorkerDeps, "campaigns" | "audiences" | "clock">;
 type Run = Parameters<SettleAbandoned>[0];
 
 /**
@@ -23,25 +23,31 @@ type Run = Parameters<SettleAbandoned>[0];
  * `unknown`. A crash in the middle loses nothing: what is still in doubt is found the next time.
  */
 export function abandonedPages(deps: Deps): SettleAbandoned {
-  const { campaigns, owner } = deps;
-  return async (campaign) => {
+  const { campaigns, clock } = deps;
+  return async (campaign, owner) => {
     const { id, epoch } = campaign;
     for (;;) {
-      const pages = await campaigns.interrupted(id, epoch, { limit: PAGES, owner });
+      const pages = await campaigns.interrupted(id, epoch, {
+        limit: PAGES,
+        owner,
+        now: clock.now(),
+      });
       let settled = 0;
-      for (const page of pages) if (await settlePage(deps, campaign, page)) settled += 1;
+      for (const page of pages) {
+        if (await settlePage(deps, campaign, { page, owner })) settled += 1;
+      }
       if (pages.length < PAGES || settled === 0) return;
     }
   };
 }
 
 async function settlePage(
-  { campaigns, audiences, owner }: Deps,
+  { campaigns, audiences, clock }: Deps,
   campaign: Run,
-  { partition, k }: OpenPage,
+  { page: { partition, k }, owner }: { readonly page: OpenPage; readonly owner: string },
 ): Promise<boolean> {
   const key = { campaign: campaign.id, epoch: campaign.epoch, partition, k };
-  const state = await campaigns.seize(key, owner);
+  const state = await campaigns.seize(key, { owner, now: clock.now() });
   if (state === undefined) return false;
   const page = await audiences.page(campaign.audience, { partition, k });
   const recipients = page?.recipients.length === state.size ? page.recipients : undefined;

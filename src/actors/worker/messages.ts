@@ -94,6 +94,14 @@ export interface WorkerStart {
   readonly master: Ref<WorkerReport>;
 }
 
+/**
+ * Who holds the leases of a master's workers: a boot of the node, and the master. A master that
+ * begins again after a crash is the same, and knows that its workers have ended with it.
+ */
+export function leaseOwner(boot: string, master: Pick<Ref<never>, "incarnation">): string {
+  return `${boot}#${master.incarnation}`;
+}
+
 /** Recipients of one page who are to be sent to again: a window of them. */
 export interface ResendPiece {
   readonly campaign: Campaign;
@@ -114,7 +122,7 @@ export interface Resent {
 export type ResendWindow = (piece: ResendPiece, signal: AbortSignal) => Promise<Resent>;
 
 /** Marks what a run that is over has left in doubt as unknown, once its workers have ended. */
-export type SettleAbandoned = (campaign: Campaign) => Promise<void>;
+export type SettleAbandoned = (campaign: Campaign, owner: string) => Promise<void>;
 
 /** Creates a worker below the actor whose turn it is. */
 export type SpawnWorker = <Message>(

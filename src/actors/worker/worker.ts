@@ -1,6 +1,6 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
 import { LOST, settleLost } from "./items.ts";
-import type { SpawnWorker } from "./messages.ts";
+import { leaseOwner, type SpawnWorker } from "./messages.ts";
 import { takeUp } from "./page-run.ts";
 import {
   attemptAgain,
@@ -105,7 +105,7 @@ function open(
   const key = { campaign, epoch, partition, k };
   const sendsFrom = guarantee === "at-most-once" ? "intent" : "done";
   const takesOver = page.abandoned === true;
-  const { owner } = deps;
+  const owner = leaseOwner(deps.owner, state.start.master);
   const lease = { owner, now: ctx.now, leaseUntil, version, sendsFrom, takesOver } as const;
   ctx.perform(
     async () => {

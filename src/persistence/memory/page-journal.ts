@@ -81,20 +81,21 @@ function leases(
         exceptions: mergeExceptions(row.exceptions, copyOf(exceptions)),
       });
     },
-    seize(page, owner) {
+    seize(page, { owner, now }) {
       const pages = entries.get(page.campaign)?.pages;
       const row = pages?.get(keyOf(page));
       if (pages === undefined || row === undefined || row.intent === row.done) return undefined;
-      if (row.owner !== "" && row.owner !== owner) return undefined;
+      if (row.owner !== "" && row.owner !== owner && row.leaseUntil > now) return undefined;
       const seized = { ...row, fence: row.fence + 1, owner: "", leaseUntil: 0 };
       pages.set(keyOf(page), seized);
       return stateOf(seized);
     },
-    releaseOthers(owner) {
+    releaseOthers(boot) {
       let released = 0;
       for (const { pages } of entries.values()) {
         for (const [key, page] of pages) {
-          if (page.owner === "" || page.owner === owner) continue;
+          if (page.owner === "" || page.owner === boot || page.owner.startsWith(`${boot}#`))
+            continue;
           pages.set(key, { ...page, owner: "", leaseUntil: 0 });
           released += 1;
         }
@@ -152,7 +153,7 @@ function runs(
       const inOrder = [...begun].sort(([a], [b]) => (a < b ? -1 : 1));
       return inOrder.map(([zone, it]) => ({ zone, begun: it }));
     },
-    interrupted(id, epoch, { limit, owner = "" }) {
+    interrupted(id, epoch, { limit, owner = "", now = 0 }) {
       const { campaign, pages } = find(entries, id);
       const zones = new Map(
         audiences
@@ -161,8 +162,11 @@ function runs(
       );
       return [...pages]
         .filter(([key]) => key.startsWith(`${epoch}/`))
-        .filter(([, row]) => row.owner === "" || row.owner === owner)
-        .filter(([, { intent, done }]) => intent > done)
+        .filter(([, row]) => row.done < row.size)
+        .filter(([, row]) => {
+          if (row.owner !== "" && row.owner === owner) return true;
+          return row.intent > row.done && (row.owner === "" || row.leaseUntil <= now);
+        })
         .sort(([, a], [, b]) => a.partition - b.partition || a.k - b.k)
         .map(([key, { partition, k, size }]) => {
           return { partition, k, size, zone: zones.get(key) ?? "" };

@@ -292,19 +292,27 @@ export interface PageJournal {
     epoch: number,
   ): Promise<readonly { readonly zone: string; readonly begun: boolean }[]>;
   /**
-   * Open pages that a dead worker left in doubt: nobody has them, or `owner`, all of whose workers
-   * for this run have ended.
+   * Open pages that dead workers left: in doubt, and nobody has them or their lease has ended by
+   * `now`; or `owner` has them, all of whose workers for this run have ended.
    */
   interrupted(
     campaign: string,
     epoch: number,
-    request: { readonly limit: number; readonly owner?: string | undefined },
+    request: {
+      readonly limit: number;
+      readonly owner?: string | undefined;
+      readonly now?: number | undefined;
+    },
   ): Promise<readonly OpenPage[]>;
   /**
    * Takes a page in doubt away from everybody, for whoever settles what a run that is over has
-   * left: fence + 1, no owner. Undefined when nothing is in doubt, or another owner has it.
+   * left: fence + 1, no owner. Undefined when nothing is in doubt, or the lease of another owner
+   * is alive.
    */
-  seize(page: PageKey, owner: string): Promise<PageState | undefined>;
+  seize(
+    page: PageKey,
+    by: { readonly owner: string; readonly now: number },
+  ): Promise<PageState | undefined>;
   /**
    * Takes the lease: when the page is not done and nobody's lease is alive, fence + 1. A lease
    * is alive while `leaseUntil` is greater than `now`, also for its own owner. What is sent from
@@ -365,8 +373,8 @@ export interface PageJournal {
     },
   ): Promise<readonly number[]>;
   /**
-   * Ends every lease that is not of this owner, and returns how many: a node's start knows that
-   * the others are dead.
+   * Ends every lease whose owner is neither this boot nor begins with it and `#`, and returns how
+   * many: a node's start knows that the others are dead.
    */
-  releaseOthers(owner: string): Promise<number>;
+  releaseOthers(boot: string): Promise<number>;
 }

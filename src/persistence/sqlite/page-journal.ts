@@ -47,18 +47,18 @@ function leaseOperations(db: Database): Pick<Synchronous<PageJournal>, LeaseOper
       writeExceptions(db, step, mergeExceptions(readExceptions(db, step), exceptions));
     },
 
-    seize({ campaign, epoch, partition, k }, owner) {
+    seize({ campaign, epoch, partition, k }, { owner, now }) {
       const sql = `UPDATE page_states SET fence = fence + 1, owner = '', lease_until = 0
         WHERE campaign = ? AND epoch = ? AND partition = ? AND k = ? AND intent > done
-          AND owner IN ('', ?) RETURNING *`;
-      const row = db.runReturning<PageRow>(sql, campaign, epoch, partition, k, owner);
+          AND (owner IN ('', ?) OR lease_until <= ?) RETURNING *`;
+      const row = db.runReturning<PageRow>(sql, campaign, epoch, partition, k, owner, now);
       return row && pageStateOf(row);
     },
 
-    releaseOthers(owner) {
+    releaseOthers(boot) {
       const sql = `UPDATE page_states SET owner = '', lease_until = 0
-        WHERE owner <> '' AND owner <> ?`;
-      return db.run(sql, owner);
+        WHERE owner <> '' AND owner <> ?1 AND substr(owner, 1, length(?1) + 1) <> ?1 || '#'`;
+      return db.run(sql, boot);
     },
   };
 }
@@ -103,9 +103,9 @@ function runOperations(db: Database): Pick<Synchronous<PageJournal>, RunOperatio
       return rows.map(({ zone, begun }) => ({ zone, begun: begun === 1 }));
     },
 
-    interrupted(campaign, epoch, { limit, owner = "" }) {
+    interrupted(campaign, epoch, { limit, owner = "", now = 0 }) {
       const audience = audienceOf(campaign);
-      return db.rows<OpenPage>(INTERRUPTED, campaign, epoch, audience, limit, owner);
+      return db.rows<OpenPage>(INTERRUPTED, campaign, epoch, audience, limit, owner, now);
     },
 
     totals(campaign, epoch) {
@@ -214,8 +214,9 @@ const INTERRUPTED = `
   SELECT s.partition, s.k, s.size, coalesce(p.zone, '') AS zone
   FROM page_states s LEFT JOIN audience_pages p
     ON p.audience = ?3 AND p.partition = s.partition AND p.k = s.k
-  WHERE s.campaign = ?1 AND s.epoch = ?2 AND s.done < s.size AND s.intent > s.done
-    AND s.owner IN ('', ?5)
+  WHERE s.campaign = ?1 AND s.epoch = ?2 AND s.done < s.size
+    AND ((s.owner <> '' AND s.owner = ?5)
+      OR (s.intent > s.done AND (s.owner = '' OR s.lease_until <= ?6)))
   ORDER BY s.partition, s.k LIMIT ?4`;
 
 /** The first claim makes the state; a run that is over (an older epoch) gets no more leases. */

@@ -86,6 +86,8 @@ export interface RigOptions {
   readonly crashesAllowed?: boolean;
   /** Wraps what makes workers. */
   readonly workers?: (spawn: SpawnWorker) => SpawnWorker;
+  /** Wraps what makes masters. */
+  readonly master?: (type: ReturnType<typeof campaignMaster>) => ReturnType<typeof campaignMaster>;
 }
 
 export interface Rig extends TestSystem {
@@ -137,9 +139,9 @@ export function startCampaigns(options: RigOptions = {}): Rig {
   const workers = pushWorkers({ ...ports, clock, owner });
   const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");
-  const settleAbandoned = abandonedPages({ campaigns, audiences, owner });
+  const settleAbandoned = abandonedPages({ campaigns, audiences, clock });
   const resendWindow = resender({ ...ports, clock, owner });
-  const type = campaignMaster({
+  const made = campaignMaster({
     ...{
       campaigns,
       audiences,
@@ -151,6 +153,7 @@ export function startCampaigns(options: RigOptions = {}): Rig {
       receipts,
     },
   });
+  const type = options.master?.(made) ?? made;
   system.registerEntity(campaignKind, { under, type, state: newMaster });
   const desk = system.spawn(campaignDesk({ campaigns, audiences, providers, newId }), {
     name: "desk",

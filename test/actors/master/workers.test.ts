@@ -84,3 +84,25 @@ test("a worker that crashes after the pace was changed keeps to the new one", as
   expect(rig.provider.items.length - before).toBeLessThanOrEqual(550);
   expect(Math.max(...rig.provider.windows.slice(windows))).toBeLessThanOrEqual(5);
 });
+
+test("a master that crashes takes up what its workers held within a second", async () => {
+  const faults = new Faults();
+  const rig = startCampaigns({
+    crashesAllowed: true,
+    master: (type) => faults.master(type),
+  });
+  const { id: audience } = await rig.audience(500);
+  const { id } = await rig.create({ audience, workers: 1, rate: 100, window: 5 });
+  await rig.command(id, "start");
+  await rig.advance(2 * SECOND);
+  const before = rig.provider.items.length;
+  faults.arm("master");
+  await rig.advance(1.2 * SECOND);
+  expect(faults.thrown).toBe(1);
+  expect(rig.provider.items.length).toBeGreaterThan(before + 40);
+  await rig.advance(10 * SECOND);
+  const { progress } = await rig.read(id);
+  expect(progress).toMatchObject({ state: "finished", ledgerGap: 0 });
+  expect(progress.ledger.unknown).toBeLessThanOrEqual(10);
+  expect(repeated(rig.provider.members)).toEqual([]);
+});
