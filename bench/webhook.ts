@@ -27,7 +27,7 @@ const SINK = fileURLToPath(new URL("servers/webhook-sink.ts", import.meta.url));
 const PAYLOAD = JSON.stringify({ title: "Hello Ada", body: "Something new in Springfield" });
 
 export async function run(): Promise<BenchReport> {
-  const sink = spawn(process.execPath, [SINK], { stdio: ["ignore", "pipe", "inherit"] });
+  const sink = spawn(process.execPath, [SINK], { stdio: ["pipe", "pipe", "inherit"] });
   try {
     const [line] = (await once(sink.stdout, "data")) as [Buffer];
     return await measure(`http://127.0.0.1:${Number(line.toString())}/`);

@@ -17,6 +17,8 @@ interface Item {
   readonly id: string;
 }
 
+// Its end of the pipe closes when whoever started this goes away.
+process.stdin.resume().on("end", () => process.exit());
 server.listen(0, "127.0.0.1", () => {
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
 });
