@@ -1,6 +1,7 @@
 /** Holds `docs/protocol.md` to the code: codes, limits, frames and the examples it shows. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { SESSION_LIMITS } from "../../src/actors/session/state.ts";
 import { parseConfig } from "../../src/core/config.ts";
 import { ERRORS } from "../../src/core/errors.ts";
 import { CLOSE_CODES, mayReconnect } from "../../src/gateways/protocol/close-codes.ts";
@@ -11,6 +12,7 @@ import { CONNECT_PATH } from "../../src/gateways/websocket/gateway.ts";
 
 const PAGE = readFileSync("docs/protocol.md", "utf8");
 const FRAMES = readFileSync("src/gateways/protocol/frames.ts", "utf8");
+const REQUESTS = readFileSync("src/core/device-request.ts", "utf8");
 
 describe("docs/protocol.md", () => {
   test("lists every close code with its reason and advice, and no other", () => {
@@ -37,8 +39,15 @@ describe("docs/protocol.md", () => {
     }
   });
 
+  test("names every frame between devices, topics and the back end", () => {
+    const named = [...REQUESTS.matchAll(/readonly type: ("[a-z]+"(?: \| "[a-z]+")*)/g)];
+    const types = named.flatMap(([, union]) => union!.match(/[a-z]+/g)!);
+    expect(types.length).toBeGreaterThan(20);
+    for (const type of types) expect(PAGE, type).toMatch(new RegExp(`\`${type}\`|### .*${type}`));
+  });
+
   test("tells of every field that a frame has", () => {
-    for (const [, field] of FRAMES.matchAll(/^ {6,8}readonly ([A-Za-z]+)\??:/gm)) {
+    for (const [, field] of (FRAMES + REQUESTS).matchAll(/^ {6,8}readonly ([A-Za-z]+)\??:/gm)) {
       expect(PAGE, field).toMatch(new RegExp(`\`${field}\`|\\b${field}\\b`));
     }
   });
@@ -55,6 +64,11 @@ describe("docs/protocol.md", () => {
     expect(PAGE).toContain(`string, 1 to ${WIRE_LIMITS.credentialMax}`);
     expect(PAGE).toContain(`string, 1 to ${WIRE_LIMITS.nameMax}`);
     expect(PAGE).toContain(`at most ${WIRE_LIMITS.ackOffsetsMax} integers`);
+    expect(PAGE).toContain(`string, at most ${WIRE_LIMITS.addressMax}`);
+    expect(PAGE).toContain(`integer, 1 to ${number(WIRE_LIMITS.answerWithinMsMax)}`);
+    expect(PAGE).toContain(`integer, 1 to ${number(WIRE_LIMITS.keepMsMax)}`);
+    expect(PAGE).toContain(`string, 1 to ${WIRE_LIMITS.answerErrorMax}`);
+    expect(PAGE).toContain(`${SESSION_LIMITS.requestsMax} of yours are on their way`);
     expect(PAGE).toContain(`the frame included | ${WIRE_LIMITS.depthMax} |`);
   });
 
@@ -62,7 +76,7 @@ describe("docs/protocol.md", () => {
     const shown = [...PAGE.matchAll(/```json\n([\s\S]*?)```/g)].flatMap(([, text]) =>
       text!.trim().split(/\n(?=\{)/),
     );
-    const fromDevice = shown.filter((text) => /"type":"(hello|ack|ping)"/.test(text));
+    const fromDevice = shown.filter((text) => /"type":"(hello|ack|ping|send|answer)"/.test(text));
     expect(fromDevice.length).toBeGreaterThan(2);
     for (const text of fromDevice) expect(decode(text).ok, text).toBe(true);
     for (const text of shown) expect(() => JSON.parse(text), text).not.toThrow();
