@@ -36,7 +36,7 @@ export class RateMeter {
 
 const WINDOWS = 20;
 
-/** Whether a provider fails persistently: more than half of the last 20 windows were rejected. */
+/** Whether a provider fails persistently: more than half of the last 20 windows failed. */
 export class FailureMeter {
   readonly #last: boolean[] = [];
   /** Recipients for whom an attempt failed, each as often as it did. */

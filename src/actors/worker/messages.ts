@@ -74,7 +74,7 @@ export type WorkerReport =
       readonly asked: boolean;
       /** Recipients for whom this attempt failed or brought no answer. */
       readonly failed: number;
-      /** Why the provider rejected the window as a whole; empty when it did not. */
+      /** Why the provider rejected the window, or failed most of it; empty when it did not. */
       readonly rejected: string;
       /** Why a recipient was given up; empty when none was. */
       readonly refusal: string;

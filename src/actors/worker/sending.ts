@@ -133,8 +133,11 @@ export function attempted(
   const isNew = after.awaits.length > attempt.awaits.length;
   const next = isNew ? { ...after, resendAt: ctx.monotonic + receiptWaitOf(deps) } : after;
   const settled = remaining(window) - remaining(next);
-  const { asked, rejected, refusal } = attempt;
-  const failed = attempt.retry.length + attempt.doubtful.length + attempt.lost.length;
+  const { asked, refusal, retryReason, retry, doubtful, lost, throttled } = attempt;
+  const failed = retry.length + doubtful.length + lost.length;
+  const mostFailed = 2 * failed > remaining(window) - throttled.length;
+  const why = retryReason || lost[0]?.reason || "the provider gave no reason";
+  const rejected = attempt.rejected || (mostFailed ? why : "");
   const told = { settled, asked, failed, rejected, refusal };
   ctx.send(master, { type: "window-sent", worker: name, ...told });
   passOn(state.start, run, attempt, deps, ctx);

@@ -21,11 +21,13 @@ async function unknown(rig: Rig, spec: Partial<typeof SPEC>, count: number): Pro
       return { status: seen <= count ? "unknown" : "ok" };
     });
   const { id: audience } = await rig.audience(400);
-  const { id } = await rig.create({ audience, window: 50, workers: 1, inFlight: 1, ...spec });
+  const { rate = 0, ...others } = spec;
+  const { id } = await rig.create({ audience, window: 50, workers: 1, inFlight: 1, ...others });
   await rig.command(id, "start");
   await rig.advance(60_000);
   const { progress } = await rig.read(id);
   expect(progress).toMatchObject({ state: "finished", counts: { unknown: count } });
+  await rig.tune(id, { rate });
   rig.provider.items.length = 0;
   rig.provider.windows.length = 0;
   rig.provider.answer = (items) => items.map(() => ({ status: "ok" }));

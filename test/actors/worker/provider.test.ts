@@ -110,6 +110,23 @@ test("a provider that rejects persistently fails its campaign, with the reason",
   }
 });
 
+test.each(["retry", "unknown"] as const)(
+  "a provider that answers %s to most of everybody fails its campaign, too",
+  async (status) => {
+    const rig = startCampaigns();
+    rig.provider.answer = (items) =>
+      items.map((_, n) => (n % 3 === 0 ? { status: "ok" } : { status, reason: "overloaded" }));
+    const { id: audience } = await rig.audience(5_000);
+    const { id } = await rig.create({ audience, window: 20 });
+    await rig.command(id, "start");
+    await rig.advance(60_000);
+    const { campaign, progress } = await rig.read(id);
+    expect(campaign).toMatchObject({ state: "failed", why: expect.stringContaining("overloaded") });
+    expect(progress.ledgerGap).toBe(0);
+    expect(progress.ledger.pending).toBeGreaterThan(4_000);
+  },
+);
+
 test("a rejection now and then does not fail a campaign: errors are forgotten", async () => {
   const rig = startCampaigns();
   let calls = 0;
