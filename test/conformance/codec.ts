@@ -4,6 +4,7 @@ import { type Random, seededRandom } from "../../src/core/random.ts";
 import type { Codec, Encoded } from "../../src/gateways/protocol/codec.ts";
 import type { ServerFrame } from "../../src/gateways/protocol/frames.ts";
 import { WIRE_LIMITS } from "../../src/gateways/protocol/limits.ts";
+import { ANSWERS, BAD_REQUESTS, publicationOf, REQUESTS } from "./device-frames.ts";
 
 /** The same encoding by an independent implementation. */
 export interface Peer {
@@ -57,6 +58,19 @@ export function codecConformance(name: string, codec: Codec, peer: Peer): void {
       { type: "ping", id: 1, data: { constructor: 1, toString: 2, "": 3 } },
     ])("$type is read as it was written: $id $device $upTo", (frame) => {
       expect(decode(frame)).toEqual({ ok: true, value: frame });
+    });
+
+    test.each(REQUESTS)("a request is read as it was written: %j", (frame) => {
+      expect(decode(frame)).toEqual({ ok: true, value: frame });
+    });
+
+    test.each(BAD_REQUESTS)("%s is refused, the field named, and its id told", (_, frame, path) => {
+      expect(problemOf(frame).path).toBe(path);
+      const refused = decode(frame);
+      const { id } = frame as { id?: unknown };
+      const hasId = Number.isSafeInteger(id) && (id as number) >= 0;
+      expect(refused).toMatchObject({ ok: false });
+      expect("id" in refused ? refused.id : undefined).toBe(hasId ? id : undefined);
     });
 
     test("unknown fields are ignored", () => {
@@ -126,6 +140,24 @@ export function codecConformance(name: string, codec: Codec, peer: Peer): void {
 
     test.each(FRAMES)("a $type frame can be read by others", (frame) => {
       expect(peer.read(codec.encode(frame))).toEqual(frame);
+    });
+
+    test.each(ANSWERS)("an answer can be read by others: %j", (frame) => {
+      expect(peer.read(codec.encode(frame))).toEqual(frame);
+    });
+
+    test("a publication can be read by others, and its bytes are made once", () => {
+      const publication = publicationOf({ payload: '{"n":[1,2.5,"é"]}' });
+      const { topic, offset, from } = publication;
+      const frame = { type: "publication", topic, offset, from, payload: { n: [1, 2.5, "é"] } };
+      const bytes = codec.encodePublication(publication, 0);
+      expect(peer.read(bytes)).toEqual(frame);
+      expect(codec.encodePublication(publication, 0)).toBe(bytes);
+      expect(peer.read(codec.encodePublication(publication, 7))).toEqual({ ...frame, lost: 7 });
+      const anonymous = publicationOf({ from: undefined, offset: 5_000_000_000 });
+      const read = peer.read(codec.encodePublication(anonymous, 0));
+      expect(read).not.toHaveProperty("from");
+      expect(read).toHaveProperty("offset", 5_000_000_000);
     });
 
     test("a pong can be read by others, whatever its data", () => {
@@ -237,6 +269,7 @@ function hostile(random: Random, peer: Peer): Uint8Array {
     { type: "ack", offsets: [number(), number(), value()], upTo: number() },
     { type: "ack", offsets: [1, 2, 3] },
     { type: "hello", credential: value(), device: value(), resume: value(), offset: number() },
+    { ...pick(REQUESTS), [pick(["id", "to", "topic", "payload", "keepMs", "command"])]: value() },
     JSON.parse('{"type":"ping","id":1,"data":{"__proto__":{"polluted":true}}}'),
     JSON.parse('{"__proto__":{"type":"ping","id":1,"polluted":true}}'),
     value(),
