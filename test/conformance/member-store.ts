@@ -70,6 +70,28 @@ export function memberStoreConformance(name: string, open: OpenStores): void {
       expect(await store.read("m-1")).toMatchObject({ attributes: { b: 1 }, tags: ["y"] });
     });
 
+    test("texts that look like what changes are written in come back as they are", async () => {
+      const store = await start();
+      const attributes = {
+        quoted: '{"a":null}',
+        lines: "a\nb\\n\t",
+        tail: ":null",
+        'n"l': ",:null",
+      };
+      await store.upsert(
+        [
+          { id: "m-1", attributes },
+          { id: "m-2", attributes: { a: null } },
+        ],
+        1,
+      );
+      expect((await store.read("m-1"))?.attributes).toEqual(attributes);
+      await store.upsert([{ id: "m-1", attributes: { tail: null } }], 2);
+      const { tail: _, ...others } = attributes;
+      expect((await store.read("m-1"))?.attributes).toEqual(others);
+      expect((await store.read("m-2"))?.attributes).toEqual({});
+    });
+
     test("attributes that grow too large are refused by place, and the rest is kept", async () => {
       const store = await start();
       const text = (n: number) => ({ [`t${n}`]: "x".repeat(1_000) });
