@@ -15,6 +15,7 @@ import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
+import { openDeviceSecrets } from "./relations.ts";
 import { openUdp } from "./udp.ts";
 
 const SECRET_BYTES = 32;
@@ -57,6 +58,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     system,
     actors,
     mint: (request) => tokens.mint(request),
+    deviceSecret: await openDeviceSecrets(base),
     readLedger: async (name) => {
       if (name !== undefined) return inbox.ledger(name);
       await inbox.flush();

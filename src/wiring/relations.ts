@@ -1,7 +1,14 @@
+import { randomBytes } from "node:crypto";
 import type { Ref } from "../actors/kernel/actor.ts";
 import { relationsDesk } from "../actors/relations/behavior.ts";
 import { RELATIONS, type RelationsMessage } from "../actors/relations/messages.ts";
 import { newRelations } from "../actors/relations/state.ts";
+import {
+  DEVICE_SECRET_BYTES,
+  deviceSecret,
+  type SecretOwner,
+  writeSecret,
+} from "../core/device-secret.ts";
 import { systemNewId } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
 import type { Base } from "./base.ts";
@@ -22,4 +29,11 @@ export async function flushSeen({ system }: Base, desk: Ref<RelationsMessage>): 
     (replyTo) => ({ type: "flush-seen", replyTo }),
     { deadlineMs: FLUSH_MS },
   );
+}
+
+/** Gives the secrets that devices use over UDP, as they are shown. */
+export async function openDeviceSecrets({ stores }: Base): Promise<(owner: SecretOwner) => string> {
+  const fresh = randomBytes(DEVICE_SECRET_BYTES);
+  const installation = await stores.credentials.secret("devices", fresh);
+  return (owner) => writeSecret(deviceSecret(installation, owner));
 }

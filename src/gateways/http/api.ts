@@ -9,7 +9,10 @@ import type { NumberedMessage } from "../../actors/numbered/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { RelationsMessage } from "../../actors/relations/messages.ts";
 import type { ReviewMessage } from "../../actors/review/messages.ts";
+import type { PrincipalKind } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import type { Grants } from "../../core/device-request.ts";
+import type { SecretOwner } from "../../core/device-secret.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -37,7 +40,10 @@ export type System = Pick<ActorSystem, "node" | "ask" | "inspect">;
 
 /** A credential for a device's WebSocket login. */
 export interface MintRequest {
+  /** The user's id, or the board's where `kind` is `board`. */
   readonly user: string;
+  readonly kind?: PrincipalKind;
+  readonly grants?: Grants;
   readonly device?: string;
   readonly ttlMs: number;
 }
@@ -74,6 +80,8 @@ export interface HttpPorts {
   readonly metrics: Metrics;
   readonly newId: NewId;
   readonly mint: (request: MintRequest) => Promise<string>;
+  /** What a device and this installation share, in base64url. */
+  readonly deviceSecret: (owner: SecretOwner) => string;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
   /** Every provider of this node, in the order of their names. */

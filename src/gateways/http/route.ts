@@ -47,11 +47,12 @@ export interface RawRequest {
 
 /** What every route says of itself. From it come routing, checks, documents and audit. */
 interface Facts<Params extends Schema, Query extends Schema> {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Parameters in braces: `/v1/campaigns/{id}`. */
   readonly path: `/${string}`;
   readonly tag:
     | "Members"
+    | "Relations"
     | "Audiences"
     | "Campaigns"
     | "Messages"

@@ -1,8 +1,10 @@
 import type { Route } from "./route.ts";
 import { audienceRoutes } from "./routes/audiences.ts";
+import { boardRoutes } from "./routes/boards.ts";
 import { browserRoutes } from "./routes/browsers.ts";
 import { campaignEditRoutes } from "./routes/campaign-edits.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
+import { familyRoutes } from "./routes/families.ts";
 import { insightRoutes } from "./routes/insight.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { messageRoutes } from "./routes/messages.ts";
@@ -10,6 +12,7 @@ import { nodeRoutes } from "./routes/node.ts";
 import { providerRoutes } from "./routes/providers.ts";
 import { reviewRoutes } from "./routes/review.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { userRoutes } from "./routes/users.ts";
 
 /** Everything that the admin API can do, in the order of its documents. */
 export const ROUTES: readonly Route[] = [
@@ -21,6 +24,9 @@ export const ROUTES: readonly Route[] = [
   ...reviewRoutes,
   ...messageRoutes,
   ...providerRoutes,
+  ...boardRoutes,
+  ...familyRoutes,
+  ...userRoutes,
   ...tokenRoutes,
   ...insightRoutes,
   ...nodeRoutes,

@@ -122,9 +122,11 @@ function idOf(value: unknown): string | undefined {
   return typeof id === "string" ? id : undefined;
 }
 
-/** What a change is about, as far as the request says: its id, its user or its name. */
+/** What a change is about, as far as the request says: its id and user, or its name. */
 function targetOf({ params, query, body }: Input): string | undefined {
   const said = { ...(query as object), ...(body as object), ...(params as object) };
-  const { id, user, name } = said as Record<string, unknown>;
-  return [id, user, name].find((it) => typeof it === "string") as string | undefined;
+  const { id, board, user, name } = said as Record<string, unknown>;
+  const about = [id ?? board, user].filter((it) => typeof it === "string");
+  if (about.length > 0) return about.join(" ");
+  return typeof name === "string" ? name : undefined;
 }

@@ -16,6 +16,7 @@ import { newRelations } from "../../../src/actors/relations/state.ts";
 import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
 import { systemClock } from "../../../src/core/clock.ts";
+import { deviceSecret, writeSecret } from "../../../src/core/device-secret.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom, systemNewId } from "../../../src/core/random.ts";
@@ -36,6 +37,9 @@ import { audienceStandIn, campaignStandIn, newSeen } from "./desks.ts";
 
 /** What the provider `crm` may sign its receipts with; the second one is new. */
 export const RECEIPT_KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+
+/** What the secrets of devices are derived from. */
+export const DEVICES_SECRET = new Uint8Array(32).fill(9);
 
 const PROVIDERS: readonly ProviderView[] = ["crm", "null"].map((name) => ({
   name,
@@ -162,6 +166,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     metrics: noMetrics,
     newId: systemNewId,
     mint: (request) => devices.mint(request),
+    deviceSecret: (owner) => writeSecret(deviceSecret(DEVICES_SECRET, owner)),
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
     providers: () => PROVIDERS,

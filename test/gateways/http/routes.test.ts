@@ -4,25 +4,15 @@ import type { JsonRoute } from "../../../src/gateways/http/route.ts";
 import { reviewRoutes } from "../../../src/gateways/http/routes/review.ts";
 import { ROUTES } from "../../../src/gateways/http/routes.ts";
 import { errorBody } from "../../../src/gateways/http/schemas.ts";
-import { type CallOptions, type HttpNode, startHttpNode } from "./node.ts";
+import { type HttpNode, startHttpNode } from "./node.ts";
 import { raw } from "./raw.ts";
+import { type Example, RELATION_EXAMPLES } from "./relation-examples.ts";
 
 let node: HttpNode;
 beforeAll(async () => {
   node = await startHttpNode();
 });
 afterAll(() => node.stop());
-
-interface Example {
-  readonly path?: string;
-  readonly call?: CallOptions;
-  readonly fails: {
-    readonly path?: string;
-    readonly call?: CallOptions;
-    readonly status: number;
-    readonly code: string;
-  };
-}
 
 const TOO_MANY = { path: "?limit=1001", status: 400, code: "http.invalid" };
 const NO_AUDIENCE = { status: 404, code: "audience.unknown" };
@@ -182,6 +172,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/providers/crm/vapid",
     fails: { ...NO_PROVIDER, path: "/v1/providers/null/vapid" },
   },
+  ...RELATION_EXAMPLES,
   "POST /v1/tokens": {
     call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
     fails: { call: { json: { kind: "device" } }, status: 400, code: "http.invalid" },

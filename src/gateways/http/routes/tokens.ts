@@ -1,26 +1,49 @@
 import { z } from "zod";
+import { boardKey } from "../../../core/address.ts";
 import { hashApiToken, newApiToken } from "../../../core/api-token.ts";
+import { PHONE_SECRET_VERSION } from "../../../core/device-secret.ts";
 import { RuntimeError } from "../../../core/errors.ts";
+import { NAME_MAX } from "../../../core/names.ts";
+import { GRANTS_MAX } from "../../auth/grants.ts";
+import type { Api } from "../api.ts";
 import type { Call, Route } from "../route.ts";
 import { jsonRoute } from "../route.ts";
-import { answer, byId, DAY_MS, instant, paged, pageOf, request, text, userId } from "../schemas.ts";
+import { answer, byId, DAY_MS, instant, paged, pageOf, request, text } from "../schemas.ts";
+import { boardId, person } from "./relation-schemas.ts";
 
 const YEARS_10_MS = 3_650 * DAY_MS;
 
 const role = z.enum(["admin", "operator", "viewer"]);
+
+const patterns = z
+  .array(text(NAME_MAX))
+  .max(GRANTS_MAX)
+  .optional()
+  .meta({ examples: [["news.*"]] });
+
+const ofDevices = {
+  device: text(128).optional().describe("Only this device may log in with it."),
+  ttlMs: z
+    .int()
+    .min(1000)
+    .max(365 * DAY_MS)
+    .describe("How long it is valid."),
+  subscribe: patterns.describe("Topics that it may subscribe to; `*` is any text."),
+  publish: patterns.describe("Topics that it may publish to."),
+};
 
 const newToken = request(
   "NewToken",
   z.discriminatedUnion("kind", [
     z.strictObject({
       kind: z.literal("device"),
-      user: userId.meta({ examples: ["m-1"] }),
-      device: text(128).optional().describe("Only this device of the user may log in with it."),
-      ttlMs: z
-        .int()
-        .min(1000)
-        .max(365 * DAY_MS)
-        .describe("How long it is valid."),
+      user: person.meta({ examples: ["m-1"] }),
+      ...ofDevices,
+    }),
+    z.strictObject({
+      kind: z.literal("board"),
+      board: boardId.meta({ examples: ["lamp-1"] }).describe("A board that is registered."),
+      ...ofDevices,
     }),
     z.strictObject({
       kind: z.literal("api"),
@@ -48,12 +71,17 @@ const token = answer(
 const tokenAnswer = answer(
   "NewTokenAnswer",
   z.object({
-    kind: z.enum(["device", "api"]),
+    kind: z.enum(["device", "board", "api"]),
     token: z
       .string()
       .nullable()
       .describe("Shown this once. Null when a request is repeated with its Idempotency-Key."),
     expiresAt: instant.describe("0: never."),
+    udpSecret: z
+      .string()
+      .nullable()
+      .optional()
+      .describe("What the named device uses over UDP instead of a token. It does not expire."),
     id: z.string().optional().describe("Of an API token: to revoke it."),
     name: z.string().optional(),
     role: role.optional(),
@@ -69,13 +97,17 @@ export const tokenRoutes: readonly Route[] = [
     tag: "Tokens",
     role: "operator",
     action: "token.create",
-    summary: "Create a token for a device or for a caller of this API",
-    details: "A device's token needs the role operator, an API token the role admin.",
+    summary: "Create a token for a device, a board or a caller of this API",
+    details: "A device's or board's token needs the role operator, an API token the role admin.",
     body: newToken,
     status: 201,
     answer: tokenAnswer,
     // The store keeps no secrets, and the answers of repeated requests come from it.
-    replay: (made) => ({ ...made, token: null }),
+    replay: ({ udpSecret, ...made }) => ({
+      ...made,
+      token: null,
+      ...(udpSecret === undefined ? {} : { udpSecret: null }),
+    }),
     handle: create,
   }),
   jsonRoute({
@@ -108,12 +140,7 @@ async function create({
   caller,
   api,
 }: Call<unknown, unknown, z.output<typeof newToken>>): Promise<TokenAnswer> {
-  if (body.kind === "device") {
-    const { user, device, ttlMs } = body;
-    const expiresAt = api.clock.now() + ttlMs;
-    const made = await api.mint({ user, ttlMs, ...(device === undefined ? {} : { device }) });
-    return { kind: "device", token: made, expiresAt };
-  }
+  if (body.kind !== "api") return createForDevice(body, api);
   if (caller.role !== "admin") {
     const message = `an API token is made with the role admin, and this one is ${caller.role}`;
     throw new RuntimeError("auth.forbidden", message);
@@ -127,4 +154,29 @@ async function create({
     ttlMs: body.ttlMs ?? 0,
   });
   return { kind: "api", token: made, expiresAt, id, name, role };
+}
+
+/** For a device that is named also what it uses over UDP. */
+async function createForDevice(
+  body: Exclude<z.output<typeof newToken>, { kind: "api" }>,
+  api: Api,
+): Promise<TokenAnswer> {
+  const { kind, device, ttlMs, subscribe = [], publish = [] } = body;
+  const isBoard = kind === "board";
+  const id = isBoard ? body.board : body.user;
+  const version = isBoard
+    ? (await api.ask(api.actors.relations, { type: "read-board", board: id })).secretVersion
+    : PHONE_SECRET_VERSION;
+  const hasGrants = body.subscribe !== undefined || body.publish !== undefined;
+  const expiresAt = api.clock.now() + ttlMs;
+  const token = await api.mint({
+    user: id,
+    kind: isBoard ? "board" : "phone",
+    ttlMs,
+    ...(hasGrants ? { grants: { subscribe, publish } } : {}),
+    ...(device === undefined ? {} : { device }),
+  });
+  if (device === undefined) return { kind, token, expiresAt };
+  const principal = isBoard ? boardKey(id) : id;
+  return { kind, token, expiresAt, udpSecret: api.deviceSecret({ principal, device, version }) };
 }
