@@ -69,8 +69,14 @@ export class Arena {
     node.onServes = (url) => {
       sink.behave({ receipts: { url: `${url}/v1/providers/receipted/receipts`, secret } });
     };
-    await node.start();
-    return new Arena(folder, { node, sink, leaseMs, random });
+    const arena = new Arena(folder, { node, sink, leaseMs, random });
+    try {
+      await node.start();
+    } catch (thrown) {
+      await arena.close({ isKept: true });
+      throw thrown;
+    }
+    return arena;
   }
 
   /** Ends the processes. What they wrote is kept when somebody has to look at it. */

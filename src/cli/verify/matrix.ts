@@ -76,16 +76,20 @@ function allJobs(extent: Extent): Job[] {
 
 /** What breaks the row itself is a fault of the row, and the others go on. */
 async function runJob(job: Job, { extent, seed, say }: RunOptions): Promise<Row> {
-  const random = seededRandom(seed ^ hash32(nameOf(job)));
-  const arena = await Arena.open({ leaseMs: extent.leaseMs, random });
-  const watched = { name: nameOf(job), say };
-  const trial = await unlessItStalls(arena, watched, job.run(arena)).catch(
-    (thrown: unknown): Trial => ({ ...NOTHING, faulty: [String(thrown)] }),
-  );
+  const name = nameOf(job);
+  const random = seededRandom(seed ^ hash32(name));
+  const failed = (thrown: unknown): Trial => ({ ...NOTHING, faulty: [String(thrown)] });
+  let arena: Arena;
+  try {
+    arena = await Arena.open({ leaseMs: extent.leaseMs, random });
+  } catch (thrown) {
+    return rowOf(job, failed(thrown));
+  }
+  const trial = await unlessItStalls(arena, { name, say }, job.run(arena)).catch(failed);
   const row = rowOf(job, trial);
   const isBroken = row.broken.length > 0;
   if (isBroken) {
-    say(`${nameOf(job)}: ${row.broken.join("; ")}\n  seed ${seed}, evidence in ${arena.folder}`);
+    say(`${name}: ${row.broken.join("; ")}\n  seed ${seed}, evidence in ${arena.folder}`);
   }
   await arena.close({ isKept: isBroken });
   return row;

@@ -14,6 +14,7 @@ export class NodeProcess {
   readonly #options: NodeOptions;
   /** What it logs, in all its lives. */
   readonly #log: number;
+  readonly #logFile: string;
   /** Told where it serves, in every life. */
   onServes: (url: string) => void = () => {};
   #child: ChildProcess | undefined;
@@ -28,6 +29,7 @@ export class NodeProcess {
 
   constructor(options: NodeOptions, logFile: string) {
     this.#options = options;
+    this.#logFile = logFile;
     this.#log = openSync(logFile, "a", 0o600);
   }
 
@@ -53,7 +55,9 @@ export class NodeProcess {
     this.#thrown = 0;
     const child = this.#fork();
     this.#child = child;
-    const said = await firstWord(child);
+    const said = await firstWord(child).catch((thrown: unknown) => {
+      throw new RuntimeError("node.not-ready", `${String(thrown)}; its log: ${this.#logFile}`);
+    });
     if (said.type === "refused") {
       throw new RuntimeError("node.not-ready", `${said.code}: ${said.message}`);
     }
@@ -111,8 +115,6 @@ export class NodeProcess {
 function firstWord(child: ChildProcess): Promise<FromNode> {
   return new Promise((resolve, reject) => {
     child.once("message", (message: FromNode) => resolve(message));
-    child.once("exit", (code, signal) => {
-      reject(new RuntimeError("node.not-ready", `the node ended: ${signal ?? code}`));
-    });
+    child.once("exit", (code, signal) => reject(new Error(`the node ended: ${signal ?? code}`)));
   });
 }
