@@ -23,7 +23,7 @@ import {
 } from "../../src/actors/topic/state.ts";
 import { userType } from "../../src/actors/user/behavior.ts";
 import { userKind } from "../../src/actors/user/messages.ts";
-import { newUser, USER_LIMITS } from "../../src/actors/user/state.ts";
+import { newUser, USER_LIMITS, type UserLimits } from "../../src/actors/user/state.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../src/core/logger.ts";
 import { type Metrics, noMetrics } from "../../src/core/metrics.ts";
@@ -53,6 +53,7 @@ export interface DeviceNodeOptions {
   readonly graceMs?: number;
   /** How all topics behave. */
   readonly topic?: Partial<TopicRule>;
+  readonly user?: Partial<UserLimits>;
 }
 
 export interface DeviceNode {
@@ -93,7 +94,11 @@ let pushes = 0;
 /** Starts one on a free port of all loopback addresses. Without escalations, or it throws. */
 export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
   const { clock = systemClock, metrics = noMetrics, logger = silentLogger } = options;
-  const { stores = memoryStores({ inboxPerUserMax: 1000, clock }), graceMs = 60_000 } = options;
+  const {
+    stores = memoryStores({ inboxPerUserMax: 1000, clock }),
+    graceMs = 60_000,
+    user,
+  } = options;
   const tally = new PushTally();
   const system = createSystem({
     node: "device-node",
@@ -106,7 +111,7 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
       throw new Error(`${path} gave up`, { cause: error });
     },
   });
-  const openSession = spawnActors({ system, stores, logger, metrics, tally, graceMs });
+  const openSession = spawnActors({ system, stores, logger, metrics, tally, graceMs, user });
   openTopics(system, metrics, options.topic);
   const listener = createListener({ host: "0.0.0.0", port: 0 });
   const tokens = deviceTokens({ secret: SECRET, publicKeys: [], clock, ...options.tokens });
@@ -173,15 +178,16 @@ interface Parts {
   readonly metrics: Metrics;
   readonly tally: PushTally;
   readonly graceMs: number;
+  readonly user: Partial<UserLimits> | undefined;
 }
 
-function spawnActors({ system, stores, logger, metrics, tally, graceMs }: Parts) {
+function spawnActors({ system, stores, logger, metrics, tally, graceMs, user }: Parts) {
   const figures = clerkFigures(metrics);
   const clerk = clerkType({ store: stores.inbox, logger, figures, limits: CLERK_LIMITS });
   system.spawn(clerk, { name: CLERK, state: newClerk() });
   system.registerEntity(userKind, {
     under: system.supervisor("users"),
-    type: userType({ tally, limits: USER_LIMITS }),
+    type: userType({ tally, limits: { ...USER_LIMITS, ...user } }),
     state: newUser,
   });
   const sessions = system.supervisor("sessions");
