@@ -1,0 +1,76 @@
+/** An exchange without a socket: what goes in is given, what comes out is kept. */
+import { onTestFinished } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
+import { noMetrics } from "../../../src/core/metrics.ts";
+import { seededRandom } from "../../../src/core/random.ts";
+import { resumeTokens } from "../../../src/gateways/auth/resume-tokens.ts";
+import { UdpCounts } from "../../../src/gateways/udp/counts.ts";
+import { Exchange } from "../../../src/gateways/udp/exchange.ts";
+import { startMac } from "../../../src/gateways/udp/keys.ts";
+import type { UdpLimits, UdpOptions } from "../../../src/gateways/udp/options.ts";
+import {
+  cookieOf,
+  type KeyId,
+  NONCE_BYTES,
+  writeInit,
+  writeStart,
+} from "../../../src/gateways/udp/packet.ts";
+import { sessionNode } from "../../testkit/session-node.ts";
+import { secretOf, UDP_LIMITS } from "./udp-node.ts";
+
+export const HERE = { address: "192.0.2.7", port: 4711 };
+export const KEY: KeyId = { type: "device", principal: "board:b1", device: "board" };
+
+export type Bare = ReturnType<typeof bareExchange>;
+
+/** Starts one on virtual time. */
+export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<UdpOptions> = {}) {
+  const node = sessionNode({});
+  const { system, clock } = node;
+  const counts = new UdpCounts(noMetrics);
+  const sent: { readonly bytes: Buffer; readonly address: string; readonly port: number }[] = [];
+  let sessions = 0;
+  const exchange = new Exchange(
+    {
+      ...{ host: "", port: 0, system, clock, random: seededRandom(1), logger: silentLogger },
+      ...{ provisioning: [], resetSecret: Buffer.alloc(32, 5), metrics: noMetrics },
+      limits: { ...UDP_LIMITS, ...limits },
+      openSession: ({ user, device }) => node.openSession(user, device),
+      findSession: () => undefined,
+      resumeTokens: resumeTokens(Buffer.alloc(32)),
+      deviceKey: async (principal, device) => ({
+        ...{ secret: secretOf(principal, device), grants: undefined },
+      }),
+      newId: () => {
+        sessions += 1;
+        return `s${sessions}`;
+      },
+      ...options,
+    },
+    counts,
+    (bytes, port, address) => sent.push({ bytes: Buffer.from(bytes), address, port }),
+  );
+  onTestFinished(async () => void (await system.stop({ deadlineMs: 100 })));
+  return {
+    ...node,
+    exchange,
+    counts,
+    sent,
+    /** Takes a datagram and gives what it is answered at once. */
+    async give(bytes: Uint8Array, from = HERE): Promise<Buffer[]> {
+      const before = sent.length;
+      exchange.receive(Buffer.from(bytes), from);
+      await node.settle();
+      return sent.slice(before).map((one) => one.bytes);
+    },
+  };
+}
+
+/** The start that follows the cookie for a nonce of one repeated byte. */
+export async function startFor(bare: Bare, fill = 1, key = KEY, from = HERE): Promise<Buffer> {
+  const nonce = Buffer.alloc(NONCE_BYTES, fill);
+  const [cookie] = await bare.give(writeInit(nonce), from);
+  const start = writeStart(nonce, cookieOf(cookie!), key);
+  const secret = key.type === "device" ? secretOf(key.principal, key.device) : Buffer.alloc(32, 9);
+  return Buffer.concat([start, startMac(secret, nonce, start)]);
+}
