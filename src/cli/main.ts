@@ -2,9 +2,11 @@ import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { audienceCommand } from "./commands/audience.ts";
 import { benchCommand } from "./commands/bench.ts";
+import { boardsCommand } from "./commands/boards.ts";
 import { campaignCommand } from "./commands/campaign.ts";
 import { checkConfigCommand } from "./commands/check-config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { familiesCommand } from "./commands/families.ts";
 import { membersCommand } from "./commands/members.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
@@ -32,6 +34,8 @@ for (const command of [
   audienceCommand(),
   campaignCommand(),
   providersCommand(),
+  boardsCommand(),
+  familiesCommand(),
   tokenCommand(),
   checkConfigCommand(),
   benchCommand(),

@@ -10,6 +10,7 @@ import type {
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
 
+export type { PageOf } from "../../persistence/ports/audience.ts";
 export type {
   Board,
   Family,

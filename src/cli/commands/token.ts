@@ -7,6 +7,9 @@ import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 interface CreateOptions {
   readonly user?: string;
+  readonly board?: string;
+  readonly subscribe?: string[];
+  readonly publish?: string[];
   readonly device?: string;
   readonly role?: string;
   readonly name?: string;
@@ -24,9 +27,12 @@ export function tokenCommand(): Command {
 
 function createCommand(): Command {
   return talksToNode(new Command("create"))
-    .description("create a token: a device's JWT (--user) or an API token (--role)")
+    .description("create a token: a device's JWT (--user, --board) or an API token (--role)")
     .option("--user <id>", "the user whose devices may log in with it")
-    .option("--device <id>", "only this device of the user")
+    .option("--board <id>", "the board that may log in with it")
+    .option("--device <id>", "only this device of the user, or board")
+    .option("--subscribe <pattern...>", "topics that the device may subscribe to, as 'news.*'")
+    .option("--publish <pattern...>", "topics that it may publish to")
     .option("--role <role>", "admin, operator or viewer: a token for the API")
     .option("--name <name>", "what the API token is for")
     .option("--ttl <duration>", "how long it is valid: 30s, 5m, 24h, 7d")
@@ -35,13 +41,15 @@ function createCommand(): Command {
       `
 Examples:
   herald token create --user m-00001 --ttl 24h
+  herald token create --board lamp-1 --publish 'lamps.lamp-1.*'
   herald token create --role operator --name "campaign desk"`,
     )
     .action(
       action(async (command) => {
         const options = globalOptions(command) as CreateOptions;
-        if ((options.user === undefined) === (options.role === undefined)) {
-          command.error("error: give either --user (a device's token) or --role (an API token)");
+        const given = [options.user, options.board, options.role];
+        if (given.filter((it) => it !== undefined).length !== 1) {
+          command.error("error: give one of --user, --board (a device's token) and --role");
         }
         const body = bodyOf(options);
         const token = await apiOf(globalOptions(command)).post<{ token: string }>(
@@ -87,11 +95,16 @@ function revokeCommand(): Command {
     );
 }
 
-function bodyOf({ user, device, role, name, ttl }: CreateOptions): object {
+function bodyOf({ user, board, device, role, name, ttl, ...grants }: CreateOptions): object {
   const problems: Problem[] = [];
   const ttlMs = readDuration("--ttl", ttl, problems);
   if (problems.length > 0) throw new RuntimeError("cli.invalid", "no duration", { problems });
-  return user === undefined
-    ? { kind: "api", role, name: name ?? "from the command line", ttlMs }
-    : { kind: "device", user, device, ttlMs: ttlMs ?? 86_400_000 };
+  if (role !== undefined) {
+    return { kind: "api", role, name: name ?? "from the command line", ttlMs };
+  }
+  const { subscribe, publish } = grants;
+  const common = { device, subscribe, publish, ttlMs: ttlMs ?? 86_400_000 };
+  return board === undefined
+    ? { kind: "device", user, ...common }
+    : { kind: "board", board, ...common };
 }
