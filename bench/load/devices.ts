@@ -1,11 +1,16 @@
+import type { Grants } from "../../src/core/device-request.ts";
 import { type Child, startChild } from "./child.ts";
 
 /** One address has ports for 28 000 connections, and half of them may be in use. */
 const ADDRESSES = Array.from({ length: 8 }, (_, index) => `127.0.0.${index + 2}`);
 
 /** One hello for each of `count` users, with credentials that the server has minted. */
-export async function hellosOf(server: Child, count: number): Promise<Uint8Array[]> {
-  const credentials = await server.ask<string[]>({ type: "credentials", count });
+export async function hellosOf(
+  server: Child,
+  count: number,
+  grants?: Grants,
+): Promise<Uint8Array[]> {
+  const credentials = await server.ask<string[]>({ type: "credentials", count, grants });
   return credentials.map((credential) =>
     Buffer.from(JSON.stringify({ type: "hello", credential, device: "bench" })),
   );

@@ -29,12 +29,32 @@ export interface ReceivedQuestion {
   readonly withinMs: number;
 }
 
+export interface JoinQuestion {
+  readonly type: "join";
+  /** Written by the first `count` sockets, and answered by one frame each. */
+  readonly frame: Uint8Array;
+  readonly count: number;
+}
+
+export interface PublishQuestion {
+  readonly type: "publish";
+  /** Written by the last socket, so many times; all those that joined get each of them. */
+  readonly frame: Uint8Array;
+  readonly count: number;
+  /** From one to the next; 0: all at once. */
+  readonly everyMs: number;
+}
+
 /** Sockets that are being opened at the same time. */
 const OPENING_MAX = 100;
 
-let sockets: LoadSocket[] = [];
+/** After this, what has not come is lost. */
+const LOST_AFTER_MS = 15_000;
 
-answerParent({ open, echo, received, close });
+let sockets: LoadSocket[] = [];
+let joined: LoadSocket[] = [];
+
+answerParent({ open, echo, received, join, publish, close });
 
 async function open({
   port,
@@ -110,6 +130,50 @@ async function received({ each, withinMs }: ReceivedQuestion): Promise<object> {
   const total = sockets.reduce((sum, { frames }) => sum + frames, 0);
   for (const socket of sockets) socket.frames = 0;
   return { total };
+}
+
+async function join({ frame, count }: JoinQuestion): Promise<object> {
+  joined = sockets.slice(0, count);
+  for (const socket of joined) {
+    socket.frames = 0;
+    socket.write(clientFrame(frame, false));
+  }
+  await until(() => joined.every(({ frames }) => frames > 0));
+  return {};
+}
+
+/** Frames come in order, so the n-th of a socket is the n-th that was published. */
+async function publish({ frame, count, everyMs }: PublishQuestion): Promise<object> {
+  const publisher = sockets.at(-1)!;
+  const bytes = clientFrame(frame, false);
+  const sentAt: number[] = [];
+  const latencies: number[] = [];
+  for (const socket of joined) {
+    socket.frames = 0;
+    socket.onFrames = (fresh) => {
+      const now = performance.now();
+      for (let n = socket.frames - fresh; n < socket.frames; n += 1) {
+        latencies.push(now - sentAt[n]!);
+      }
+    };
+  }
+  const startedAt = performance.now();
+  for (let n = 1; n <= count; n += 1) {
+    sentAt.push(performance.now());
+    publisher.write(bytes);
+    if (everyMs === 0) continue;
+    await new Promise((resolve) => setTimeout(resolve, startedAt + n * everyMs - sentAt.at(-1)!));
+  }
+  await until(() => latencies.length >= count * joined.length);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  latencies.sort((a, b) => a - b);
+  const p99Ms = latencies[Math.floor(latencies.length * 0.99)]!;
+  return { seconds, delivered: latencies.length, p99Ms };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const endsAt = performance.now() + LOST_AFTER_MS;
+  while (!holds() && performance.now() < endsAt) await new Promise((go) => setImmediate(go));
 }
 
 async function close(): Promise<object> {

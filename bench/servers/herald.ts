@@ -1,4 +1,5 @@
 /** Herald's device side as a process: gateway, sessions, users, inbox clerk. */
+import type { Grants } from "../../src/core/device-request.ts";
 import { startDeviceNode } from "../../test/testkit/device-node.ts";
 import { answerParent } from "../load/child.ts";
 import { residentBytes } from "./resident.ts";
@@ -12,16 +13,20 @@ const node = startDeviceNode({
     framesBurst: EVERYBODY,
     connectionsPerAddress: EVERYBODY,
     connectionsPerUser: EVERYBODY,
+    // Sockets of the load answer no pings.
+    heartbeatMs: 600_000,
   },
 });
 
 answerParent({
   port: () => node.port,
   /** One credential for each of `count` users. */
-  credentials: ({ count }: { count: number }) =>
+  credentials: ({ count, grants }: { count: number; grants?: Grants }) =>
     Promise.all(
       Array.from({ length: count }, (_, index) =>
-        node.tokens.mint({ user: `user-${String(index).padStart(5, "0")}`, ttlMs: 3_600_000 }),
+        node.tokens.mint({
+          ...{ user: `user-${String(index).padStart(5, "0")}`, ttlMs: 3_600_000, grants },
+        }),
       ),
     ),
   memory: residentBytes,
