@@ -50,8 +50,8 @@ export async function run({ members }: BenchOptions = {}): Promise<BenchReport> 
       recoverMs: ratio("recoverMs"),
     },
     goals: {
-      "ratios.peakBytes": "<= 2",
-      "ratios.startMs": "<= 2",
+      "ratios.peakBytes": "<= 1.5",
+      "ratios.startMs": "<= 1.5",
       "ratios.viewMs": "<= 2",
       "ratios.recoverMs": "<= 2",
     },

@@ -9,7 +9,8 @@
  * million, from the request to the frozen audience with its hash; `previewMs`, counting those of
  * a condition on an attribute without index; `indexedMs`, with one, made at a restart;
  * `latencyMs`, the longest that a small request took while the first file came in;
- * `residentGrowthBytes`, how much more memory the whole process had at the highest while the file
+ * `upsertCpuMicros` and `collectCpuMicros`, what a member costs of all threads' time, which other
+ * work on the machine hardly changes; `residentGrowthBytes`, how much more memory the whole process had at the highest while the file
  * went from 250 000 to a million lines.
  */
 
@@ -88,13 +89,17 @@ async function measure(rig: Rig) {
   const file = join(rig.folder, "members.ndjson");
   await writeLines(file, members, memberId);
   const watch = watchNode(rig);
+  const upsertCpu = cpuMicros();
   const first = await upload(rig, file, members);
+  const upsertCpuMicros = upsertCpu() / members;
   const { latencyMs, residentGrowthBytes } = await watch.stop(first.ms);
   const again = await upload(rig, file, members);
 
   const adults = { attr: "age", gte: 18 };
   const body = { name: "adults", condition: adults };
+  const collectCpu = cpuMicros();
   const collected = await timed(() => post(rig, "/v1/audiences", body));
+  const collectCpuMicros = collectCpu() / members;
   expectCount(collected.answer["size"], members);
   const preview = (condition: object) =>
     timed(() => post(rig, "/v1/conditions/preview", { condition }));
@@ -112,6 +117,8 @@ async function measure(rig: Rig) {
       againPerSecond: perSecond(members, again.ms),
       shuffledPerSecond: perSecond(SHUFFLED, random.ms),
       collectedPerSecond: perSecond(members, collected.ms),
+      upsertCpuMicros,
+      collectCpuMicros,
       previewMs: plain.ms,
       latencyMs,
       residentGrowthBytes,
@@ -153,6 +160,15 @@ async function post({ url, token }: Rig, path: string, body: object) {
   const answer = (await response.json()) as Record<string, unknown>;
   if (!response.ok) throw new Error(JSON.stringify(answer));
   return answer;
+}
+
+/** What this process, which holds the node, uses of the processors from here on. */
+function cpuMicros(): () => number {
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
 }
 
 async function timed(work: () => Promise<Record<string, unknown>>) {
