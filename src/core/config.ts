@@ -102,6 +102,7 @@ export const configSchema = z.strictObject({
   campaign: z
     .strictObject({
       leaseMs: int(500, 600_000, 4000, "Lease of a worker on a page."),
+      receiptWaitMs: int(100, 600_000, 10_000, "What is in doubt waits so long for its receipt."),
     })
     .prefault({}),
   providers: providersSection,

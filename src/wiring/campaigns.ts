@@ -40,10 +40,10 @@ export async function openCampaigns(
     audiences: stores.audiences,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
   };
-  const { leaseMs } = config.campaign;
+  const { leaseMs, receiptWaitMs } = config.campaign;
   const { receipts, suppressions } = stores;
   const workerDeps = {
-    ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receipts, suppressions },
+    ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receiptWaitMs, receipts, suppressions },
   };
   const workers = pushWorkers(workerDeps);
   const spawnWorker = sabotage?.workers(workers) ?? workers;
