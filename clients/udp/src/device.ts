@@ -87,6 +87,11 @@ export class UdpDevice {
     if (this.#isWelcome) this.#channel!.send({ type: "answer", request, payload });
   }
 
+  /** Confirms everything up to an offset, also what was handled over another transport. */
+  confirmUpTo(offset: number): void {
+    if (this.#isWelcome) this.#channel!.send({ type: "ack", upTo: offset });
+  }
+
   /** Says good-bye: the session ends, and what waits stays in the inbox. */
   close(): void {
     this.#isClosed = true;

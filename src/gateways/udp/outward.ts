@@ -164,6 +164,8 @@ export function close(
   if (state.stage === "closed") return;
   const { reason, message } = why;
   const told = message === undefined ? { reason } : { reason, message: message.slice(0, 200) };
+  // What waits goes before it, once: nobody will be there to repeat it.
+  state.channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx));
   left(state, false, deps, ctx);
   state.farewell = toBytes(msgpackCodec.encode(kickFrame(told, retryAfterMs)));
   deps.counts.closed(reason);

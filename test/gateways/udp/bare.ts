@@ -1,5 +1,8 @@
 /** An exchange without a socket: what goes in is given, what comes out is kept. */
 import { onTestFinished } from "vitest";
+import { ChannelClient, type Frame } from "../../../clients/udp/src/channel-client.ts";
+import { UdpDevice, type UdpDeviceOptions } from "../../../clients/udp/src/device.ts";
+import { sessionKind } from "../../../src/actors/session/messages.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom } from "../../../src/core/random.ts";
@@ -29,6 +32,8 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
   const { system, clock } = node;
   const counts = new UdpCounts(noMetrics);
   const sent: { readonly bytes: Buffer; readonly address: string; readonly port: number }[] = [];
+  const devices = new Map<string, (datagram: Buffer) => void>();
+  const wire: Buffer[] = [];
   let sessions = 0;
   const exchange = new Exchange(
     {
@@ -36,7 +41,7 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
       ...{ provisioning: [], resetSecret: Buffer.alloc(32, 5), metrics: noMetrics },
       limits: { ...UDP_LIMITS, ...limits },
       openSession: ({ user, device }) => node.openSession(user, device),
-      findSession: () => undefined,
+      findSession: (id) => system.find(sessionKind, id),
       resumeTokens: resumeTokens(Buffer.alloc(32)),
       deviceKey: async (principal, device) => ({
         ...{ secret: secretOf(principal, device), grants: undefined },
@@ -48,7 +53,10 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
       ...options,
     },
     counts,
-    (bytes, port, address) => sent.push({ bytes: Buffer.from(bytes), address, port }),
+    (bytes, port, address) => {
+      sent.push({ bytes: Buffer.from(bytes), address, port });
+      devices.get(`${address} ${port}`)?.(Buffer.from(bytes));
+    },
   );
   onTestFinished(async () => void (await system.stop({ deadlineMs: 100 })));
   return {
@@ -56,6 +64,48 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
     exchange,
     counts,
     sent,
+    /** Every datagram that a device has sent. */
+    wire,
+    /** A device at an address, which `place` may change; what it is told is given to `options`. */
+    device(place: { address: string; port: number }, options: Partial<UdpDeviceOptions> = {}) {
+      return new UdpDevice({
+        key: KEY as Extract<KeyId, { type: "device" }>,
+        secret: secretOf("board:b1", "board"),
+        clock,
+        random: seededRandom(2),
+        network: (receive) => ({
+          send(datagram) {
+            wire.push(Buffer.from(datagram));
+            devices.set(`${place.address} ${place.port}`, receive);
+            exchange.receive(Buffer.from(datagram), { ...place });
+          },
+          close: () => void devices.delete(`${place.address} ${place.port}`),
+        }),
+        ...options,
+      });
+    },
+    /** Opens a channel with any key, sends these frames, and gives what it is told. */
+    async ask(key: KeyId, secret: Uint8Array, frames: readonly object[]): Promise<Frame[]> {
+      const told: Frame[] = [];
+      const client = new ChannelClient({
+        ...{ key, secret, clock, randomBytes: (length) => Buffer.alloc(length, 3) },
+        network: (receive) => {
+          devices.set(`${HERE.address} ${HERE.port}`, receive);
+          return {
+            send: (datagram) => exchange.receive(Buffer.from(datagram), HERE),
+            close: () => {},
+          };
+        },
+        onOpen: () => {
+          for (const frame of frames) client.send(frame);
+        },
+        onFrame: (frame) => told.push(frame),
+        onEnd: () => {},
+      });
+      await node.advance(1000);
+      client.drop();
+      return told;
+    },
     /** Takes a datagram and gives what it is answered at once. */
     async give(bytes: Uint8Array, from = HERE): Promise<Buffer[]> {
       const before = sent.length;

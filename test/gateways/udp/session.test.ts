@@ -1,0 +1,208 @@
+/** What a UDP session decides: size, order, repeats, silence, addresses. On virtual time. */
+import { describe, expect, test } from "vitest";
+import type { Frame } from "../../../clients/udp/src/channel-client.ts";
+import { ok } from "../../../src/core/result.ts";
+import type { NewBoard } from "../../../src/gateways/udp/messages.ts";
+import { PACKET, typeOf } from "../../../src/gateways/udp/packet.ts";
+import { FRAME_MAX } from "../../../src/gateways/udp/payload.ts";
+import { item } from "../../testkit/session-node.ts";
+import { bareExchange, HERE } from "./bare.ts";
+
+const BOARD = "board:b1";
+const ELSEWHERE = { address: "198.51.100.9", port: 999 };
+
+const big = (length: number) => ({ payload: JSON.stringify("x".repeat(length)) });
+
+describe("a push that is too large for a datagram", () => {
+  test("is told of by its offset, stays unconfirmed, and holds nothing else up", async () => {
+    const bare = bareExchange();
+    const frames: Frame[] = [];
+    const offsets: unknown[] = [];
+    const device = bare.device(HERE, {
+      onFrame: (frame) => frames.push(frame),
+      onPush: ({ offset }) => offsets.push(offset),
+    });
+    await bare.advance(100);
+    await bare.desk.append([item(BOARD, "m1"), item(BOARD, "m2", big(2000)), item(BOARD, "m3")]);
+    await bare.advance(1000);
+    expect(offsets).toEqual([1, 3]);
+    expect(frames).toMatchObject([{ type: "error", code: "udp.too-large", offset: 2 }]);
+    // A device that confirms everything up to here cannot mean what it was not sent.
+    void device.request({ type: "ping" });
+    device.confirmUpTo(3);
+    await bare.advance(1000);
+    expect(await bare.store.ledger("push")).toMatchObject({ acked: 2, pending: 1 });
+  });
+
+  test("that fills one exactly comes, and a volatile one that does not is told of", async () => {
+    const bare = bareExchange();
+    const frames: Frame[] = [];
+    const pushes: Frame[] = [];
+    bare.device(HERE, {
+      onFrame: (frame) => frames.push(frame),
+      onPush: (push) => pushes.push(push),
+    });
+    await bare.advance(100);
+    for (let length = FRAME_MAX - 200; length < FRAME_MAX; length += 1) {
+      await bare.desk.append([item(BOARD, `m${length}`, big(length))]);
+    }
+    await bare.advance(5000);
+    expect(pushes.length + frames.length).toBe(200);
+    expect(frames.length).toBeGreaterThan(0);
+    expect(Math.max(...bare.sent.map(({ bytes }) => bytes.length))).toBe(1200);
+  });
+});
+
+describe("an address", () => {
+  test("follows the device, without a new log-in", async () => {
+    const bare = bareExchange();
+    const place = { ...HERE };
+    const device = bare.device(place);
+    await bare.advance(100);
+    Object.assign(place, ELSEWHERE);
+    const pong = device.request({ type: "ping" });
+    await bare.advance(100);
+    expect(await pong).toMatchObject({ type: "pong" });
+    expect(bare.counts.moved).toBe(1);
+    expect(bare.exchange.findPeer(BOARD)).toMatchObject(ELSEWHERE);
+    expect(bare.exchange.sessions).toBe(1);
+  });
+
+  test("does not follow whoever repeats an old packet of the device", async () => {
+    const bare = bareExchange();
+    const device = bare.device({ ...HERE });
+    await bare.advance(100);
+    void device.request({ type: "ping" });
+    await bare.advance(100);
+    for (const datagram of bare.wire.filter((one) => typeOf(one) === PACKET.data)) {
+      bare.exchange.receive(Buffer.from(datagram), ELSEWHERE);
+    }
+    await bare.settle();
+    expect(bare.counts.moved).toBe(0);
+    expect(bare.exchange.findPeer(BOARD)).toMatchObject(HERE);
+  });
+
+  test("that is new gets at most three times what came from it until it answers", async () => {
+    const bare = bareExchange();
+    const place = { ...HERE };
+    const device = bare.device(place);
+    await bare.advance(100);
+    // A packet that never reached the server, sent to it from elsewhere by somebody who saw it.
+    Object.assign(place, ELSEWHERE);
+    void device.request({ type: "ping" });
+    await bare.settle();
+    device.drop();
+    const before = bare.sent.length;
+    const given = bare.wire.at(-1)!.length;
+    for (let n = 0; n < 40; n += 1) await bare.desk.append([item(BOARD, `m${n}`, big(900))]);
+    await bare.advance(20_000);
+    const there = bare.sent.slice(before).filter(({ port }) => port === ELSEWHERE.port);
+    const bytes = there.reduce((sum, one) => sum + one.bytes.length, 0);
+    expect(bytes).toBeLessThanOrEqual(3 * given);
+    expect(bare.counts.dropped.credit).toBeGreaterThan(0);
+  });
+});
+
+describe("silence", () => {
+  test("ends the channel after the heartbeat, and the session waits for another", async () => {
+    const bare = bareExchange();
+    const device = bare.device({ ...HERE }, { keepAliveMs: 1e9 });
+    await bare.advance(100);
+    device.drop();
+    await bare.advance(39_000);
+    expect(bare.exchange.sessions).toBe(1);
+    await bare.advance(2000);
+    expect(bare.exchange.sessions).toBe(0);
+    expect(bare.counts.closes.get("heartbeat-lost")).toBe(1);
+    expect(bare.exchange.findPeer(BOARD)).toBeUndefined();
+  });
+
+  test("does not befall a device that has nothing to say", async () => {
+    const bare = bareExchange();
+    const device = bare.device({ ...HERE });
+    await bare.advance(300_000);
+    expect(device.isWelcome).toBe(true);
+    expect(bare.counts.closes.size).toBe(0);
+  });
+
+  test("after a push that nobody confirms ends it, too", async () => {
+    const bare = bareExchange({ heartbeatMs: 3_600_000 });
+    const device = bare.device({ ...HERE });
+    await bare.advance(100);
+    device.drop();
+    await bare.desk.append([item(BOARD, "m1")]);
+    await bare.advance(60_000);
+    expect(bare.exchange.sessions).toBe(0);
+    expect(await bare.store.ledger("push")).toMatchObject({ acked: 0, pending: 1 });
+  });
+});
+
+describe("a session that has ended", () => {
+  test("with a good-bye is gone at once", async () => {
+    const bare = bareExchange();
+    const device = bare.device({ ...HERE });
+    await bare.advance(100);
+    device.close();
+    await bare.settle();
+    expect(bare.exchange.sessions).toBe(0);
+    expect(bare.counts.closes.get("good-bye")).toBe(1);
+  });
+});
+
+describe("a device that sends too fast", () => {
+  test("is told so, and sent away when it goes on", async () => {
+    const bare = bareExchange({ framesPerSecond: 10, framesBurst: 10 });
+    const frames: Frame[] = [];
+    const states: string[] = [];
+    const device = bare.device(
+      { ...HERE },
+      {
+        onFrame: (frame) => frames.push(frame),
+        onState: (state, why) => states.push(`${state}: ${why}`),
+      },
+    );
+    await bare.advance(100);
+    for (let n = 0; n < 60; n += 1) void device.request({ type: "ping" });
+    await bare.advance(500);
+    expect(frames[0]).toMatchObject({ type: "error", code: "protocol.too-fast" });
+    expect(states).toContain("waiting: too-fast");
+  });
+});
+
+describe("a provisioning key", () => {
+  const provisioning = [{ id: "factory", secret: Buffer.alloc(32, 9) }];
+  const key = { type: "provisioning", id: "factory" } as const;
+
+  test("registers a board, also one without a name, and does nothing else", async () => {
+    const boards: NewBoard[] = [];
+    const bare = bareExchange(
+      {},
+      {
+        provisioning,
+        registerBoard: async (board, by) => {
+          boards.push(board);
+          return ok({ board: `b-${boards.length}`, secret: by });
+        },
+      },
+    );
+    const answers = await bare.ask(key, provisioning[0]!.secret, [
+      { type: "command", id: 1, command: { do: "register", mac: "m", serial: "s", model: "x" } },
+      { type: "ping", id: 2 },
+      { type: "command", id: 3, command: { do: "register", mac: "", serial: "s", model: "x" } },
+    ]);
+    expect(answers).toMatchObject([
+      { type: "error", code: "auth.forbidden", id: 2 },
+      { type: "error", code: "protocol.invalid", id: 3 },
+      { type: "done", id: 1, result: { board: "b-1", secret: "provisioning:factory" } },
+    ]);
+    expect(boards).toEqual([{ mac: "m", serial: "s", model: "x", name: "" }]);
+  });
+
+  test("registers nothing where no registry is wired", async () => {
+    const bare = bareExchange({}, { provisioning });
+    const answers = await bare.ask(key, provisioning[0]!.secret, [
+      { type: "command", id: 1, command: { do: "register", mac: "m", serial: "s", model: "x" } },
+    ]);
+    expect(answers).toMatchObject([{ type: "error", code: "auth.forbidden", id: 1 }]);
+  });
+});
