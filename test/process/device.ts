@@ -18,6 +18,7 @@ export class Device {
   readonly #ack: boolean;
   readonly #waiting: { readonly want: (frame: Frame) => boolean; met(frame: Frame): void }[] = [];
   #pings = 0;
+  #requests = 1_000_000;
 
   private constructor(socket: WebSocket, ack: boolean) {
     this.#socket = socket;
@@ -58,6 +59,15 @@ export class Device {
   async push(): Promise<Received> {
     if (this.pushes.length === 0) await this.next((frame) => frame.type === "push");
     return this.pushes[0]!;
+  }
+
+  /** Sends a request and resolves with the frame that answers it. */
+  async ask(request: { readonly type: string } & Readonly<Record<string, unknown>>) {
+    this.#requests += 1;
+    const id = this.#requests;
+    const answer = this.next((frame) => frame["id"] === id && frame.type !== "push");
+    this.#send({ id, ...request });
+    return answer;
   }
 
   /** Proves that everything sent before it has arrived. */
