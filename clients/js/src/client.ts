@@ -1,13 +1,26 @@
+import type { Connection } from "./connection.ts";
 import { Connector } from "./connector.ts";
 import type { Push } from "./delivery.ts";
+import type { AnswerFrame, RequestFrame } from "./device-frames.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
 import type { ReceivedFrame } from "./frames.ts";
+import {
+  type MessageOwner,
+  type Reply,
+  type RequestOptions,
+  type SendOptions,
+  type Sent,
+  takeMessage,
+} from "./messages.ts";
 import { type ClientOptions, readOptions, type Settings } from "./options.ts";
 import { PendingPings, type Pong } from "./pings.ts";
 import { type ClientCounters, PushStream } from "./push-stream.ts";
+import { PendingRequests } from "./requests.ts";
 import { loadState } from "./storage.ts";
 
+/** How long the server may take to say what became of a message, beside the network. */
+const OUTCOME_MS = 10_000;
 /** How long `close` waits for an `onPush` that is running. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -18,6 +31,8 @@ export class HeraldClient {
   readonly #stream: PushStream;
   readonly #connector: Connector;
   readonly #pings: PendingPings;
+  readonly #requests: PendingRequests;
+  #session = "";
   #state: ClientState = "connecting";
   #detail: StateDetail = {};
   #closing: Promise<void> | undefined;
@@ -28,6 +43,7 @@ export class HeraldClient {
     this.#listeners = new Listeners(options);
     const { clock, connectTimeoutMs } = this.#settings;
     this.#pings = new PendingPings(clock, connectTimeoutMs);
+    this.#requests = new PendingRequests(clock);
     this.#stream = new PushStream(this.#settings, {
       connection: () => this.#connector.writable,
       overflowed: () => this.#connector.hold("behind"),
@@ -40,6 +56,9 @@ export class HeraldClient {
       state: (state, detail) => this.#enter(state, detail),
       welcomed: (frame) => {
         const { recovered, session } = frame;
+        // Answers come to the session that asked, over whatever connection.
+        if (session !== this.#session) this.#requests.rejectAll(lostSession());
+        this.#session = session;
         this.#enter("connected", { recovered, session });
         this.#stream.welcomed(frame);
       },
@@ -99,13 +118,31 @@ export class HeraldClient {
    * `client.disconnected`, or the server's code.
    */
   async ping(data?: unknown): Promise<Pong> {
-    if (this.#state === "closed") throw closed(this.#detail);
-    if (this.#state !== "connected") throw clientError("client.offline", "not connected");
-    const connection = this.#connector.writable;
-    if (connection === undefined || this.#pings.full) {
-      throw clientError("client.busy", "too much is on its way to the server");
-    }
-    return this.#pings.wait(connection.ping(data));
+    return this.#pings.wait(this.#writable(this.#pings.full).ping(data));
+  }
+
+  /**
+   * Sends a message to other devices: `to` is an address as in the protocol, `board:lamp`.
+   *
+   * @throws HeraldError as `ping` does; the server's codes begin with `route.`.
+   */
+  async send(to: string, payload: unknown, options: SendOptions = {}): Promise<Sent> {
+    const frame = await this.#ask({ ...options, to, payload }, OUTCOME_MS);
+    if (frame.type !== "sent") throw clientError("client.frame", `${frame.type} is no outcome`);
+    return { reached: frame.reached, kept: frame.kept };
+  }
+
+  /**
+   * Asks another device and gives its answer, also when the connection changed meanwhile.
+   *
+   * @throws HeraldError as `send` does; `client.refused` when the device answered with an error.
+   */
+  async request(to: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
+    const { answerWithinMs = 10_000 } = options;
+    const frame = await this.#ask({ ...options, to, payload, answerWithinMs }, answerWithinMs);
+    if (frame.type !== "answer") throw clientError("client.frame", `${frame.type} is no answer`);
+    if (frame.error !== undefined) throw clientError("client.refused", frame.error);
+    return { from: frame.from, payload: frame.payload };
   }
 
   /**
@@ -134,6 +171,23 @@ export class HeraldClient {
     return this.close();
   }
 
+  #ask(
+    fields: Omit<Extract<RequestFrame, { type: "send" }>, "type" | "id">,
+    withinMs: number,
+  ): Promise<AnswerFrame> {
+    const connection = this.#writable(this.#requests.full);
+    const send = (id: number): void => connection.send({ type: "send", id, ...fields });
+    return this.#requests.ask(send, withinMs + this.#settings.connectTimeoutMs);
+  }
+
+  #writable(isFull: boolean): Connection {
+    if (this.#state === "closed") throw closed(this.#detail);
+    if (this.#state !== "connected") throw clientError("client.offline", "not connected");
+    const connection = this.#connector.writable;
+    if (connection !== undefined && !isFull) return connection;
+    throw clientError("client.busy", "too much is on its way to the server");
+  }
+
   async #start(): Promise<void> {
     const { storage } = this.#settings;
     if (storage !== undefined) {
@@ -153,6 +207,7 @@ export class HeraldClient {
     this.#connector.stop();
     this.#enter("closed", { reason: "closed by this side" });
     this.#pings.rejectAll(clientError("client.closed", "the client was closed"));
+    this.#requests.rejectAll(clientError("client.closed", "the client was closed"));
     const busy = this.#stream.stop();
     if (busy === undefined) return leave();
     return new Promise<void>((resolve) => {
@@ -170,7 +225,23 @@ export class HeraldClient {
     this.#detail = detail;
     this.#listeners.state(state, detail);
     // Closed by the server: loops over the pushes end here as well.
-    if (state === "closed" && this.#closing === undefined) void this.#stream.stop();
+    if (state !== "closed" || this.#closing !== undefined) return;
+    void this.#stream.stop();
+    this.#requests.rejectAll(closed(detail));
+  }
+
+  #messageOwner(): MessageOwner {
+    const session = this.#session;
+    return {
+      handler: this.#settings.onMessage,
+      answer: (frame) => {
+        // Another session has numbers of its own.
+        const connection = session === this.#session ? this.#connector.writable : undefined;
+        connection?.send(frame);
+        return connection !== undefined;
+      },
+      error: (error) => this.#listeners.error(error),
+    };
   }
 
   #received(frame: ReceivedFrame): void {
@@ -179,11 +250,20 @@ export class HeraldClient {
       this.#stream.ponged(frame.id);
       return this.#pings.ponged(frame);
     }
-    if (frame.type !== "error" || this.#pings.refused(frame)) return;
+    if (frame.type === "message") return void takeMessage(frame, this.#messageOwner());
+    if (frame.type !== "error") {
+      if (frame.type !== "publication") this.#requests.answered(frame);
+      return;
+    }
+    if (this.#pings.refused(frame) || this.#requests.refused(frame)) return;
     const { code, message, retryAfterMs } = frame;
     if (retryAfterMs !== undefined) this.#stream.refused(retryAfterMs);
     this.#listeners.error(new HeraldError(code, message, retryAfterMs));
   }
+}
+
+function lostSession(): HeraldError {
+  return clientError("client.disconnected", "the session ended before the answer came");
 }
 
 function closed({ code, reason }: StateDetail): HeraldError {

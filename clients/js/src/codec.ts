@@ -66,6 +66,17 @@ function readFrame(value: unknown): ServerFrame | undefined {
       need(value, ["reconnect"], isBoolean);
       if (frame.retryAfterMs !== undefined) need(value, ["retryAfterMs"], isCount);
       return frame;
+    case "sent":
+      need(value, ["id", "reached", "kept"], isCount);
+      return frame;
+    case "answer":
+      need(value, ["id"], isCount);
+      need(value, ["from"], isString);
+      return frame;
+    case "message":
+      need(value, ["from", "session"], isString);
+      if (frame.request !== undefined) need(value, ["request"], isCount);
+      return frame;
     default:
       need(value, ["type"], isString);
       return undefined;

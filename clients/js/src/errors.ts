@@ -13,6 +13,7 @@
  * | `client.handler` | `onPush` threw; the push comes again after the next connect |
  * | `client.listener` | another listener of the application threw |
  * | `client.storage` | the state could not be loaded or saved |
+ * | `client.refused` | the other device answered that it does not do that |
  * | `client.frame` | the server sent something that is not a frame |
  */
 export type ClientErrorCode =
@@ -26,6 +27,7 @@ export type ClientErrorCode =
   | "client.handler"
   | "client.listener"
   | "client.storage"
+  | "client.refused"
   | "client.frame";
 
 /** An error with a stable code, from this SDK (`client.*`) or from the server. */

@@ -20,6 +20,14 @@ export type { Push, PushHandler } from "./delivery.ts";
 export { HeraldError } from "./errors.ts";
 export type { ClientEvents, ClientState, Gap, StateDetail } from "./events.ts";
 export type { Encoding } from "./frames.ts";
+export type {
+  Message,
+  MessageHandler,
+  Reply,
+  RequestOptions,
+  SendOptions,
+  Sent,
+} from "./messages.ts";
 export type { NetworkEvents } from "./network.ts";
 export type { ClientOptions, CredentialSource } from "./options.ts";
 export type { Pong } from "./pings.ts";

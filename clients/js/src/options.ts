@@ -4,6 +4,7 @@ import { CODECS, type Codec } from "./codec.ts";
 import type { PushHandler } from "./delivery.ts";
 import type { ErrorListener, GapListener, StateListener } from "./events.ts";
 import type { Encoding } from "./frames.ts";
+import type { MessageHandler } from "./messages.ts";
 import { type NetworkEvents, platformNetwork } from "./network.ts";
 import type { StateStorage } from "./storage.ts";
 import { platformWebSocket, type WebSocketConstructor } from "./web-socket.ts";
@@ -22,6 +23,8 @@ export interface ClientOptions {
   readonly encoding?: Encoding | undefined;
   /** Receives the pushes, one at a time. Without it, loop over `client.pushes()`. */
   readonly onPush?: PushHandler | undefined;
+  /** Receives messages of other devices; what it returns answers those who asked. */
+  readonly onMessage?: MessageHandler | undefined;
   /** "auto": handled means acked. "manual": call `push.ack()`. Default "auto". */
   readonly ackMode?: "auto" | "manual" | undefined;
   /** How long acks are collected before they are sent together. Default 50 ms. */
@@ -53,6 +56,7 @@ export interface Settings {
   readonly codec: Codec;
   readonly manual: boolean;
   readonly onPush: PushHandler | undefined;
+  readonly onMessage: MessageHandler | undefined;
   readonly ackDelayMs: number;
   readonly unhandledMax: number;
   readonly storage: StateStorage | undefined;
@@ -92,6 +96,7 @@ export function readOptions(options: ClientOptions): Settings {
     codec: CODECS[encoding],
     manual: ackMode === "manual",
     onPush: options.onPush,
+    onMessage: options.onMessage,
     ackDelayMs: positive("ackDelayMs", options.ackDelayMs, 50),
     unhandledMax: positive("unhandledMax", options.unhandledMax, 1_000),
     storage: options.storage,

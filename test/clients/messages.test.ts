@@ -1,0 +1,141 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { WebSocket as WsWebSocket } from "ws";
+import { connect, type HeraldClient, type Message } from "../../clients/js/src/index.ts";
+import { startDeviceNode } from "../testkit/device-node.ts";
+import { reachDesk } from "../testkit/reach-desk.ts";
+import { reached, StubServer } from "./stub-server.ts";
+
+async function stub(): Promise<StubServer> {
+  const server = await StubServer.start();
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+async function sentFrame(connection: Awaited<ReturnType<StubServer["accept"]>>) {
+  const frame = await connection.frame();
+  if (frame.type !== "send") throw new Error(`it sent ${frame.type}`);
+  return frame;
+}
+
+describe.each(["json", "msgpack"] as const)("phone and board in %s, on a node", (encoding) => {
+  async function pair(onMessage: (message: Message) => unknown) {
+    const node = startDeviceNode();
+    onTestFinished(() => node.stop());
+    reachDesk(node.system).bind("ann", "lamp");
+    const login = async (user: string, kind: "phone" | "board"): Promise<HeraldClient> => {
+      const client = connect({
+        url: `ws://127.0.0.1:${node.port}`,
+        credential: await node.tokens.mint({ user, kind, ttlMs: 3_600_000 }),
+        device: "d",
+        encoding,
+        webSocket: WsWebSocket,
+        onMessage,
+        onError: () => {},
+      });
+      onTestFinished(() => client.close());
+      await client.whenConnected();
+      return client;
+    };
+    return { phone: await login("ann", "phone"), board: await login("lamp", "board") };
+  }
+
+  test("a request is answered with what the other's onMessage returns", async () => {
+    const messages: Message[] = [];
+    const { phone, board } = await pair((message) => {
+      messages.push(message);
+      return Promise.resolve({ heard: message.payload });
+    });
+    const payload = { on: true, list: [1, 2 ** 40, 2.5, "🎉", null] };
+    const reply = await phone.request("board:lamp", payload, { topic: "light" });
+    expect(reply.payload).toEqual({ heard: payload });
+    expect(messages[0]).toMatchObject({
+      ...{ from: "user:ann", topic: "light", payload, answerWithinMs: 10_000 },
+    });
+    expect((await board.request(messages[0]!.session, 1)).payload).toEqual({ heard: 1 });
+    expect(await phone.send("boards", "night")).toEqual({ reached: 1, kept: 0 });
+  });
+
+  test("a handler that throws, and one that is not there, refuse", async () => {
+    const { phone } = await pair(() => {
+      throw new Error("the bulb is broken");
+    });
+    await expect(phone.request("board:lamp", 1)).rejects.toMatchObject({
+      code: "client.refused",
+      message: "the bulb is broken",
+    });
+  });
+
+  test("errors keep the server's codes", async () => {
+    const { phone } = await pair(() => {});
+    await expect(phone.send("board:door", 1)).rejects.toMatchObject({ code: "route.forbidden" });
+    await expect(phone.send("user:ann", 1)).rejects.toMatchObject({ code: "route.offline" });
+    await expect(phone.send("nowhere", 1)).rejects.toMatchObject({ code: "protocol.invalid" });
+  });
+});
+
+test("an answer that comes on the next connection of the session counts", async () => {
+  const server = await stub();
+  const { client, clock } = server.client();
+  const first = await server.accept();
+  await first.login();
+  await client.whenConnected();
+  const asked = client.request("board:lamp", 1);
+  const { id } = await sentFrame(first);
+  first.drop();
+  await reached(client, "waiting");
+  clock.advance(1000);
+  const second = await server.accept();
+  await second.login();
+  second.send({ type: "answer", id, from: "session:s_2", payload: "late" });
+  expect(await asked).toEqual({ from: "session:s_2", payload: "late" });
+});
+
+test("what a session had asked is over when another session begins", async () => {
+  const server = await stub();
+  const { client, clock } = server.client();
+  const first = await server.accept();
+  await first.login();
+  await client.whenConnected();
+  const asked = client.request("board:lamp", 1);
+  const settled = expect(asked).rejects.toMatchObject({ code: "client.disconnected" });
+  await sentFrame(first);
+  first.drop();
+  await reached(client, "waiting");
+  clock.advance(1000);
+  await (await server.accept()).login({ session: "s_9" });
+  await settled;
+});
+
+test("without any answer a request ends by itself, later than the server would have told", async () => {
+  const server = await stub();
+  const { client, clock } = server.client({ connectTimeoutMs: 3_000 });
+  const connection = await server.accept();
+  await connection.login({ heartbeatMs: 600_000 });
+  await client.whenConnected();
+  const asked = client.request("board:lamp", 1, { answerWithinMs: 2_000 });
+  const settled = expect(asked).rejects.toMatchObject({ code: "client.timeout" });
+  const { id } = await sentFrame(connection);
+  clock.advance(4_999);
+  clock.advance(1);
+  await settled;
+  // A late answer is nobody's.
+  connection.send({ type: "answer", id, from: "session:s_2", payload: 1 });
+});
+
+test("two answers to one request settle it once, and a closed client asks nothing", async () => {
+  const server = await stub();
+  const { client } = server.client();
+  const connection = await server.accept();
+  await connection.login();
+  await client.whenConnected();
+  const sent = client.send("boards", 1);
+  const { id } = await sentFrame(connection);
+  connection.send({ type: "sent", id, reached: 2, kept: 1 });
+  connection.send({ type: "sent", id, reached: 9, kept: 9 });
+  expect(await sent).toEqual({ reached: 2, kept: 1 });
+  const waiting = client.send("boards", 2);
+  const settled = expect(waiting).rejects.toMatchObject({ code: "client.closed" });
+  await client.close();
+  await settled;
+  await expect(client.send("boards", 3)).rejects.toMatchObject({ code: "client.closed" });
+});
