@@ -25,50 +25,50 @@ class Model {
     const member = this.roles.get(at);
     switch (change.type) {
       case "register":
-        return this.set(!this.owners.has(change.board.id), change.board.id, undefined);
+        return this.#set(!this.owners.has(change.board.id), change.board.id, undefined);
       case "forget":
         return this.owners.delete(change.board);
       case "bind": {
         if (!this.owners.has(change.board)) return "board.unknown";
         const owner = this.owners.get(change.board);
         if (owner !== undefined && owner !== change.user) return "relation.refused";
-        return this.set(owner === undefined, change.board, change.user);
+        return this.#set(owner === undefined, change.board, change.user);
       }
       case "unbind":
         if (!this.owners.has(change.board)) return "board.unknown";
-        return this.set(this.owners.get(change.board) !== undefined, change.board, undefined);
+        return this.#set(this.owners.get(change.board) !== undefined, change.board, undefined);
       case "invite": {
         if (change.user === change.family) return "relation.refused";
         if (member !== undefined && (member.joined || member.role === change.role)) return false;
-        if (!this.isHost(change.family) && this.hostOf(change.family)) return "relation.refused";
+        if (!this.#isHost(change.family) && this.#hostOf(change.family)) return "relation.refused";
         this.roles.set(`${change.family} ${change.family}`, { role: "owner", joined: true });
         this.roles.set(at, { role: change.role, joined: false });
         return true;
       }
       case "join":
-        if (!this.isHost(change.family)) return "family.unknown";
+        if (!this.#isHost(change.family)) return "family.unknown";
         if (member === undefined) return "relation.refused";
         if (member.joined) return false;
-        if (this.hostOf(change.user) !== undefined) return "relation.refused";
+        if (this.#hostOf(change.user) !== undefined) return "relation.refused";
         member.joined = true;
         return true;
       case "refuse":
         if (member === undefined) return false;
-        return member.joined ? "relation.refused" : this.remove(change.family, at);
+        return member.joined ? "relation.refused" : this.#remove(change.family, at);
       case "quit":
       case "remove":
         if (member === undefined) return false;
         if (change.user === change.family) return "relation.refused";
         if (change.type === "quit" && !member.joined) return false;
-        return this.remove(change.family, at);
+        return this.#remove(change.family, at);
       case "set-role":
-        if (!this.isHost(change.family)) return "family.unknown";
+        if (!this.#isHost(change.family)) return "family.unknown";
         if (member === undefined || change.user === change.family) return "relation.refused";
         if (member.role === change.role) return false;
         member.role = change.role;
         return true;
       case "dismiss":
-        if (!this.isHost(change.family)) return false;
+        if (!this.#isHost(change.family)) return false;
         for (const user of USERS) this.roles.delete(`${change.family} ${user}`);
         return true;
       case "rename":
@@ -80,31 +80,31 @@ class Model {
   /** The role between any two principals; undefined when they do not reach each other. */
   between(a: string, b: string): Role | undefined {
     if (a.startsWith("board:")) return b.startsWith("board:") ? undefined : this.between(b, a);
-    const host = this.hostOf(a);
+    const host = this.#hostOf(a);
     if (!b.startsWith("board:")) {
-      const isFamily = a !== b && host !== undefined && this.hostOf(b) === host;
+      const isFamily = a !== b && host !== undefined && this.#hostOf(b) === host;
       return isFamily ? this.roles.get(`${host} ${b}`)!.role : undefined;
     }
     const owner = this.owners.get(b.slice("board:".length));
     if (owner === a) return "owner";
-    if (owner === undefined || host === undefined || this.hostOf(owner) !== host) return undefined;
+    if (owner === undefined || host === undefined || this.#hostOf(owner) !== host) return undefined;
     return this.roles.get(`${host} ${a}`)!.role;
   }
 
-  private hostOf(user: string): string | undefined {
+  #hostOf(user: string): string | undefined {
     return USERS.find((host) => this.roles.get(`${host} ${user}`)?.joined);
   }
 
-  private isHost(user: string): boolean {
+  #isHost(user: string): boolean {
     return this.roles.has(`${user} ${user}`);
   }
 
-  private set(changes: boolean, board: string, owner: string | undefined): boolean {
+  #set(changes: boolean, board: string, owner: string | undefined): boolean {
     if (changes) this.owners.set(board, owner);
     return changes;
   }
 
-  private remove(family: string, at: string): true {
+  #remove(family: string, at: string): true {
     this.roles.delete(at);
     const left = USERS.filter((user) => this.roles.has(`${family} ${user}`));
     if (left.length === 1) this.roles.delete(`${family} ${family}`);

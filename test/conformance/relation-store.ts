@@ -6,7 +6,7 @@ import { relationModelConformance } from "./relation-model.ts";
 
 const NOTHING = { changed: false, affected: [], announcement: undefined };
 
-/** A family of ann (host), bob (member) and gus (guest), and the boards `b1` of ann, `b2` of bob. */
+/** A family of ann, its host, bob and the guest gus; board b1 is ann's, b2 is bob's. */
 const HOME: readonly RelationChange[] = [
   { type: "register", board: { id: "b1", name: "Lamp", model: "m" } },
   { type: "register", board: { id: "b2" } },

@@ -30,7 +30,7 @@ export interface RelationsLimits {
   readonly readsMax: number;
   /** How often the instants at which principals were seen are stored. Default 60 000 ms. */
   readonly seenEveryMs: number;
-  /** Principals whose instant waits to be stored; beyond it the newest are lost. Default 100 000. */
+  /** Principals whose instant waits to be stored; more are lost. Default 100 000. */
   readonly seenMax: number;
   /** How long a status event waits for whoever is away. Default 7 days. */
   readonly statusTtlMs: number;

@@ -5,16 +5,22 @@ import { byTime, familyFrom, reachOf } from "../relation-views.ts";
 import type { Synchronous } from "../synchronous.ts";
 import { copyOf } from "./rows.ts";
 
-/** Relations in maps. Families are in one map by host; who has joined is looked up in them. */
-export function memoryRelations(): Synchronous<RelationStore> {
+/** Relations in maps, as rows that the rules work on. */
+interface Kept {
+  readonly rows: RelationRows;
   /** By id, with the number that orders them. */
+  readonly boards: ReadonlyMap<string, { readonly seq: number; readonly board: Board }>;
+  version(): number;
+  memberships(user: string): readonly { readonly family: string; readonly member: FamilyMember }[];
+  pending: Announcement[];
+}
+
+/** Families are in one map by host; who has joined which is looked up in all of them. */
+function keep(): Kept {
   const boards = new Map<string, { readonly seq: number; readonly board: Board }>();
   const families = new Map<string, ReadonlyMap<string, FamilyMember>>();
-  const lastSeen = new Map<string, number>();
-  let pending: Announcement[] = [];
   let [seq, version, announced] = [0, 0, 0];
 
-  const membersOf = (family: string) => [...(families.get(family)?.values() ?? [])];
   const memberships = (user: string) =>
     [...families].flatMap(([family, members]) => {
       const member = members.get(user);
@@ -42,7 +48,7 @@ export function memoryRelations(): Synchronous<RelationStore> {
         owner !== undefined && users.includes(owner) ? [{ id, owner }] : [],
       );
     },
-    membersOf,
+    membersOf: (family) => [...(families.get(family)?.values() ?? [])],
     joined: (user) => memberships(user).find(({ member }) => !member.isInvited)?.family,
     invitationsCount: (user) => memberships(user).filter(({ member }) => member.isInvited).length,
     putMember: (family, member) => setMember(family, member.user, member),
@@ -53,18 +59,27 @@ export function memoryRelations(): Synchronous<RelationStore> {
     announce: (announcement) => {
       announced += 1;
       const numbered = { ...announcement, n: announced };
-      pending.push(numbered);
+      kept.pending.push(numbered);
       return numbered;
     },
   };
-  const family = (host: string) => familyFrom(host, membersOf(host));
+  const kept: Kept = { rows, boards, version: () => version, memberships, pending: [] };
+  return kept;
+}
+
+export function memoryRelations(): Synchronous<RelationStore> {
+  const kept = keep();
+  const { rows, boards, memberships } = kept;
+  const lastSeen = new Map<string, number>();
+  const family = (host: string) => familyFrom(host, rows.membersOf(host));
 
   return {
     change: (change, at) => applyChange(rows, change, at),
-    reaches: (principals) => principals.map((principal) => reachOf(rows, principal, version)),
-    announcements: (limit) => copyOf(pending.slice(0, limit)),
+    reaches: (principals) =>
+      principals.map((principal) => reachOf(rows, principal, kept.version())),
+    announcements: (limit) => copyOf(kept.pending.slice(0, limit)),
     announced: (numbers) => {
-      pending = pending.filter(({ n }) => !numbers.includes(n));
+      kept.pending = kept.pending.filter(({ n }) => !numbers.includes(n));
     },
     board: (id) => rows.board(id),
     boards(request) {

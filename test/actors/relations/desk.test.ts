@@ -201,3 +201,17 @@ test("status events wait seven days for who is away, until a device confirms the
     { ledger: "status", ack: true, expiresAt: clock.now() + 604_800_000 },
   ]);
 });
+
+test("all who reach nobody share one view", async () => {
+  const { change, reach, settle } = rig();
+  await change([BOARD, BIND]);
+  const [eve, zoe, ann] = [reach("eve"), reach("zoe"), reach("ann")];
+  await settle();
+  const views = [eve, zoe, ann].map(({ last }) => (last.ok ? last.value : undefined));
+  expect(views[0]).toMatchObject({ version: 1, family: undefined });
+  // The first who asks is read alone.
+  const [gus, joe] = [reach("gus"), reach("joe"), reach("ivy")].slice(1);
+  await settle();
+  expect(gus!.last.ok && joe!.last.ok && gus!.last.value === joe!.last.value).toBe(true);
+  expect(views[2]?.roles.size).toBe(1);
+});
