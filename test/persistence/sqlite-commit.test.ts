@@ -73,7 +73,7 @@ test("what cannot be stored at all is refused, alone", async () => {
 });
 
 test("a full file refuses writes, answers reads, and takes writes when there is room", async () => {
-  const { requests, audiences } = await open({ filePagesMax: 80 });
+  const { requests, audiences } = await open({ filePagesMax: 120 });
   await audiences.create(audience("a1"));
   const body = "x".repeat(10_000);
   const write = async (n: number) => {
