@@ -111,6 +111,21 @@ function appendConformance(name: string, start: Start): void {
       expect(await store.fate("m2")).toBeUndefined();
     });
 
+    test("the items of one sender's id are told by its beginning, a page at a time", async () => {
+      const store = await start();
+      const ids = ["p:0:\u{1f600}", "p:0:b", "p:0:\uff5e", "p:1:a", "p;", "p", "o:0:a"];
+      await store.append(items(ids));
+      await store.settle([{ user: "u1", offset: 2, outcome: "acked" }], 500);
+      const found = await store.fates("p:", { after: "", limit: 10 });
+      // By code points, whatever the units of UTF-16 would say.
+      expect(found.map(({ id }) => id)).toEqual(["p:0:b", "p:0:\uff5e", "p:0:\u{1f600}", "p:1:a"]);
+      expect(found[0]).toMatchObject({ offset: 2, settled: { outcome: "acked", at: 500 } });
+      expect(found[1]).toEqual({ id: "p:0:\uff5e", offset: 3, settled: undefined });
+      const next = await store.fates("p:", { after: "p:0:\uff5e", limit: 1 });
+      expect(next.map(({ id }) => id)).toEqual(["p:0:\u{1f600}"]);
+      expect(await store.fates("q:", { after: "", limit: 10 })).toEqual([]);
+    });
+
     test("a purge takes the longest settled first, at most the limit", async () => {
       const store = await start();
       await store.append(items(["m1", "m2", "m3", "m4"]));

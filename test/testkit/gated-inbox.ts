@@ -52,6 +52,8 @@ export class GatedInbox implements InboxStore {
   settle: InboxStore["settle"] = (settlements, at) =>
     this.#call("settle", settlements.length, () => this.#inner.settle(settlements, at));
   fate: InboxStore["fate"] = (id) => this.#call("fate", 0, () => this.#inner.fate(id));
+  fates: InboxStore["fates"] = (prefix, page) =>
+    this.#call("fates", 0, () => this.#inner.fates(prefix, page));
   expire: InboxStore["expire"] = (now, limit) =>
     this.#call("expire", 0, () => this.#inner.expire(now, limit));
   purge: InboxStore["purge"] = (before, limit) =>

@@ -86,9 +86,18 @@ function append(state: ClerkState, request: Of<"append">, deps: ClerkDeps, ctx: 
     ctx.reply(request, fail(new RuntimeError("store.unavailable", message, options)));
     return state;
   }
-  state.appends.push(request);
+  enqueue(state.appends, request);
   state.itemsWaiting += items.length;
   return startRound(state, deps, ctx);
+}
+
+/** Behind all that are at least as urgent. */
+function enqueue(appends: AppendRequest[], request: AppendRequest): void {
+  const { priority = 0 } = request;
+  let at = appends.length;
+  while (at > 0 && (appends[at - 1]!.priority ?? 0) < priority) at -= 1;
+  if (at === appends.length) appends.push(request);
+  else appends.splice(at, 0, request);
 }
 
 function read(state: ClerkState, request: Of<"read">, deps: ClerkDeps, ctx: Ctx) {

@@ -20,10 +20,14 @@ export interface InboxRead {
  * store, so that what many users ask for at once becomes few store operations.
  */
 export type InboxMessage =
-  /** Record items durably, then hand them to the users that are here. */
+  /**
+   * Record items durably, then hand them to the users that are here. Of the requests that wait
+   * for the store those of a higher priority go first; 0 unless it says.
+   */
   | {
       readonly type: "append";
       readonly items: readonly NewInboxItem[];
+      readonly priority?: number;
       readonly replyTo?: Ref<Result<readonly Appended[]>> | undefined;
     }
   /** Answered before anything is delivered that was recorded after the reading. */

@@ -105,6 +105,7 @@ export function clerkFigures(metrics: Metrics): ClerkFigures {
 
 export interface AppendRequest {
   readonly items: readonly NewInboxItem[];
+  readonly priority?: number;
   readonly replyTo?: Ref<Result<readonly Appended[]>> | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { ok } from "../../core/result.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
@@ -55,7 +56,7 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "deliver":
           return deliver(state, message.items, deps, ctx);
         case "volatile":
-          return volatilePush(state, message.push, deps, ctx);
+          return volatilePush(state, message, deps, ctx);
         case "kick":
           return kick(state, message, ctx);
         case "read-done":
@@ -147,11 +148,19 @@ function passOn(state: UserState, push: Push, ctx: Ctx): void {
   }
 }
 
-function volatilePush(state: UserState, push: Push, { tally }: UserDeps, ctx: Ctx): UserState {
-  tally.accept(Math.max(1, state.sessions.length));
-  if (state.sessions.length === 0) tally.settle("shed");
+function volatilePush(
+  state: UserState,
+  request: Extract<UserMessage, { type: "volatile" }>,
+  { tally }: UserDeps,
+  ctx: Ctx,
+): UserState {
+  const { push, only } = request;
+  const sessions = state.sessions.filter(({ id }) => only === undefined || id === only);
+  tally.accept(Math.max(1, sessions.length));
+  if (sessions.length === 0) tally.settle("shed");
   const message = { type: "push", push, redelivered: false } as const;
-  for (const { ref } of state.sessions) ctx.send(ref, message);
+  for (const { ref } of sessions) ctx.send(ref, message);
+  ctx.reply(request, ok({ reached: sessions.filter(({ attached }) => attached).length }));
   return state;
 }
 

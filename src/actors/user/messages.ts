@@ -1,5 +1,6 @@
 import type { Address } from "../../core/address.ts";
 import type { Reach } from "../../core/relations.ts";
+import type { Result } from "../../core/result.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
@@ -47,7 +48,15 @@ export type UserMessage =
   | { readonly type: "reach"; readonly reach: Reach }
   /** Items that the inbox has recorded for this user, by offset; none means: look again. */
   | { readonly type: "deliver"; readonly items: readonly InboxItem[] }
-  /** Goes to the sessions that are connected, and is not kept. */
-  | { readonly type: "volatile"; readonly push: Push }
+  /**
+   * Goes to the sessions that are connected, or to one of them alone, and is not kept. Answered
+   * with how many there are.
+   */
+  | {
+      readonly type: "volatile";
+      readonly push: Push;
+      readonly only?: string | undefined;
+      readonly replyTo?: Ref<Result<{ readonly reached: number }>>;
+    }
   /** Ends the sessions of one device, or all of them; `why` is told to them. */
   | { readonly type: "kick"; readonly device: string | undefined; readonly why?: string };

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { emptyLedger, type Ledger, type Outcome } from "../../core/ledger.ts";
-import type { Appended, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import { compareText } from "../../core/text-order.ts";
+import type { Appended, Fate, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
 import type { Synchronous } from "../synchronous.ts";
 
 interface User {
@@ -42,13 +43,22 @@ export function memoryInbox(perUserMax: number, clock: Clock): Synchronous<Inbox
       }),
     fate(id) {
       const known = memory.ids.get(id);
-      if (known === undefined) return undefined;
-      const { offset, settledAt: at, outcome } = known;
-      return { offset, settled: at === undefined ? undefined : { outcome: outcome!, at } };
+      return known === undefined ? undefined : fateOf(known);
+    },
+    fates(prefix, { after, limit }) {
+      return [...memory.ids]
+        .filter(([id]) => id.startsWith(prefix) && compareText(id, after) > 0)
+        .sort(([a], [b]) => compareText(a, b))
+        .slice(0, limit)
+        .map(([id, known]) => ({ id, ...fateOf(known) }));
     },
     ...endings(memory),
     ...ledgersOf(memory),
   };
+}
+
+function fateOf({ offset, settledAt: at, outcome }: KnownId): Fate {
+  return { offset, settled: at === undefined ? undefined : { outcome: outcome!, at } };
 }
 
 function endings(memory: Memory): Pick<Synchronous<InboxStore>, "settle" | "expire" | "purge"> {

@@ -49,6 +49,11 @@ export interface Fate {
   readonly settled: { readonly outcome: Outcome; readonly at: number } | undefined;
 }
 
+/** The same with the item's id. */
+export interface FateOf extends Fate {
+  readonly id: string;
+}
+
 export interface Settlement {
   readonly user: string;
   readonly offset: number;
@@ -72,6 +77,11 @@ export interface InboxStore {
   settle(settlements: readonly Settlement[], at: number): Promise<number>;
   /** What became of the item with this id; undefined when it is not known, or not any more. */
   fate(id: string): Promise<Fate | undefined>;
+  /** The same of the items whose ids begin so, by id; at most `limit`, those after `after`. */
+  fates(
+    prefix: string,
+    page: { readonly after: string; readonly limit: number },
+  ): Promise<readonly FateOf[]>;
   /**
    * Settles at most `limit` items whose time has passed as `expired`, the longest expired
    * first; returns how many.

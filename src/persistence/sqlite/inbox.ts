@@ -1,5 +1,6 @@
 import { emptyLedger, type Ledger, type Outcome } from "../../core/ledger.ts";
-import type { Appended, Inbox, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import { endOfPrefix } from "../../core/text-order.ts";
+import type { Appended, Fate, Inbox, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
 import type { TimedInbox } from "./wire.ts";
@@ -64,7 +65,7 @@ function appendOperation(
 
 function readOperations(
   db: Database,
-): Pick<Synchronous<InboxStore>, "read" | "fate" | "ledger" | "ledgerOfAll"> {
+): Pick<Synchronous<InboxStore>, "read" | "fate" | "fates" | "ledger" | "ledgerOfAll"> {
   const readOne = (user: string, now: number): Inbox => {
     const sql = "SELECT head, forgotten FROM inbox_users WHERE user = ?";
     const row = db.row<{ head: number; forgotten: number }>(sql, user);
@@ -77,9 +78,12 @@ function readOperations(
     read: (users, now) => users.map((user) => readOne(user, now)),
     fate(id) {
       const row = db.row<FateRow>(FATE, id);
-      if (row === undefined) return undefined;
-      const { offset, settled_at: at, outcome } = row;
-      return { offset, settled: at === null || outcome === null ? undefined : { outcome, at } };
+      return row === undefined ? undefined : fateOf(row);
+    },
+    fates(prefix, { after, limit }) {
+      const end = endOfPrefix(prefix) ?? LAST_TEXT;
+      const rows = db.rows<FateRow & { id: string }>(FATES, prefix, after, end, limit);
+      return rows.map((row) => ({ id: row.id, ...fateOf(row) }));
     },
     ledger: (name) => db.row<Ledger>(LEDGER, name) ?? emptyLedger,
     ledgerOfAll: () => db.row<Ledger>(LEDGER_OF_ALL)!,
@@ -177,6 +181,13 @@ const SETTLE_ID = "UPDATE inbox_ids SET settled_at = ?, outcome = ? WHERE id = ?
 
 const FATE = "SELECT offset, settled_at, outcome FROM inbox_ids WHERE id = ?";
 
+const FATES = `
+  SELECT id, offset, settled_at, outcome FROM inbox_ids
+  WHERE id >= ? AND id > ? AND id < ? ORDER BY id LIMIT ?`;
+
+/** After every id: none is as long. */
+const LAST_TEXT = "\u{10ffff}".repeat(1_000);
+
 const DUE = `
   SELECT user, offset FROM inbox_items WHERE expires_at <= ? ORDER BY expires_at, seq LIMIT ?`;
 
@@ -201,6 +212,10 @@ interface FateRow {
   readonly offset: number;
   readonly settled_at: number | null;
   readonly outcome: Outcome | null;
+}
+
+function fateOf({ offset, settled_at: at, outcome }: FateRow): Fate {
+  return { offset, settled: at === null || outcome === null ? undefined : { outcome, at } };
 }
 
 interface ItemRow extends Omit<InboxItem, "ack" | "expiresAt"> {

@@ -32,6 +32,28 @@ test("a batch has a limit, and a big request goes alone", async () => {
   expect(sizes.map(({ size }) => size)).toEqual([1, 10, 25, 1]);
 });
 
+test("of the appends that wait, the most urgent go first, and equals in their order", async () => {
+  const node = sessionNode();
+  node.store.hold();
+  void node.desk.append([item("bob", "held")]);
+  await node.settle();
+  const append = (id: string, priority?: number) =>
+    node.clerk.send({
+      ...{ type: "append", items: [item("ann", id)] },
+      ...(priority === undefined ? {} : { priority }),
+    });
+  append("low", -1);
+  append("first");
+  append("high-1", 1);
+  append("second", 0);
+  append("high-2", 1);
+  node.store.release();
+  await node.settle();
+  const [inbox] = await node.store.read(["ann"], 0);
+  const ids = inbox!.items.map(({ id }) => id);
+  expect(ids).toEqual(["high-1", "high-2", "first", "second", "low"]);
+});
+
 test("an append is answered with the offset of each item, in order", async () => {
   const node = sessionNode();
   node.store.hold();
