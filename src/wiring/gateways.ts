@@ -50,15 +50,17 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     limits: config.websocket,
     random: systemRandom,
   });
-  const udp = await openUdp(base, devices);
-  undo.push(async () => udp?.close());
+  const deviceSecret = await openDeviceSecrets(base);
+  const udp = await openUdp(base, { ...devices, deviceSecret, relations: actors.relations });
+  undo.push(async () => udp?.gateway.close());
   const refreshLedger = exportStores(stores, metrics);
   const http = openHttpGateway({
     ...ports,
     system,
     actors,
     mint: (request) => tokens.mint(request),
-    deviceSecret: await openDeviceSecrets(base),
+    deviceSecret,
+    peers: udp?.peers,
     readLedger: async (name) => {
       if (name !== undefined) return inbox.ledger(name);
       await inbox.flush();
@@ -78,7 +80,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const { deadlineMs } = config.shutdown;
   undo.push(async () => {
     listener.stopListening();
-    udp?.drain();
+    udp?.gateway.drain();
     await Promise.all([sessions.drain(deadlineMs / 2), http.drain({ deadlineMs: deadlineMs / 2 })]);
     sessions.close();
   });

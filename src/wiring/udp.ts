@@ -1,33 +1,55 @@
 import { randomBytes } from "node:crypto";
 import type { Ref } from "../actors/kernel/actor.ts";
+import type { RelationsMessage } from "../actors/relations/messages.ts";
 import type { OpenSession, SessionMessage } from "../actors/session/messages.ts";
 import { boardOf } from "../core/address.ts";
 import { systemClock } from "../core/clock.ts";
-import { deviceSecret, PHONE_SECRET_VERSION, readSecret } from "../core/device-secret.ts";
+import {
+  deviceSecret,
+  PHONE_SECRET_VERSION,
+  readSecret,
+  type SecretOwner,
+} from "../core/device-secret.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { ResumeTokens } from "../gateways/auth/resume-tokens.ts";
+import type { PeerPort } from "../gateways/http/api.ts";
 import { openUdpGateway, type UdpGateway } from "../gateways/udp/gateway.ts";
 import type { UdpOptions } from "../gateways/udp/options.ts";
 import type { Base } from "./base.ts";
+import { builtInRegistry, peerPort } from "./peers.ts";
 
 const SECRET_BYTES = 32;
 
 /** What the gateway shares with the other gateways of devices. */
 interface Shared {
+  readonly relations: Ref<RelationsMessage>;
+  readonly deviceSecret: (owner: SecretOwner) => string;
   readonly openSession: OpenSession;
   readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
   readonly resumeTokens: ResumeTokens;
+  /** Instead of the built-in registry. */
   readonly registerBoard?: UdpOptions["registerBoard"];
-  readonly introduce?: UdpOptions["introduce"];
+}
+
+/** The gateway, and what it knows of where devices are. */
+interface OpenedUdp {
+  readonly gateway: UdpGateway;
+  readonly peers: PeerPort;
 }
 
 /** Opens the UDP gateway where the configuration has one. */
-export async function openUdp(base: Base, shared: Shared): Promise<UdpGateway | undefined> {
+export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | undefined> {
   const { config, logger, metrics, stores, system } = base;
   const { enabled, host = config.listen.host, port, provisioning, ...limits } = config.udp;
   if (!enabled) return undefined;
+  const { relations, openSession, findSession, resumeTokens } = shared;
+  const peers = peerPort(base, relations, (principal, device) =>
+    gateway.findPeer(principal, device),
+  );
   const gateway = await openUdpGateway({
-    ...shared,
+    ...{ openSession, findSession, resumeTokens },
+    introduce: peers.introduce,
+    registerBoard: shared.registerBoard ?? builtInRegistry(base, relations, shared.deviceSecret),
     host,
     port,
     system,
@@ -42,7 +64,7 @@ export async function openUdp(base: Base, shared: Shared): Promise<UdpGateway | 
     metrics,
   });
   logger.info("devices may come over UDP", { host, port: gateway.port });
-  return gateway;
+  return { gateway, peers };
 }
 
 /** Secrets are derived: a board's from its version in the store, a phone's from nothing more. */

@@ -71,6 +71,25 @@ export interface ProviderView {
     | undefined;
 }
 
+/** Where a device is, as seen from here. */
+export interface PeerView {
+  readonly device: string;
+  readonly address: string;
+  readonly port: number;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** Devices that are here over UDP, and may be told of each other. */
+export interface PeerPort {
+  /** The address of one of a principal's devices, or of the one that came last. */
+  find(principal: string, device?: string): PeerView | undefined;
+  /** Tells `other` where the asker is, if that may send to it, and gives where `other` is. */
+  introduce(asker: string, at: PeerView, other: string): Promise<Result<PeerView>>;
+  /** Tells a principal that is here where another one is. */
+  tell(principal: string, about: string, place: PeerView): void;
+}
+
 /** What the gateway is given by `main.ts`. */
 export interface HttpPorts {
   readonly system: System;
@@ -82,6 +101,8 @@ export interface HttpPorts {
   readonly mint: (request: MintRequest) => Promise<string>;
   /** What a device and this installation share, in base64url. */
   readonly deviceSecret: (owner: SecretOwner) => string;
+  /** Absent where no device may come over UDP. */
+  readonly peers?: PeerPort | undefined;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
   /** Every provider of this node, in the order of their names. */

@@ -9,6 +9,7 @@ import { insightRoutes } from "./routes/insight.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { nodeRoutes } from "./routes/node.ts";
+import { peerRoutes } from "./routes/peers.ts";
 import { providerRoutes } from "./routes/providers.ts";
 import { reviewRoutes } from "./routes/review.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...providerRoutes,
   ...boardRoutes,
+  ...peerRoutes,
   ...familyRoutes,
   ...userRoutes,
   ...tokenRoutes,
