@@ -160,7 +160,7 @@ function calls(stores: Stores): number {
 
 /** The replaced system: claim up to 50 members one by one, push, write each one's state. */
 async function perMember(stores: Stores): Promise<Run> {
-  const audience = newAudience("aud_peer", "peer", 0);
+  const audience = newAudience("aud_peer", "peer", { by: "bench", at: 0 });
   await stores.audiences.create(audience);
   const pages: Page[] = Array.from({ length: MEMBERS_PEER }, (_, k) => {
     return { partition: 0, k, recipients: [{ member: `user-${k}` }] };

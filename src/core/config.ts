@@ -99,6 +99,15 @@ export const configSchema = z.strictObject({
       seenEveryMs: int(0, DAY_MS, 300_000, "How exact `lastSeenAt` is; 0: devices do not move it."),
     })
     .prefault({}),
+  pull: z
+    .strictObject({
+      origins: z
+        .array(z.string().refine(isOrigin, "an origin, as https://members.example.com"))
+        .max(64)
+        .default([])
+        .describe("Member APIs that audiences may be pulled from; without any, none may be."),
+    })
+    .prefault({}),
   campaign: z
     .strictObject({
       leaseMs: int(500, 600_000, 4000, "Lease of a worker on a page."),
@@ -250,4 +259,8 @@ function invalid(problems: Problem[], sources: ReadonlyMap<string, string>): Run
     return { ...problem, got, path: variable ? `${problem.path} (${variable})` : problem.path };
   });
   return new RuntimeError("config.invalid", describeProblems(told), { problems: told });
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

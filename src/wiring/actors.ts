@@ -1,7 +1,6 @@
 import { accessDesk } from "../actors/access/behavior.ts";
 import type { AccessMessage } from "../actors/access/messages.ts";
 import { newAccessState } from "../actors/access/state.ts";
-import { audienceDesk, newAudienceDesk } from "../actors/collect/desk.ts";
 import { clerkType } from "../actors/inbox/behavior.ts";
 import { inboxDesk } from "../actors/inbox/desk.ts";
 import { CLERK } from "../actors/inbox/messages.ts";
@@ -22,7 +21,7 @@ import { nullProvider } from "../providers/null.ts";
 import type { Provider } from "../providers/provider.ts";
 import { sessionProvider } from "../providers/session.ts";
 import { simulatedProvider } from "../providers/simulated.ts";
-import { audienceDecoder } from "./audience-decoder.ts";
+import { openAudiences } from "./audiences.ts";
 import type { Base } from "./base.ts";
 import { openCampaigns, type Sabotage } from "./campaigns.ts";
 import { openMembers } from "./members.ts";
@@ -64,15 +63,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
   openTopics(base);
 
   const inbox = inboxDesk(system, stores.inbox);
-  const audiences = system.spawn(
-    audienceDesk({
-      audiences: stores.audiences,
-      newId: systemNewId,
-      newDecoder: audienceDecoder,
-      collect: { collections: stores.collections, members: stores.members },
-    }),
-    { name: "audience-desk", state: newAudienceDesk },
-  );
+  const audiences = openAudiences(base);
   const providers = [
     sessionProvider({ ...inbox, clock: systemClock, keyTtlMs: config.inbox.keyTtlMs }),
     nullProvider(),

@@ -40,9 +40,45 @@ export function audienceStoreConformance(name: string, open: OpenStores): void {
     test("an update replaces the record, and one of an unknown audience is refused", async () => {
       const store = await start();
       await store.create(audience("a1"));
-      await store.update(audience("a1", { state: "ready", hash: "abc" }));
-      expect(await store.read("a1")).toMatchObject({ state: "ready", hash: "abc" });
+      await store.update(audience("a1", { state: "finished", hash: "abc" }));
+      expect(await store.read("a1")).toMatchObject({ state: "finished", hash: "abc" });
       await expectError(store.update(audience("a2")), "audience.unknown");
+    });
+
+    test("the log has every state that it came into, and nothing else", async () => {
+      const store = await start();
+      await store.create(audience("a1", { by: "me", why: "new", changedAt: 1 }));
+      await store.update(audience("a1", { by: "me", why: "new", changedAt: 1, lines: 7 }));
+      const done = { state: "finished", by: "system", why: "done", changedAt: 2 } as const;
+      await store.update(audience("a1", done));
+      const first = { from: "started", to: "started", epoch: 1, by: "me", why: "new", at: 1 };
+      const second = {
+        from: "started",
+        to: "finished",
+        epoch: 1,
+        by: "system",
+        why: "done",
+        at: 2,
+      };
+      expect(await readAll((request) => store.log("a1", request), 1)).toEqual([first, second]);
+      expect((await store.log("a2", { limit: 9 })).items).toEqual([]);
+      await expectError(store.log("a1", { after: "x", limit: 2 }), "store.cursor");
+    });
+
+    test("a partition's pages are told in runs of one time zone", async () => {
+      const store = await start();
+      await store.create(audience("a1"));
+      const zones = ["", "", "Asia/Tokyo", "Europe/Paris", "Europe/Paris", "Europe/Paris"];
+      const pages = zones.map((zone, k) => ({
+        ...{ partition: 3, k, zone, recipients: recipients(1, `z${k}`) },
+      }));
+      await store.seal("a1", 3, pages);
+      expect(await store.runs("a1", 3)).toEqual([
+        { zone: "", first: 0, pages: 2 },
+        { zone: "Asia/Tokyo", first: 2, pages: 1 },
+        { zone: "Europe/Paris", first: 3, pages: 3 },
+      ]);
+      expect(await store.runs("a1", 2)).toEqual([]);
     });
 
     test("the list is newest first, and its pages fit while others are added", async () => {
@@ -64,14 +100,21 @@ export function audienceStoreConformance(name: string, open: OpenStores): void {
     test("what a dead node left importing fails, and only that", async () => {
       const store = await start();
       await store.create(audience("a1"));
-      await store.create(audience("a2", { state: "ready" }));
+      await store.create(audience("a2", { state: "finished" }));
       await store.create(audience("a3"));
       await store.spill("a1", [{ partition: 0, recipients: recipients(3) }]);
-      expect(await store.failInterrupted('the node "x" died')).toBe(2);
-      expect(await store.failInterrupted("again")).toBe(0);
-      const failed = audience("a1", { state: "failed", failure: 'the node "x" died' });
+      const source = { type: "union", audiences: ["a1", "a2"] } as const;
+      await store.create(audience("a4", { source }));
+      const why = 'the node "x" died';
+      expect(await store.failInterrupted({ why, at: 7 })).toBe(2);
+      expect(await store.failInterrupted({ why: "again", at: 8 })).toBe(0);
+      const failed = audience("a1", { state: "failed", by: "system", why, changedAt: 7 });
+      expect((await store.log("a1", { limit: 9 })).items.at(-1)).toEqual({
+        ...{ from: "started", to: "failed", epoch: 1, by: "system", why, at: 7 },
+      });
+      expect(await store.read("a4")).toEqual(audience("a4", { source }));
       expect(await store.read("a1")).toEqual(failed);
-      expect(await store.read("a2")).toEqual(audience("a2", { state: "ready" }));
+      expect(await store.read("a2")).toEqual(audience("a2", { state: "finished" }));
       expect(await store.readSpill("a1", 0)).toEqual([]);
     });
   });

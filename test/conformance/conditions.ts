@@ -111,7 +111,7 @@ export function conditionConformance(name: string, open: OpenStores): void {
         const made = Array.from({ length: MEMBERS }, (_, n) => maker.member(n));
         await members.upsert(made, 1);
         const chosen = new Set(maker.some(made).map(({ id }) => id));
-        await audiences.create(audience("aud_1", { partitions: 1, state: "ready" }));
+        await audiences.create(audience("aud_1", { partitions: 1, state: "finished" }));
         const recipients = [...chosen].map((member) => ({ member }));
         await audiences.seal("aud_1", 0, [{ partition: 0, k: 0, recipients }]);
         const all = await Promise.all(made.map(({ id }) => members.read(id) as Promise<Member>));

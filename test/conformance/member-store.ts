@@ -221,7 +221,7 @@ function scanConformance(open: OpenStores): void {
       }
       const query = { ...EVERYBODY, condition: { audience: id } };
       expect((await members.count(query)).eligible, "not ready").toBe(0);
-      await audiences.update(audience(id, { partitions, state: "ready" }));
+      await audiences.update(audience(id, { partitions, state: "finished" }));
       expect((await members.count(query)).eligible).toBe(300);
       expect(new Set(await idsOf(members, query))).toEqual(
         new Set(ids.filter((_, n) => n % 2 === 0)),

@@ -62,8 +62,11 @@ export function audience(id: string, overrides: Partial<Audience> = {}): Audienc
   return {
     id,
     name: `audience ${id}`,
-    state: "importing",
-    failure: "",
+    state: "started",
+    by: "cli",
+    why: "it is being imported",
+    changedAt: 1_700_000_000_000,
+    epoch: 1,
     createdAt: 1_700_000_000_000,
     size: 0,
     pages: 0,

@@ -56,11 +56,11 @@ export function storesConformance(name: string, open: OpenStores): void {
       const [, read, , list] = await Promise.all([
         audiences.create(audience("a1")),
         audiences.read("a1"),
-        audiences.update(audience("a1", { state: "ready" })),
+        audiences.update(audience("a1", { state: "finished" })),
         audiences.list({ limit: 1 }),
       ]);
       expect(read).toEqual(audience("a1"));
-      expect(list.items[0]?.state).toBe("ready");
+      expect(list.items[0]?.state).toBe("finished");
     });
 
     test("closing ends what is under way, and later calls are refused", async () => {

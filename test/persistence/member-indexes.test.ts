@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { type Condition, readCondition } from "../../src/core/condition.ts";
 import { MEMBER_BUCKETS } from "../../src/core/member-rules.ts";
+import { AudienceMembers } from "../../src/persistence/sqlite/audience-members.ts";
 import { compileCondition } from "../../src/persistence/sqlite/condition-sql.ts";
 import { Database } from "../../src/persistence/sqlite/database.ts";
 import { indexMembers } from "../../src/persistence/sqlite/member-indexes.ts";
@@ -12,7 +13,7 @@ function openIndexed(...attributes: string[]): Database {
   const database = new Database(new DatabaseSync(":memory:"));
   onTestFinished(() => database.close());
   migrate(database);
-  memberOperations(database);
+  memberOperations(database, new AudienceMembers(database));
   indexMembers(database, attributes);
   return database;
 }
@@ -91,7 +92,7 @@ test("a scan looks at a bounded number of members, and comes to all of them", ()
   const insert = `INSERT INTO members (bucket, id, attributes, tags, created_at, updated_at,
     opted_out) VALUES (7, ?, jsonb('{}'), jsonb('{}'), 0, 0, 0)`;
   for (let n = 0; n < 45_000; n += 1) database.run(insert, `m-${String(n).padStart(6, "0")}`);
-  const { scan } = memberOperations(database);
+  const { scan } = memberOperations(database, new AudienceMembers(database));
   const nobody = { condition: readCondition({ tag: "x" }), now: 0 };
   let after: string | undefined;
   const steps: (string | undefined)[] = [];

@@ -19,7 +19,7 @@ test("the commands of the README take an audience through a campaign", async () 
   const audience = await json<Audience & { errors: LineError[] }>(
     ...["audience", "import", "members.csv", "--name", "größer ÿ"],
   );
-  expect(audience).toMatchObject({ name: "größer ÿ", state: "ready", size: 2, invalid: 1 });
+  expect(audience).toMatchObject({ name: "größer ÿ", state: "finished", size: 2, invalid: 1 });
   expect(audience.errors[0]?.line).toBe(4);
   const shown = await run("audience", "show", audience.id);
   expect(shown.stdout).toContain("line 4: ");
@@ -98,7 +98,7 @@ test("lists are tables for people, with a header and a line for each", async () 
   const { id } = await json<Audience>("audience", "import", "members.csv");
   await run("campaign", "create", "--name", "one", "--audience", id, "--payload", "{}");
   expect((await run("audience", "list")).stdout).toMatch(
-    new RegExp(`^id +name +state +size\n${id} +members +ready +1\n$`),
+    new RegExp(`^id +name +state +size\n${id} +members +finished +1\n$`),
   );
   expect((await run("campaign", "list")).stdout).toMatch(
     /^id +name +state +provider +why\ncmp_\S+ +one +ready +session +created\n$/,

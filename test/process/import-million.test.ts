@@ -44,7 +44,7 @@ test("a million lines are collected in constant memory", { timeout: 60_000 }, as
     }
   };
   const audience = await node.importChunks(watched(), LINES * 22);
-  expect(audience).toMatchObject({ state: "ready", size: LINES, invalid: 0, duplicates: 0 });
+  expect(audience).toMatchObject({ state: "finished", size: LINES, invalid: 0, duplicates: 0 });
   collectGarbage();
   heaps.push(process.memoryUsage().heapUsed);
   // Up to two spills of 25 000 rows wait for the store: some 10 MB, whatever the file's length.

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Audience } from "../../src/actors/collect/messages.ts";
 import type { Member, MemberImport, Preview } from "../../src/actors/members/messages.ts";
+import { isRunning } from "../../src/core/task.ts";
 import { herald, type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
 
 const CONDITION = { all: [{ attr: "plan", eq: "pro" }, { not: { tag: "internal" } }] };
@@ -30,7 +31,7 @@ test("the commands take members from a file to an audience of those who are want
   expect(preview).toMatchObject({ count: 497, excluded: { optedOut: 1 } });
   expect(preview.words).toBe('plan is "pro" and not (tagged internal)');
   const pros = await json<Audience>("audience", "create", "pros", "--condition", "@condition.json");
-  expect(pros).toMatchObject({ state: "ready", size: 497, excluded: { optedOut: 1 } });
+  expect(pros).toMatchObject({ state: "finished", size: 497, excluded: { optedOut: 1 } });
   writeFileSync(join(cwd, "ids.txt"), "m-7\nm-8\nm-9\n");
   const some = await json<Audience>("audience", "import", "ids.txt");
   expect(some).toMatchObject({ name: "ids", size: 3 });
@@ -55,18 +56,21 @@ test("a collection that kill -9 interrupts goes on at the next start, nobody twi
 
   const body = { name: "all", condition: { all: [] }, wait: false };
   const made = (await node.call("POST", "/v1/audiences", token, body)).body as Audience;
-  expect(made).toMatchObject({ state: "collecting", partitions: 4 });
+  expect(made).toMatchObject({ state: "started", partitions: 4 });
   await node.end("SIGKILL");
 
   let audience = made;
-  for (let starts = 0; audience.state === "collecting" && starts < 5; starts += 1) {
+  for (let starts = 0; isRunning(audience.state) && starts < 5; starts += 1) {
     node = await startNode(data);
     audience = (await node.call("GET", `/v1/audiences/${made.id}`, token)).body as Audience;
     // The first starts are cut short, too; the last one is let be.
     if (starts < 2) await node.end("SIGKILL");
-    else audience = await untilReady(node, made.id, token);
+    else audience = await untilAtRest(node, made.id, token);
   }
-  expect(audience).toMatchObject({ state: "ready", size: members, partitions: 4 });
+  expect(audience).toMatchObject({ state: "finished", size: members, partitions: 4 });
+  const logPath = `/v1/audiences/${made.id}/log`;
+  const log = (await node.call("GET", logPath, token)).body as { items: { to: string }[] };
+  expect(log.items.map(({ to }) => to)).toContain("reboot");
   node = starting(node) ?? (await startNode(data));
   const again = { name: "again", condition: { audience: made.id } };
   const same = (await node.call("POST", "/v1/audiences", token, again)).body as Audience;
@@ -80,10 +84,10 @@ function starting(node: NodeProcess): NodeProcess | undefined {
   return exitCode === null && signalCode === null ? node : undefined;
 }
 
-async function untilReady(node: NodeProcess, id: string, token: string): Promise<Audience> {
+async function untilAtRest(node: NodeProcess, id: string, token: string): Promise<Audience> {
   for (;;) {
     const audience = (await node.call("GET", `/v1/audiences/${id}`, token)).body as Audience;
-    if (audience.state !== "collecting") return audience;
+    if (!isRunning(audience.state)) return audience;
   }
 }
 

@@ -178,7 +178,7 @@ async function survives(signal: NodeJS.Signals): Promise<void> {
   const { body } = await second.call("GET", `/v1/campaigns/${campaign}`, token);
   expect(body).toMatchObject({ campaign: { id: campaign, state: "ready" } });
   const audiences = await second.call("GET", "/v1/audiences", token);
-  expect(audiences.body).toMatchObject({ items: [{ state: "ready", size: 10 }] });
+  expect(audiences.body).toMatchObject({ items: [{ state: "finished", size: 10 }] });
   const device = await deviceOf(second, "away", token);
   expect(await device.push()).toMatchObject({ topic: "news", payload: { title: "Hello" } });
   await device.ping();

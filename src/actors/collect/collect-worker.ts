@@ -1,10 +1,15 @@
 import type { RuntimeError } from "../../core/errors.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import type { CollectionPart, CollectionStore } from "../../persistence/ports/collections.ts";
+import type {
+  CollectionPart,
+  CollectionPlan,
+  CollectionStore,
+} from "../../persistence/ports/collections.ts";
 import type { ActorType, Ref } from "../kernel/actor.ts";
+import type { Audience } from "./messages.ts";
 import { cutPages } from "./pages.ts";
 import { collectPartition, type SourceDeps } from "./sources.ts";
-import { type Collection, hashPages } from "./store.ts";
+import { hashPages } from "./store.ts";
 
 /** Tries for one partition before the collection fails. */
 const TRIES_MAX = 5;
@@ -17,19 +22,25 @@ export interface CollectWorkerDeps extends SourceDeps {
 /** How a partition ended. */
 export interface PartEnded {
   readonly type: "part-ended";
-  readonly partition: number;
-  /** False: the collection has been ended by somebody else. */
-  readonly outcome: Result<boolean>;
+  readonly generation: number;
+  readonly worker: Ref<never>;
+  /** Undefined: the audience does not run any more, or in another epoch. */
+  readonly outcome: Result<CollectionPart | undefined>;
 }
 
-export interface CollectWorkerState extends Collection {
+export interface CollectWorkerState {
+  readonly audience: Audience;
+  readonly plan: CollectionPlan;
   readonly partition: number;
+  readonly generation: number;
   readonly replyTo: Ref<PartEnded>;
 }
 
+type Outcome = Result<CollectionPart | undefined>;
+
 type Message =
   | { readonly type: "collect"; readonly attempt: number }
-  | { readonly type: "collected"; readonly attempt: number; readonly outcome: Result<boolean> };
+  | { readonly type: "collected"; readonly attempt: number; readonly outcome: Outcome };
 
 /**
  * Collects one partition: reads who belongs to it, cuts pages, and writes them in one step with
@@ -40,6 +51,7 @@ export function collectWorker(deps: CollectWorkerDeps): ActorType<CollectWorkerS
   return {
     label: "collect-worker",
     onStart: { type: "collect", attempt: 1 },
+    restart: "temporary",
     behavior: (state, message, ctx) => {
       switch (message.type) {
         case "collect":
@@ -54,9 +66,10 @@ export function collectWorker(deps: CollectWorkerDeps): ActorType<CollectWorkerS
             ctx.setTimer("again", AGAIN_MS * attempt, { type: "collect", attempt: attempt + 1 });
             return state;
           }
-          const { partition } = state;
-          const ended = outcome.ok ? ok(outcome.value) : fail<boolean>(outcome.error);
-          ctx.send(state.replyTo, { type: "part-ended", partition, outcome: ended });
+          const { generation } = state;
+          const worker = ctx.self;
+          const ended: Outcome = outcome.ok ? ok(outcome.value) : fail(outcome.error);
+          ctx.send(state.replyTo, { type: "part-ended", generation, worker, outcome: ended });
           ctx.stop();
           return state;
         }
@@ -69,13 +82,20 @@ async function collect(
   { audience, plan, partition }: CollectWorkerState,
   deps: CollectWorkerDeps,
   signal: AbortSignal,
-): Promise<boolean> {
-  const { recipients, excluded } = await collectPartition(plan, partition, deps, signal);
-  const cut = cutPages(partition, recipients, audience.pageSize);
+): Promise<CollectionPart | undefined> {
+  const { recipients, excluded, zones } = await collectPartition(
+    { ...plan, audience: audience.id },
+    partition,
+    deps,
+    signal,
+  );
+  const cut = cutPages(partition, recipients, audience.pageSize, zones);
   const { pages, hash } = hashPages(cut.pages);
-  const { size } = cut;
-  const part: CollectionPart = { partition, size, pages: pages.length, excluded, hash };
-  return deps.collections.addPart(audience.id, part, pages);
+  const { size, duplicates } = cut;
+  const part = { partition, size, pages: pages.length, excluded, duplicates, hash };
+  signal.throwIfAborted();
+  const isAdded = await deps.collections.addPart(audience.id, audience.epoch, part, pages);
+  return isAdded ? part : undefined;
 }
 
 function mayPass(error: RuntimeError): boolean {

@@ -1,181 +1,163 @@
 import { RuntimeError } from "../../core/errors.ts";
-import { fail, ok, type Result } from "../../core/result.ts";
-import type { AudienceStore } from "../../persistence/ports/audience.ts";
-import type { CollectionPart, CollectionStore } from "../../persistence/ports/collections.ts";
-import type { ActorType, Context } from "../kernel/actor.ts";
-import { type CollectWorkerDeps, collectWorker, type PartEnded } from "./collect-worker.ts";
-import { type Audience, type CollectionMessage, collectionKind } from "./messages.ts";
-import { type Collection, sealCollection } from "./store.ts";
+import { fail, type Result } from "../../core/result.ts";
+import { isRunning } from "../../core/task.ts";
+import type { ActorType, Behavior } from "../kernel/actor.ts";
+import { adopt, changed, command, load, readAgain, unknownAudience } from "./commands.ts";
+import { collectionKind } from "./messages.ts";
+import { checkRun } from "./own-changes.ts";
+import { report } from "./run.ts";
+import type { CollectionDeps, CollectionState, Ctx, Message, Request } from "./state.ts";
+import { look, publish, tell, unsubscribe } from "./watching.ts";
 
-/** Partitions collected at a time: some compute while others wait for the store. */
-const WORKERS = 4;
-const AGAIN_MS = 1_000;
-
-export interface CollectionDeps extends CollectWorkerDeps {
-  readonly audiences: AudienceStore;
-  readonly collections: CollectionStore;
-}
-
-type Wait = Extract<CollectionMessage, { type: "wait" }>;
-
-type Message =
-  | CollectionMessage
-  | PartEnded
-  | { readonly type: "begin" }
-  | { readonly type: "begun"; readonly outcome: Result<readonly CollectionPart[]> }
-  | { readonly type: "sealed"; readonly outcome: Result<Audience> }
-  | { readonly type: "end"; readonly audience: Audience }
-  | { readonly type: "ended"; readonly audience: Audience; readonly outcome: Result<void> };
-
-type Ctx = Context<Message>;
-
-export interface CollectionState extends Collection {
-  /** Partitions that nobody works on yet. */
-  readonly open: readonly number[];
-  readonly working: number;
-  readonly waiting: readonly Wait[];
-  /** The audience as it will be, once it is known. */
-  readonly end: Audience | undefined;
-}
-
-export function newCollection({ audience, plan }: Collection): CollectionState {
-  return { audience, plan, open: [], working: 0, waiting: [], end: undefined };
-}
+const STASH_MAX = 1_000;
+const WAITING_MAX = 1_000;
+const LOAD_AGAIN_MS = 1_000;
+/** How long a collection that does nothing stays, in milliseconds. */
+const IDLE_MS = 60_000;
 
 /**
- * The master of one collection: hands partitions to workers, and freezes the audience when all
- * are done. It begins with what the store says is open, so that it goes on after any crash.
+ * The collection of one audience: guards its state, hands its partitions to workers, and freezes
+ * it when all are done.
+ *
+ * An entity, named after the audience. What must last is in the store: one that crashes begins
+ * again from there, and says so by the state `reboot`.
  */
 export function collectionActor(deps: CollectionDeps): ActorType<CollectionState, Message> {
-  const worker = collectWorker(deps);
+  const behavior = collectionBehavior(deps);
   return {
     label: "collection",
     kind: collectionKind,
-    onStart: { type: "begin" },
-    behavior: (state, message, ctx) => {
-      switch (message.type) {
-        case "begin":
-          return begin(state, deps, ctx);
-        case "begun":
-          return begun(state, message.outcome, deps, worker, ctx);
-        case "part-ended":
-          return partEnded(state, message, deps, worker, ctx);
-        case "sealed":
-          if (message.outcome.ok) return endAs(state, message.outcome.value, ctx);
-          return failed(state, message.outcome.error, ctx);
-        case "stop":
-          return failed(state, new RuntimeError("audience.invalid", message.why), ctx);
-        case "end":
-          return end(state, message.audience, deps, ctx);
-        case "ended":
-          return ended(state, message, ctx);
-        case "wait":
-          return { ...state, waiting: [...state.waiting, message] };
-      }
-    },
+    behavior: (state, message, ctx) =>
+      tell(checkRun(behavior(state, message, ctx), deps, ctx), state, ctx),
+    onStart: { type: "load" },
+    restart: "transient",
   };
 }
 
-type Worker = ReturnType<typeof collectWorker>;
+function collectionBehavior(deps: CollectionDeps): Behavior<CollectionState, Message> {
+  return (state, message, ctx) => {
+    switch (message.type) {
+      case "load":
+        return beginLoad(state, deps, ctx);
+      case "loaded":
+        return loaded(state, message, deps, ctx);
+      case "wake":
+      case "check":
+        return state;
+      case "command-audience":
+      case "wait-audience":
+      case "read-audience-progress":
+      case "watch-audience":
+        return request(state, message, deps, ctx);
+      case "changed":
+        return unstash(changed(state, message, deps, ctx), deps, ctx);
+      case "read-again":
+        return unstash(readAgain(state, message, deps, ctx), deps, ctx);
+      case "part-ended":
+      case "pulled":
+      case "pull-trouble":
+      case "pull-failed":
+      case "sealed":
+      case "worker-ended":
+        return report(state, message, deps, ctx);
+      case "publish":
+        return publish({ ...state, publishing: false }, ctx);
+      case "subscriber-ended":
+        return unsubscribe(state, message.subscriber);
+      case "idle":
+        return idle(state, ctx);
+    }
+  };
+}
 
-function begin(state: CollectionState, { collections }: CollectionDeps, ctx: Ctx): CollectionState {
+function beginLoad(state: CollectionState, deps: CollectionDeps, ctx: Ctx): CollectionState {
+  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
   ctx.perform(
-    () => collections.parts(state.audience.id),
-    (outcome) => ({ type: "begun", outcome }),
+    () => load(state.id, deps),
+    (outcome) => ({ type: "loaded", outcome }),
   );
   return state;
 }
 
-function begun(
+function loaded(
   state: CollectionState,
-  outcome: Result<readonly CollectionPart[]>,
+  { outcome }: Extract<Message, { type: "loaded" }>,
   deps: CollectionDeps,
-  worker: Worker,
   ctx: Ctx,
 ): CollectionState {
   if (!outcome.ok) {
-    ctx.setTimer("begin", AGAIN_MS, { type: "begin" });
-    return state;
+    ctx.setTimer("load", LOAD_AGAIN_MS, { type: "load" });
+    return refuseAll(state, outcome.error, ctx);
   }
-  const done = new Set(outcome.value.map(({ partition }) => partition));
-  const all = Array.from({ length: state.plan.partitions }, (_, partition) => partition);
-  return handOut({ ...state, open: all.filter((it) => !done.has(it)) }, deps, worker, ctx);
+  if (outcome.value === undefined) {
+    ctx.stop();
+    return refuseAll(state, unknownAudience(state.id), ctx);
+  }
+  const { audience } = outcome.value;
+  // What is started and has no run here was cut off: it becomes `reboot` first.
+  if (audience.state === "started") return unstash({ ...state, audience }, deps, ctx);
+  return unstash(adopt(state, outcome.value, deps, ctx), deps, ctx);
 }
 
-function handOut(
+/** Commands are dealt with one after the other; the rest at any time once it is loaded. */
+function request(
   state: CollectionState,
+  message: Request,
   deps: CollectionDeps,
-  worker: Worker,
   ctx: Ctx,
 ): CollectionState {
-  const { audience, plan, open, working, end } = state;
-  if (end !== undefined) return state;
-  const given = open.slice(0, WORKERS - working);
-  for (const partition of given) {
-    ctx.spawn(worker, {
-      name: `partition-${partition}`,
-      state: { audience, plan, partition, replyTo: ctx.self },
-    });
-  }
-  if (working + given.length === 0) {
-    ctx.perform(
-      () => sealCollection(deps.collections, state),
-      (outcome) => ({ type: "sealed", outcome }),
-    );
-  }
-  return { ...state, open: open.slice(given.length), working: working + given.length };
+  const waits = state.changing && message.type === "command-audience";
+  if (state.audience !== undefined && !waits) return serve(state, message, deps, ctx);
+  if (state.stash.length < STASH_MAX) return { ...state, stash: [...state.stash, message] };
+  return refuse(state, message, `${STASH_MAX} requests wait already`, ctx);
 }
 
-function partEnded(
+function serve(
   state: CollectionState,
-  { outcome }: PartEnded,
+  message: Request,
   deps: CollectionDeps,
-  worker: Worker,
   ctx: Ctx,
 ): CollectionState {
-  const next = { ...state, working: state.working - 1 };
-  if (!outcome.ok) return failed(next, outcome.error, ctx);
-  if (!outcome.value)
-    return failed(next, new RuntimeError("audience.invalid", "it was ended"), ctx);
-  return handOut(next, deps, worker, ctx);
+  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
+  switch (message.type) {
+    case "command-audience":
+      return command(state, message, deps, ctx);
+    case "wait-audience":
+      if (state.waiting.length < WAITING_MAX) {
+        return { ...state, waiting: [...state.waiting, message] };
+      }
+      return refuse(state, message, `${WAITING_MAX} wait for its end already`, ctx);
+    case "read-audience-progress":
+    case "watch-audience":
+      return look(state, message, ctx);
+  }
 }
 
-function failed(state: CollectionState, error: RuntimeError, ctx: Ctx): CollectionState {
-  const { audience } = state;
-  return endAs(state, { ...audience, state: "failed", failure: error.message }, ctx);
+function unstash(state: CollectionState, deps: CollectionDeps, ctx: Ctx): CollectionState {
+  let next: CollectionState = { ...state, stash: [] };
+  for (const message of state.stash) next = request(next, message, deps, ctx);
+  return next;
 }
 
-function endAs(state: CollectionState, audience: Audience, ctx: Ctx): CollectionState {
-  if (state.end !== undefined) return state;
-  ctx.send(ctx.self, { type: "end", audience });
-  return { ...state, end: audience, open: [] };
+function refuseAll(state: CollectionState, error: RuntimeError, ctx: Ctx): CollectionState {
+  for (const message of state.stash) ctx.reply<Result<never>>(message, fail(error));
+  return { ...state, stash: [] };
 }
 
-function end(
-  state: CollectionState,
-  audience: Audience,
-  { collections }: CollectionDeps,
-  ctx: Ctx,
-): CollectionState {
-  ctx.perform(
-    () => collections.end(audience),
-    (outcome) => ({ type: "ended", audience, outcome }),
-  );
+function refuse(state: CollectionState, message: Request, why: string, ctx: Ctx): CollectionState {
+  ctx.reply<Result<never>>(message, fail(new RuntimeError("mailbox.full", why)));
   return state;
 }
 
-function ended(
-  state: CollectionState,
-  { audience, outcome }: Extract<Message, { type: "ended" }>,
-  ctx: Ctx,
-): CollectionState {
-  if (!outcome.ok) {
-    ctx.setTimer("end", AGAIN_MS, { type: "end", audience });
+/** Nobody has needed it for a while: whoever does next makes a new one. */
+function idle(state: CollectionState, ctx: Ctx): CollectionState {
+  const { audience, changing, waiting, subscribers, stash } = state;
+  const runs = audience !== undefined && isRunning(audience.state);
+  const isWanted = waiting.length > 0 || subscribers.length > 0 || stash.length > 0;
+  if (runs || changing || isWanted) {
+    ctx.setTimer("idle", IDLE_MS, { type: "idle" });
     return state;
   }
-  const error = new RuntimeError("audience.invalid", audience.failure);
-  const answer = audience.state === "ready" ? ok(audience) : fail<Audience>(error);
-  for (const wait of state.waiting) ctx.reply(wait, answer);
-  ctx.stop();
+  ctx.drain();
   return state;
 }

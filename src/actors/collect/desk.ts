@@ -2,30 +2,29 @@ import { RuntimeError } from "../../core/errors.ts";
 import type { NewId } from "../../core/random.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
-import type { CollectionStore } from "../../persistence/ports/collections.ts";
-import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { ActorType, Behavior, Context, EndReason, Ref } from "../kernel/actor.ts";
-import { collectionActor, newCollection } from "./collection.ts";
 import type { LineDecoder } from "./collector.ts";
+import { unknownAudience } from "./commands.ts";
+import { answerFed } from "./fed.ts";
 import { importActor, newImport } from "./import.ts";
 import { LIST_MAX, storeList } from "./list.ts";
 import {
   type Audience,
+  type AudienceAnswer,
   type AudienceMessage,
   audienceDeskKind,
+  type CollectionMessage,
   collectionKind,
   type ImportFormat,
 } from "./messages.ts";
-import { planCollection } from "./plan.ts";
-import { type AskBlocked, type Collection, newAudience } from "./store.ts";
+import { checkSource } from "./plan.ts";
+import type { CollectionDeps, Request as Passed } from "./state.ts";
+import { type AskBlocked, newAudience, shown } from "./store.ts";
 
 export interface AudienceDeskDeps {
   readonly audiences: AudienceStore;
   /** What audiences are collected with; absent: they are only imported. */
-  readonly collect?: {
-    readonly collections: CollectionStore;
-    readonly members: MemberStore;
-  };
+  readonly collect?: Omit<CollectionDeps, "audiences">;
   readonly newId: NewId;
   /** A fresh decoder for one file: of `gateways/csv` or `gateways/ndjson`. */
   readonly newDecoder: (format: ImportFormat) => LineDecoder;
@@ -36,13 +35,17 @@ type Request<Type extends AudienceMessage["type"]> = Extract<AudienceMessage, { 
 type Message =
   | AudienceMessage
   | { readonly type: "started" }
-  | { readonly type: "cleared"; readonly outcome: Result<readonly Collection[]> }
+  | { readonly type: "cleared"; readonly outcome: Result<readonly string[]> }
   | {
-      readonly type: "planned";
-      readonly request: Request<"collect">;
-      readonly outcome: Result<Collection>;
+      readonly type: "made";
+      readonly request: Request<"create-audience">;
+      readonly outcome: Result<Audience>;
     }
-  | { readonly type: "collection-ended" }
+  | {
+      readonly type: "found";
+      readonly request: Passed;
+      readonly outcome: Result<Audience | undefined>;
+    }
   | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
   | {
       readonly type: "created";
@@ -57,19 +60,21 @@ type Ctx = Context<Message>;
 interface DeskState {
   /** Imports under way. */
   readonly imports: number;
-  /** Collections under way. */
-  readonly collections: number;
 }
 
 const IMPORTS_MAX = 16;
-const COLLECTIONS_MAX = 16;
 const NAME_LENGTH_MAX = 200;
 const AGAIN_MS = 1_000;
 const BUSY_MS = 5_000;
+/** How long the first start may take, which counts the members that a condition takes. */
+const START_MS = 60_000;
 
-export const newAudienceDesk: DeskState = { imports: 0, collections: 0 };
+export const newAudienceDesk: DeskState = { imports: 0 };
 
-/** The desk that knows every audience, and starts an import actor for each import. */
+/**
+ * The desk that knows every audience: it starts an import actor for each import, and sends the
+ * rest to the collection of its audience.
+ */
 export function audienceDesk(deps: AudienceDeskDeps): ActorType<DeskState, Message> {
   return {
     label: "audiences",
@@ -87,13 +92,18 @@ function deskBehavior(deps: AudienceDeskDeps): Behavior<DeskState, Message> {
       case "started":
         return clear(state, deps, ctx);
       case "cleared":
-        return cleared(state, message.outcome, deps, ctx);
-      case "collect":
-        return collect(state, message, deps, ctx);
-      case "planned":
-        return planned(state, message, deps, ctx);
-      case "collection-ended":
-        return { ...state, collections: state.collections - 1 };
+        return cleared(state, message.outcome, ctx);
+      case "create-audience":
+        return create(state, message, deps, ctx);
+      case "made":
+        return made(state, message, ctx);
+      case "command-audience":
+      case "wait-audience":
+      case "read-audience-progress":
+      case "watch-audience":
+        return find(state, message, audiences, ctx);
+      case "found":
+        return found(state, message, ctx);
       case "begin-import":
         return beginImport(state, message, deps, ctx);
       case "created":
@@ -103,12 +113,20 @@ function deskBehavior(deps: AudienceDeskDeps): Behavior<DeskState, Message> {
       case "import-list":
         return importList(state, message, deps, ctx);
       case "read-audience":
-        return perform(state, ctx, message, () => mustRead(audiences, message.id));
+        return perform(state, ctx, message, async () => shown(await mustRead(audiences, message)));
       case "list-audiences":
-        return perform(state, ctx, message, () => audiences.list(message.request));
+        return perform(state, ctx, message, async () => {
+          const { items, next } = await audiences.list(message.request);
+          return { items: items.map(shown), next };
+        });
+      case "list-audience-log":
+        return perform(state, ctx, message, async () => {
+          await mustRead(audiences, message);
+          return audiences.log(message.id, message.request);
+        });
       case "list-errors":
         return perform(state, ctx, message, async () => {
-          await mustRead(audiences, message.id);
+          await mustRead(audiences, message);
           return audiences.errors(message.id, message.request);
         });
       case "forward":
@@ -118,104 +136,110 @@ function deskBehavior(deps: AudienceDeskDeps): Behavior<DeskState, Message> {
   };
 }
 
-/**
- * No import outlives its desk: what is still `importing` was interrupted. What is `collecting`
- * goes on.
- */
+/** No import outlives its desk: what is still fed was interrupted. What is collected goes on. */
 function clear(state: DeskState, deps: AudienceDeskDeps, ctx: Ctx): DeskState {
+  const at = ctx.now;
   ctx.perform(
     async () => {
-      await deps.audiences.failInterrupted("the import was interrupted; import it again");
-      return (await deps.collect?.collections.open()) ?? [];
+      const why = "the import was interrupted; import it again";
+      await deps.audiences.failInterrupted({ why, at });
+      return (await deps.collect?.collections.running()) ?? [];
     },
     (outcome) => ({ type: "cleared", outcome }),
   );
   return state;
 }
 
-function cleared(
-  state: DeskState,
-  outcome: Extract<Message, { type: "cleared" }>["outcome"],
-  deps: AudienceDeskDeps,
-  ctx: Ctx,
-): DeskState {
+function cleared(state: DeskState, outcome: Result<readonly string[]>, ctx: Ctx): DeskState {
   if (!outcome.ok) {
     ctx.setTimer("clear", AGAIN_MS, { type: "started" });
     return state;
   }
-  // One that was asked for meanwhile is there already.
-  const open = outcome.value.filter(
-    ({ audience }) => ctx.find(collectionKind, audience.id) === undefined,
-  );
-  for (const collection of open) spawnCollection(collection, deps, ctx);
-  return { ...state, collections: state.collections + open.length };
+  for (const id of outcome.value) ctx.send(ctx.entity(collectionKind, id), { type: "wake" });
+  return state;
 }
 
-function spawnCollection(collection: Collection, deps: AudienceDeskDeps, ctx: Ctx) {
-  const name = collection.audience.id;
-  const spawned = ctx.spawn(collectionActor(collectionDeps(deps)), {
-    name,
-    state: newCollection(collection),
-  });
-  ctx.watch(spawned, () => ({ type: "collection-ended" }));
-  return spawned;
-}
-
-/** @throws RuntimeError `audience.invalid` when this desk only imports. */
-function collectionDeps({ audiences, collect }: AudienceDeskDeps) {
-  if (collect !== undefined) return { audiences, ...collect };
-  throw new RuntimeError("audience.invalid", "audiences are only imported here");
-}
-
-function collect(
+function create(
   state: DeskState,
-  request: Request<"collect">,
+  request: Request<"create-audience">,
   deps: AudienceDeskDeps,
   ctx: Ctx,
 ): DeskState {
-  const { name, source } = request;
-  const error = nameError(name) ?? collectionsError(state);
+  const { name, source, by } = request;
+  const error = nameError(name);
   if (error !== undefined) {
     ctx.reply(request, fail(error));
     return state;
   }
   const at = ctx.now;
-  const id = deps.newId("aud");
+  const fresh = newAudience(deps.newId("aud"), name, { by, at });
+  const ready = { ...fresh, state: "ready", why: "created", epoch: 0, source } as const;
   ctx.perform(
     async () => {
-      const stores = collectionDeps(deps);
-      const plan = await planCollection(source, at, stores);
-      const { partitions } = plan;
-      const empty = {
-        ...newAudience(id, name, at),
-        state: "collecting",
-        partitions,
-        source,
-      } as const;
-      await stores.collections.begin(empty, plan);
-      return { audience: empty, plan };
+      if (deps.collect === undefined) {
+        throw new RuntimeError("audience.invalid", "audiences are only imported here");
+      }
+      // What cannot be collected leaves nothing behind.
+      await checkSource(source, { audiences: deps.audiences, ...deps.collect });
+      await deps.audiences.create(ready);
+      return ready;
     },
-    (outcome) => ({ type: "planned", request, outcome }),
+    (outcome) => ({ type: "made", request, outcome }),
   );
-  return { ...state, collections: state.collections + 1 };
+  return state;
 }
 
-function planned(
+function made(
   state: DeskState,
-  { request, outcome }: Extract<Message, { type: "planned" }>,
-  deps: AudienceDeskDeps,
+  { request, outcome }: Extract<Message, { type: "made" }>,
   ctx: Ctx,
 ): DeskState {
-  if (!outcome.ok) {
-    ctx.reply(request, outcome);
-    return { ...state, collections: state.collections - 1 };
+  if (!outcome.ok || !request.start) {
+    ctx.reply(request, outcome.ok ? ok(shown(outcome.value)) : outcome);
+    return state;
   }
-  const { audience } = outcome.value;
-  const found = ctx.find(collectionKind, audience.id);
-  const collection = found ?? spawnCollection(outcome.value, deps, ctx);
-  ctx.reply(request, ok({ audience, collection }));
-  // One that is found was counted by whoever found it in the store first.
-  return found === undefined ? state : { ...state, collections: state.collections - 1 };
+  const { id } = outcome.value;
+  const { by, why } = request;
+  ctx.ask<CollectionMessage, Result<AudienceAnswer>>(
+    ctx.entity(collectionKind, id),
+    (replyTo) => ({ type: "command-audience", id, command: "start", by, why, replyTo }),
+    START_MS,
+    (answer) => ({
+      type: "forward",
+      reply: (later) => later.reply(request, startedOf(answer)),
+    }),
+  );
+  return state;
+}
+
+function startedOf(answer: Result<Result<AudienceAnswer>>): Result<Audience> {
+  const started = answer.ok ? answer.value : answer;
+  return started.ok ? ok(started.value.audience) : started;
+}
+
+/** Looks up what kind of audience it is about: one that is fed has no collection. */
+function find(state: DeskState, request: Passed, audiences: AudienceStore, ctx: Ctx): DeskState {
+  ctx.perform(
+    () => audiences.read(request.id),
+    (outcome) => ({ type: "found", request, outcome }),
+  );
+  return state;
+}
+
+function found(
+  state: DeskState,
+  { request, outcome }: Extract<Message, { type: "found" }>,
+  ctx: Ctx,
+): DeskState {
+  if (!outcome.ok) ctx.reply<Result<never>>(request, outcome);
+  else if (outcome.value === undefined) {
+    ctx.reply<Result<never>>(request, fail(unknownAudience(request.id)));
+  } else if (outcome.value.source === undefined) {
+    answerFed(outcome.value, request, ctx);
+  } else {
+    ctx.send(ctx.entity(collectionKind, request.id), request);
+  }
+  return state;
 }
 
 function beginImport(
@@ -229,12 +253,13 @@ function beginImport(
     ctx.reply(request, fail(error));
     return state;
   }
-  const audience = newAudience(deps.newId("aud"), request.name, ctx.now);
+  const maker = { by: request.by, at: ctx.now };
+  const audience = newAudience(deps.newId("aud"), request.name, maker);
   ctx.perform(
     () => deps.audiences.create(audience),
     (outcome) => ({ type: "created", request, audience, outcome }),
   );
-  return { ...state, imports: state.imports + 1 };
+  return { imports: state.imports + 1 };
 }
 
 function created(
@@ -245,7 +270,7 @@ function created(
 ): DeskState {
   if (!outcome.ok) {
     ctx.reply(request, outcome);
-    return { ...state, imports: state.imports - 1 };
+    return { imports: state.imports - 1 };
   }
   const { id } = audience;
   const first = newImport(audience, deps.newDecoder(request.format ?? "csv"), request.bytes);
@@ -264,14 +289,16 @@ function importEnded(
   deps: AudienceDeskDeps,
   ctx: Ctx,
 ): DeskState {
-  const next = { ...state, imports: state.imports - 1 };
+  const next = { imports: state.imports - 1 };
   // An import that ends by itself has written its end.
   if (reason === "stopped" || reason === "drained") return next;
+  const changedAt = ctx.now;
   ctx.perform(
     async () => {
       const audience = await deps.audiences.read(id);
-      if (audience?.state !== "importing") return;
-      await deps.audiences.update({ ...audience, state: "failed", failure: "the import crashed" });
+      if (audience?.state !== "started") return;
+      const ended = { state: "failed", by: "system", why: "the import crashed" } as const;
+      await deps.audiences.update({ ...audience, ...ended, changedAt });
     },
     () => ({ type: "forward", reply: () => {} }),
   );
@@ -290,9 +317,11 @@ function importList(
     ctx.reply(request, fail(error));
     return state;
   }
-  const audience = newAudience(deps.newId("aud"), name, ctx.now);
+  const at = ctx.now;
+  const audience = newAudience(deps.newId("aud"), name, { by: request.by, at });
+  const blocked = blockedOf(deps);
   return perform(state, ctx, request, (signal) =>
-    storeList(deps.audiences, { audience, recipients, signal, blocked: blockedOf(deps) }),
+    storeList(deps.audiences, { audience, recipients, at, signal, blocked }),
   );
 }
 
@@ -314,10 +343,13 @@ function perform<Answer>(
   return state;
 }
 
-async function mustRead(audiences: AudienceStore, id: string): Promise<Audience> {
+async function mustRead(
+  audiences: AudienceStore,
+  { id }: { readonly id: string },
+): Promise<Audience> {
   const audience = await audiences.read(id);
   if (audience !== undefined) return audience;
-  throw new RuntimeError("audience.unknown", `there is no audience ${id.slice(0, 64)}`);
+  throw unknownAudience(id);
 }
 
 function nameError(name: string): RuntimeError | undefined {
@@ -330,12 +362,6 @@ function nameError(name: string): RuntimeError | undefined {
 function busyError({ imports }: DeskState): RuntimeError | undefined {
   if (imports < IMPORTS_MAX) return undefined;
   const message = `${IMPORTS_MAX} imports are under way`;
-  return new RuntimeError("gateway.busy", message, { retryAfterMs: BUSY_MS });
-}
-
-function collectionsError({ collections }: DeskState): RuntimeError | undefined {
-  if (collections < COLLECTIONS_MAX) return undefined;
-  const message = `${COLLECTIONS_MAX} audiences are being collected`;
   return new RuntimeError("gateway.busy", message, { retryAfterMs: BUSY_MS });
 }
 

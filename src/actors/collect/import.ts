@@ -198,8 +198,9 @@ function seal(state: ImportState, { audiences, blocked }: SealDeps, ctx: Ctx): I
   const { collector } = state;
   const record = collector.record(state.audience);
   const { used } = collector;
+  const at = ctx.now;
   ctx.perform(
-    (signal) => sealAudience(audiences, { record, used, signal, blocked }),
+    (signal) => sealAudience(audiences, { record, used, at, signal, blocked }),
     (outcome) => ({ type: "sealed", outcome }),
   );
   return state;
@@ -238,10 +239,11 @@ function tryDiscard(
   const record = collector.record(state.audience);
   const why = state.error?.message ?? "";
   const { errors } = collector.takeSpill(true);
+  const at = ctx.now;
   ctx.perform(
     async () => {
       if (errors.length > 0) await audiences.addErrors(record.id, errors);
-      await discard(audiences, { record, used: collector.used, why });
+      await discard(audiences, { record, used: collector.used, why, at });
     },
     (outcome) => ({ type: "discarded", attempt, outcome }),
   );

@@ -12,6 +12,7 @@ const STEP = 5_000;
 interface ListOptions {
   readonly audience: Audience;
   readonly recipients: readonly Recipient[];
+  readonly at: number;
   readonly signal: AbortSignal;
   readonly blocked?: AskBlocked | undefined;
 }
@@ -24,12 +25,12 @@ export async function storeList(audiences: AudienceStore, options: ListOptions):
   await audiences.create(record);
   try {
     const filled = await fill(audiences, record, used, options);
-    const { signal, blocked } = options;
+    const { at, signal, blocked } = options;
     const inOrder = [...used].sort((a, b) => a - b);
-    return await sealAudience(audiences, { record: filled, used: inOrder, signal, blocked });
+    return await sealAudience(audiences, { record: filled, used: inOrder, at, signal, blocked });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    await discard(audiences, { record, used: [...used], why });
+    await discard(audiences, { record, used: [...used], why, at: options.at });
     throw error;
   }
 }

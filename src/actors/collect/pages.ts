@@ -12,7 +12,7 @@ export interface CutPartition {
 
 /**
  * Sorts a partition by member, keeps the first line of each, and cuts pages, each of which is in
- * one time zone: that of its recipients' variable `timeZone`.
+ * one time zone: that of its recipients' variable `timeZone`, or else what `zones` says of them.
  *
  * The result depends on the set of lines and on which of equal ones came first, and on nothing
  * else: the same file gives the same pages, however it was cut into chunks.
@@ -21,12 +21,13 @@ export function cutPages(
   partition: number,
   arrived: readonly Recipient[],
   pageSize: number,
+  zones: ReadonlyMap<string, string> = new Map(),
 ): CutPartition {
   // The sort is stable, so the first of equals is the first that arrived.
   const sorted = [...arrived].sort((a, b) => compare(a.member, b.member));
   const kept = sorted.filter((it, index) => it.member !== sorted[index - 1]?.member);
   const pages: Page[] = [];
-  for (const [zone, ofZone] of byZone(kept)) {
+  for (const [zone, ofZone] of byZone(kept, zones)) {
     for (let start = 0; start < ofZone.length; start += pageSize) {
       const recipients = ofZone.slice(start, start + pageSize);
       const page = { partition, k: pages.length, recipients };
@@ -37,10 +38,13 @@ export function cutPages(
 }
 
 /** Groups by time zone, in the order of its name; who has none, or none that exists, is first. */
-function byZone(recipients: readonly Recipient[]): (readonly [string, readonly Recipient[]])[] {
+function byZone(
+  recipients: readonly Recipient[],
+  zones: ReadonlyMap<string, string>,
+): (readonly [string, readonly Recipient[]])[] {
   const groups = new Map<string, Recipient[]>();
   for (const recipient of recipients) {
-    const said = recipient.vars?.["timeZone"] ?? "";
+    const said = recipient.vars?.["timeZone"] ?? zones.get(recipient.member) ?? "";
     const zone = said !== "" && isTimeZone(said) ? said : "";
     const group = groups.get(zone);
     if (group === undefined) groups.set(zone, [recipient]);

@@ -1,16 +1,17 @@
-import { partitionOf } from "../../core/hash.ts";
 import { MEMBER_BUCKETS, type Scalar } from "../../core/member-rules.ts";
 import type { AudienceSource, AudienceStore } from "../../persistence/ports/audience.ts";
 import type { CollectionPlan } from "../../persistence/ports/collections.ts";
 import type { Exclusions, MemberStore, ScannedMember } from "../../persistence/ports/members.ts";
+import { type Merged, mergeParts, type Placed } from "./merge.ts";
 import type { Recipient } from "./messages.ts";
 import { compare } from "./recipients.ts";
+import { allowed } from "./store.ts";
 
 /** Members asked for at a time: a few milliseconds of the store's time, and of ours. */
 const SCAN_LIMIT = 2_000;
 
 export interface SourceDeps {
-  readonly audiences: Pick<AudienceStore, "read" | "page">;
+  readonly audiences: Pick<AudienceStore, "read" | "page" | "runs" | "readSpill">;
   readonly members: Pick<MemberStore, "scan" | "blocked">;
 }
 
@@ -18,26 +19,53 @@ export interface SourceDeps {
 export interface Collected {
   readonly recipients: readonly Recipient[];
   readonly excluded: Exclusions;
+  /** The time zones of those whose variables do not say them. */
+  readonly zones: ReadonlyMap<string, string>;
+}
+
+interface Plan extends CollectionPlan {
+  /** The audience that is made. */
+  readonly audience: string;
 }
 
 /** Everybody of a plan's partition: what fits into memory, as its pages are cut from it. */
 export function collectPartition(
-  plan: CollectionPlan,
+  plan: Plan,
   partition: number,
   deps: SourceDeps,
   signal: AbortSignal,
 ): Promise<Collected> {
   const { source } = plan;
-  return source.type === "condition"
-    ? scanPartition({ ...plan, source }, partition, deps, signal)
-    : combinePartition({ ...plan, source }, partition, deps, signal);
+  switch (source.type) {
+    case "pull":
+      return heapPartition(plan, partition, deps);
+    case "condition":
+      return scanPartition({ ...plan, source }, partition, deps, signal);
+    case "union":
+    case "intersection":
+    case "difference":
+      return combinePartition({ ...plan, source }, partition, deps, signal);
+  }
 }
 
-type ConditionSource = Extract<AudienceSource, { type: "condition" }>;
-type SetSource = Exclude<AudienceSource, ConditionSource>;
+type Of<Type> = Extract<AudienceSource, { readonly type: Type }>;
+type ConditionSource = Of<"condition">;
+type SetSource = Exclude<AudienceSource, ConditionSource | Of<"pull">>;
+
+/** What has been pulled for a partition, in the order in which it came. */
+async function heapPartition(
+  { audience }: Plan,
+  partition: number,
+  { audiences, members }: SourceDeps,
+): Promise<Collected> {
+  const arrived = await audiences.readSpill(audience, partition);
+  const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
+  const recipients = await allowed(arrived, (ids) => members.blocked(ids), excluded);
+  return { recipients, excluded, zones: new Map() };
+}
 
 async function scanPartition(
-  { source, partitions, now }: CollectionPlan & { readonly source: ConditionSource },
+  { source, partitions, now }: Plan & { readonly source: ConditionSource },
   partition: number,
   { members }: SourceDeps,
   signal: AbortSignal,
@@ -46,20 +74,27 @@ async function scanPartition(
   const query = { condition, now, address };
   const recipients: Recipient[] = [];
   const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
-  const recipientOf = recipientReader(variables === undefined ? undefined : new Set(variables));
+  const wanted = variables === undefined ? undefined : new Set(variables);
+  const recipientOf = recipientReader(wanted);
+  const zones = new Map<string, string>();
   for (let bucket = partition; bucket < MEMBER_BUCKETS; bucket += partitions) {
     let after: string | undefined;
     do {
       signal.throwIfAborted();
       const scan = await members.scan(query, { bucket, after, limit: SCAN_LIMIT });
-      for (const member of scan.members) recipients.push(recipientOf(member));
+      for (const member of scan.members) {
+        recipients.push(recipientOf(member));
+        if (wanted !== undefined && member.timeZone !== undefined) {
+          zones.set(member.id, member.timeZone);
+        }
+      }
       excluded.optedOut += scan.excluded.optedOut;
       excluded.suppressed += scan.excluded.suppressed;
       excluded.noAddress += scan.excluded.noAddress;
       after = scan.next;
     } while (after !== undefined);
   }
-  return { recipients, excluded };
+  return { recipients, excluded, zones };
 }
 
 /**
@@ -94,65 +129,46 @@ function isSame(names: readonly string[], others: readonly string[]): boolean {
 
 /**
  * One partition of a union, intersection or difference of frozen audiences. Whoever is in several
- * has the variables of the first.
+ * has the variables and the time zone of the first.
+ *
+ * Operands may have more partitions, of which several make one: they are gone through one after
+ * the other, so that there is never more in memory than what is found, and a page per stream.
  */
 async function combinePartition(
-  { source, partitions }: CollectionPlan & { readonly source: SetSource },
+  { source, partitions }: Plan & { readonly source: SetSource },
   partition: number,
-  deps: SourceDeps,
+  { audiences, members }: SourceDeps,
   signal: AbortSignal,
 ): Promise<Collected> {
-  let found = new Map<string, Recipient>();
-  for (const [index, audience] of source.audiences.entries()) {
-    const operand = new Map<string, Recipient>();
-    for await (const recipient of partOf(audience, { partition, partitions }, deps)) {
-      operand.set(recipient.member, recipient);
+  const operands = await Promise.all(
+    source.audiences.map(async (audience) => {
+      const own = (await audiences.read(audience))?.partitions ?? 0;
+      return { audience, own };
+    }),
+  );
+  const finest = Math.max(partitions, ...operands.map(({ own }) => own));
+  const found: Placed[] = [];
+  for (let at = partition; at < finest; at += partitions) {
+    const parts = operands.map((it) => ({ ...it, partition: at, partitions: finest }));
+    for await (const merged of mergeParts(parts, audiences, signal)) {
+      if (belongs(source, merged)) found.push(merged);
     }
-    signal.throwIfAborted();
-    found = index === 0 ? operand : combined(source.type, found, operand);
   }
-  const { optedOut, suppressed } = await deps.members.blocked([...found.keys()]);
-  for (const id of [...optedOut, ...suppressed]) found.delete(id);
-  const excluded = { optedOut: optedOut.length, suppressed: suppressed.length, noAddress: 0 };
-  return { recipients: [...found.values()], excluded };
+  const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
+  const everybody = found.map(({ recipient }) => recipient);
+  const recipients = await allowed(everybody, (ids) => members.blocked(ids), excluded);
+  const zoned = found.filter(({ zone }) => zone !== "");
+  const zones = new Map(zoned.map(({ recipient, zone }) => [recipient.member, zone] as const));
+  return { recipients, excluded, zones };
 }
 
-function combined(
-  type: SetSource["type"],
-  found: Map<string, Recipient>,
-  operand: ReadonlyMap<string, Recipient>,
-): Map<string, Recipient> {
+function belongs({ type, audiences }: SetSource, { operands }: Merged): boolean {
   switch (type) {
     case "union":
-      for (const [id, recipient] of operand) if (!found.has(id)) found.set(id, recipient);
-      return found;
+      return true;
     case "intersection":
-      for (const id of found.keys()) if (!operand.has(id)) found.delete(id);
-      return found;
+      return operands.length === audiences.length;
     case "difference":
-      for (const id of operand.keys()) found.delete(id);
-      return found;
-  }
-}
-
-/**
- * What of a frozen audience is in a partition, page by page. The audience may have more
- * partitions, of which several make one, or fewer, of which others' members are left out.
- */
-async function* partOf(
-  audience: string,
-  { partition, partitions }: { readonly partition: number; readonly partitions: number },
-  { audiences }: SourceDeps,
-): AsyncGenerator<Recipient> {
-  const theirs = (await audiences.read(audience))?.partitions ?? 0;
-  const step = Math.min(theirs, partitions);
-  for (let from = partition & (step - 1); from < theirs; from += step) {
-    for (let k = 0; ; k += 1) {
-      const page = await audiences.page(audience, { partition: from, k });
-      if (page === undefined) break;
-      for (const recipient of page.recipients) {
-        if (partitionOf(recipient.member, partitions) === partition) yield recipient;
-      }
-    }
+      return operands.length === 1 && operands[0] === 0;
   }
 }

@@ -1,6 +1,6 @@
 import { sha256 } from "../../core/hash.ts";
 import type { AudienceStore, Page, SpillChunk } from "../../persistence/ports/audience.ts";
-import type { CollectionPlan, CollectionStore } from "../../persistence/ports/collections.ts";
+import type { CollectionStore } from "../../persistence/ports/collections.ts";
 import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { Audience, LineError, Recipient } from "./messages.ts";
 import { cutPages } from "./pages.ts";
@@ -14,13 +14,19 @@ export interface Spill {
   readonly errors: readonly LineError[];
 }
 
-export function newAudience(id: string, name: string, createdAt: number): Audience {
+/** Who makes an audience, and when. */
+export interface Maker {
+  readonly by: string;
+  readonly at: number;
+}
+
+/** An audience that is being fed from outside. */
+export function newAudience(id: string, name: string, { by, at }: Maker): Audience {
   return {
     id,
     name,
-    state: "importing",
-    failure: "",
-    createdAt,
+    ...{ state: "started", by, why: "it is being imported", changedAt: at, epoch: 1 },
+    createdAt: at,
     size: 0,
     pages: 0,
     pageSize: PAGE_SIZE,
@@ -46,7 +52,7 @@ export async function writeSpill(
 }
 
 /**
- * Cuts the pages of every partition, and makes the audience ready.
+ * Cuts the pages of every partition, and finishes the audience.
  *
  * One partition is in memory while the next one is read; the hash is that of the hashes of all
  * partitions that have somebody, in their order.
@@ -56,11 +62,12 @@ export async function sealAudience(
   options: {
     readonly record: Audience;
     readonly used: readonly number[];
+    readonly at: number;
     readonly signal: AbortSignal;
     readonly blocked?: AskBlocked | undefined;
   },
 ): Promise<Audience> {
-  const { record, used, signal, blocked } = options;
+  const { record, used, at, signal, blocked } = options;
   const { id, pageSize } = record;
   const hash = sha256();
   let size = 0;
@@ -82,16 +89,17 @@ export async function sealAudience(
   }
   const sealed = { size, pages: pageCount, duplicates, hash: hash.end() };
   const left = blocked === undefined ? {} : { excluded };
-  const ready: Audience = { ...record, state: "ready", ...sealed, ...left };
-  await audiences.update(ready);
-  return ready;
+  const ended = { state: "finished", why: "it was imported", changedAt: at } as const;
+  const finished: Audience = { ...record, ...ended, ...sealed, ...left };
+  await audiences.update(finished);
+  return finished;
 }
 
 /** Asks who of these members may be in no audience. */
 export type AskBlocked = MemberStore["blocked"];
 
 /** Leaves out who is blocked, and counts them. */
-async function allowed(
+export async function allowed(
   arrived: readonly Recipient[],
   blocked: AskBlocked | undefined,
   counts: { optedOut: number; suppressed: number },
@@ -108,11 +116,16 @@ async function allowed(
 /** Marks an audience as failed and drops its heap. */
 export async function discard(
   audiences: AudienceStore,
-  options: { readonly record: Audience; readonly used: readonly number[]; readonly why: string },
+  options: {
+    readonly record: Audience;
+    readonly used: readonly number[];
+    readonly why: string;
+    readonly at: number;
+  },
 ): Promise<void> {
-  const { record, used, why } = options;
+  const { record, used, why, at } = options;
   await Promise.all(used.map((partition) => audiences.seal(record.id, partition, [])));
-  await audiences.update({ ...record, state: "failed", failure: why });
+  await audiences.update({ ...record, state: "failed", by: "system", why, changedAt: at });
 }
 
 async function readPartition(
@@ -123,32 +136,35 @@ async function readPartition(
   return partition === undefined ? [] : audiences.readSpill(id, partition);
 }
 
-/** An audience that is being collected, and how. */
-export interface Collection {
-  readonly audience: Audience;
-  readonly plan: CollectionPlan;
-}
-
-/** The record of a collection of which every partition is done; the hash is that of any other. */
+/** What a collection has made, of which every partition is done; the hash is that of any other. */
 export async function sealCollection(
-  collections: Pick<CollectionStore, "parts">,
-  { audience, plan }: Collection,
-): Promise<Audience> {
-  const parts = await collections.parts(audience.id);
+  collections: Pick<CollectionStore, "run">,
+  audience: string,
+): Promise<Partial<Audience>> {
+  const { parts = [] } = (await collections.run(audience)) ?? {};
   const hash = sha256();
   const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
   let size = 0;
   let pages = 0;
+  let duplicates = 0;
   for (const part of parts) {
     size += part.size;
     pages += part.pages;
+    duplicates += part.duplicates;
     excluded.optedOut += part.excluded.optedOut;
     excluded.suppressed += part.excluded.suppressed;
     excluded.noAddress += part.excluded.noAddress;
     if (part.pages > 0) hash.add(part.hash);
   }
-  const sealed = { size, pages, partitions: plan.partitions, lines: size, hash: hash.end() };
-  return { ...audience, state: "ready", ...sealed, excluded };
+  return { size, pages, duplicates, lines: size, hash: hash.end(), excluded };
+}
+
+/** An audience as anybody may see it: without the values of the headers of its member API. */
+export function shown(audience: Audience): Audience {
+  const { source } = audience;
+  if (source?.type !== "pull") return audience;
+  const headers = Object.fromEntries(Object.keys(source.headers).map((name) => [name, "hidden"]));
+  return { ...audience, source: { ...source, headers } };
 }
 
 /**

@@ -95,8 +95,8 @@ async function checkStart(campaign: Campaign, deps: MasterDeps, now: number): Pr
   if (audience === undefined) {
     throw new RuntimeError("audience.unknown", `there is no audience ${campaign.audience}`);
   }
-  if (audience.state !== "ready") {
-    const message = `audience ${audience.id} is ${audience.state}, not ready`;
+  if (audience.state !== "finished") {
+    const message = `audience ${audience.id} is ${audience.state}, not finished`;
     throw new RuntimeError("audience.not-ready", message);
   }
   const { schedule } = campaign;

@@ -98,8 +98,8 @@ function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx
     if (audience === undefined) {
       throw new RuntimeError("audience.unknown", `there is no audience ${spec.audience}`);
     }
-    if (audience.state !== "ready") {
-      const message = `audience ${audience.id} is ${audience.state}, not ready`;
+    if (audience.state !== "finished") {
+      const message = `audience ${audience.id} is ${audience.state}, not finished`;
       throw new RuntimeError("audience.not-ready", message);
     }
     const campaign: Campaign = {

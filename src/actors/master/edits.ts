@@ -133,8 +133,8 @@ async function checkAudience(id: string, { audiences }: MasterDeps): Promise<voi
   if (audience === undefined) {
     throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
   }
-  if (audience.state === "ready") return;
-  throw new RuntimeError("audience.not-ready", `audience ${id} is ${audience.state}, not ready`);
+  if (audience.state === "finished") return;
+  throw new RuntimeError("audience.not-ready", `audience ${id} is ${audience.state}, not finished`);
 }
 
 function specOf(campaign: Campaign): CampaignSpec {

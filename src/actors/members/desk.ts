@@ -204,7 +204,7 @@ async function requireAudiences(
     if (found === undefined) {
       throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
     }
-    if (found.state !== "ready") {
+    if (found.state !== "finished") {
       throw new RuntimeError("audience.not-ready", `audience ${id} is ${found.state}`);
     }
   }

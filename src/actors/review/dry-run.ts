@@ -45,8 +45,8 @@ export async function dryRun(
 ): Promise<DryRun> {
   const campaign = await mustReadCampaign(deps, id);
   const audience = await mustReadAudience(deps, campaign);
-  if (audience.state !== "ready") {
-    const message = `audience ${audience.id} is ${audience.state}, not ready`;
+  if (audience.state !== "finished") {
+    const message = `audience ${audience.id} is ${audience.state}, not finished`;
     throw new RuntimeError("audience.not-ready", message);
   }
   const run: Running = {

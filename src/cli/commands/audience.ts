@@ -9,15 +9,20 @@ import { fields, print } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { progressBar } from "../progress.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
+import { audiencePullCommand } from "./audience-pull.ts";
+import { audienceTaskCommands } from "./audience-task.ts";
 
 /** `herald audience`: who is to be reached. */
 export function audienceCommand(): Command {
-  return new Command("audience")
-    .description("import and look at audiences")
+  const command = new Command("audience")
+    .description("make audiences, and look at them")
     .addCommand(importCommand())
     .addCommand(createCommand())
+    .addCommand(audiencePullCommand())
     .addCommand(showCommand())
     .addCommand(listCommand());
+  for (const task of audienceTaskCommands()) command.addCommand(task);
+  return command;
 }
 
 function importCommand(): Command {
@@ -68,6 +73,7 @@ function createCommand(): Command {
     .option("--union <id...>", "who is in any of these audiences")
     .option("--intersection <id...>", "who is in all of these audiences")
     .option("--difference <id...>", "who is in the first of these audiences and in no other")
+    .option("--no-start", "only create it; 'audience start' collects it")
     .option("--no-wait", "answer at once, while it is collected")
     .addHelpText(
       "after",
@@ -79,10 +85,11 @@ Examples:
     .action(
       action(async (command, name: string) => {
         const options = globalOptions(command) as CreateOptions;
-        const { address, variables, union, intersection, difference, wait } = options;
+        const { address, variables, union, intersection, difference, start, wait } = options;
         const condition =
           options.condition === undefined ? undefined : readCondition(options.condition);
-        const body = { name, condition, address, variables, union, intersection, difference, wait };
+        const sets = { union, intersection, difference };
+        const body = { name, condition, address, variables, ...sets, start, wait };
         const audience = await apiOf(globalOptions(command)).post<Audience>("/v1/audiences", body);
         print(globalOptions(command).json === true, audience, () => describe(audience, []));
       }),
@@ -96,6 +103,7 @@ interface CreateOptions {
   readonly union?: string[];
   readonly intersection?: string[];
   readonly difference?: string[];
+  readonly start: boolean;
   readonly wait: boolean;
 }
 
@@ -148,15 +156,15 @@ function sizeOf(file: string): number {
 }
 
 function describe(audience: Audience, errors: readonly LineError[]): string {
-  const { id, name, state, failure, size, lines, duplicates, invalid, pages, hash } = audience;
+  const { id, name, state, why, size, lines, duplicates, invalid, pages, hash } = audience;
   const { source, excluded } = audience;
   const who = source?.type === "condition" ? { who: explain(source.condition) } : {};
   const told = fields({
-    ...{ id, name, state, ...who, size, lines, duplicates, invalid, ...excluded, pages, hash },
+    ...{ id, name, state, why, ...who, size, lines, duplicates, invalid, ...excluded, pages, hash },
   });
   const wrong = errors.map(
     ({ line, field, expected, got }) =>
       `  line ${line}: ${field}: expected ${expected}, got ${got}`,
   );
-  return [told, ...(failure ? [`  failed: ${failure}`] : []), ...wrong].join("\n");
+  return [told, ...wrong].join("\n");
 }

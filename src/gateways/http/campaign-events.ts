@@ -1,14 +1,7 @@
-import { ExternalRef } from "../../actors/kernel/external.ts";
-import type { CampaignProgress, CampaignState } from "../../actors/master/messages.ts";
-import type { Cancel } from "../../core/clock.ts";
+import type { CampaignProgress } from "../../actors/master/messages.ts";
 import type { Api } from "./api.ts";
+import { ProgressSubscriber } from "./progress-stream.ts";
 import type { EventSink } from "./route.ts";
-
-const FINAL: readonly CampaignState[] = ["stopped", "finished", "failed"];
-/** What a client waits before it connects again, in milliseconds. */
-const RETRY_MS = 2_000;
-/** Heartbeats that a reader may be behind before it is let go. */
-const BEHIND_MAX = 4;
 
 /**
  * Subscribes to a campaign; the result writes its progress to a stream.
@@ -16,108 +9,10 @@ const BEHIND_MAX = 4;
  * @throws RuntimeError `campaign.unknown` before anything is written.
  */
 export async function streamProgress(id: string, api: Api): Promise<(sink: EventSink) => void> {
-  const subscriber = new ProgressSubscriber(id, api);
-  const { campaigns } = api.actors;
-  const first = await api.ask(campaigns, {
-    type: "subscribe",
-    id,
-    subscriber,
-  });
-  subscriber.send(first);
+  const { ask, actors } = api;
+  const read = async () => (await ask(actors.campaigns, { type: "read-campaign", id })).progress;
+  const path = `/http/campaigns/${id}/events`;
+  const subscriber = new ProgressSubscriber<CampaignProgress>({ path, read }, api);
+  subscriber.send(await ask(actors.campaigns, { type: "subscribe", id, subscriber }));
   return (sink) => subscriber.open(sink);
-}
-
-/**
- * The receiving end of a subscription: it keeps the latest progress only, so a slow reader
- * costs the memory of one.
- */
-class ProgressSubscriber extends ExternalRef<CampaignProgress> {
-  readonly path: string;
-  readonly #id: string;
-  readonly #api: Api;
-  #sink: EventSink | undefined;
-  #latest: CampaignProgress | undefined;
-  #written: CampaignProgress | undefined;
-  #events = 0;
-  #behind = 0;
-  #isBehind = false;
-  #isClosed = false;
-  #cancelHeartbeat: Cancel = () => {};
-
-  constructor(id: string, api: Api) {
-    super();
-    this.#id = id;
-    this.#api = api;
-    this.path = `/http/campaigns/${id}/events`;
-  }
-
-  send(progress: CampaignProgress): boolean {
-    if (this.#isClosed) return false;
-    this.#latest = progress;
-    this.#write();
-    return true;
-  }
-
-  open(sink: EventSink): void {
-    this.#sink = sink;
-    sink.onClosed(() => this.#close());
-    sink.onDrained(() => {
-      this.#isBehind = false;
-      this.#behind = 0;
-      this.#write();
-    });
-    sink.write(`retry: ${RETRY_MS}\n\n`);
-    this.#beat();
-    this.#write();
-  }
-
-  #write(): void {
-    const progress = this.#latest;
-    if (this.#sink === undefined || this.#isBehind) return;
-    if (progress === undefined || progress === this.#written) return;
-    this.#written = progress;
-    const isFinal = FINAL.includes(progress.state);
-    this.#event("progress", progress);
-    if (!isFinal) return;
-    this.#event("end", progress);
-    this.#sink.end();
-    this.#close();
-  }
-
-  #event(name: string, data: CampaignProgress): void {
-    this.#events += 1;
-    const text = `event: ${name}\nid: ${this.#events}\ndata: ${JSON.stringify(data)}\n\n`;
-    if (this.#sink?.write(text) === false) this.#isBehind = true;
-  }
-
-  /**
-   * Shows that the stream lives, and looks at the campaign itself: should its actor have been
-   * restarted, the subscription is gone and nothing else would come.
-   */
-  #beat(): void {
-    const { clock, limits, actors, ask } = this.#api;
-    this.#cancelHeartbeat = clock.after(limits.heartbeatMs, () => {
-      if (this.#isBehind) this.#behind += 1;
-      else if (this.#sink?.write(": heartbeat\n\n") === false) this.#isBehind = true;
-      if (this.#behind > BEHIND_MAX) {
-        this.#sink?.end();
-        this.#close();
-        return;
-      }
-      this.#beat();
-      ask(actors.campaigns, { type: "read-campaign", id: this.#id }).then(
-        ({ progress }) => this.send(progress),
-        // The next heartbeat asks again.
-        () => {},
-      );
-    });
-  }
-
-  #close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#cancelHeartbeat();
-    // Its campaign watches it, and forgets it then.
-    this.end("stopped");
-  }
 }

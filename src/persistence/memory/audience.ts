@@ -1,6 +1,13 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { pageOf, readCursor } from "../cursor.ts";
-import type { Audience, AudienceStore, LineError, Page, Recipient } from "../ports/audience.ts";
+import type {
+  Audience,
+  AudienceStore,
+  LineError,
+  Page,
+  Recipient,
+  TaskTransition,
+} from "../ports/audience.ts";
 import type { Synchronous } from "../synchronous.ts";
 import { copyOf, newestFirst } from "./rows.ts";
 
@@ -12,12 +19,15 @@ interface Entry {
   readonly heap: Map<number, Recipient[]>;
   readonly pages: Map<number, readonly Page[]>;
   readonly errors: LineError[];
+  readonly log: TaskTransition[];
 }
 
 /** Audiences, and the sizes of their pages, which the campaign port needs. */
 export interface MemoryAudiences extends Synchronous<AudienceStore> {
   /** The pages in page order. */
   pagesOf(audience: string): readonly Page[];
+  /** Drops what has been spilled, or all content. */
+  drop(audience: string, what: "heap" | "content"): void;
 }
 
 type Entries = Map<string, Entry>;
@@ -32,10 +42,17 @@ export function memoryAudiences(): MemoryAudiences {
       const pages = [...(entries.get(audience)?.pages ?? [])];
       return pages.sort(([a], [b]) => a - b).flatMap(([, ofPartition]) => ofPartition);
     },
+    drop(audience, what) {
+      const { heap, pages, errors } = find(entries, audience);
+      heap.clear();
+      if (what === "heap") return;
+      pages.clear();
+      errors.length = 0;
+    },
   };
 }
 
-type RecordOperation = "create" | "read" | "list" | "update" | "failInterrupted";
+type RecordOperation = "create" | "read" | "list" | "update" | "log" | "failInterrupted";
 
 function records(entries: Entries): Pick<Synchronous<AudienceStore>, RecordOperation> {
   return {
@@ -43,12 +60,13 @@ function records(entries: Entries): Pick<Synchronous<AudienceStore>, RecordOpera
       if (entries.has(audience.id)) {
         throw new RuntimeError("store.conflict", `audience ${audience.id} exists`);
       }
-      const maps = { heap: new Map(), pages: new Map(), errors: [] };
-      entries.set(audience.id, { audience: { ...audience }, ...maps });
+      const content = { heap: new Map(), pages: new Map(), errors: [] };
+      const log = [transitionOf(audience, audience.state)];
+      entries.set(audience.id, { audience: copyOf(audience), ...content, log });
     },
     read(id) {
       const entry = entries.get(id);
-      return entry && { ...entry.audience };
+      return entry && copyOf(entry.audience);
     },
     list: (request) =>
       newestFirst(
@@ -56,12 +74,27 @@ function records(entries: Entries): Pick<Synchronous<AudienceStore>, RecordOpera
         request,
       ),
     update(audience) {
-      find(entries, audience.id).audience = { ...audience };
+      const entry = find(entries, audience.id);
+      const { state, epoch } = entry.audience;
+      entry.audience = copyOf(audience);
+      if (state !== audience.state || epoch !== audience.epoch) {
+        entry.log.push(transitionOf(audience, state));
+      }
     },
-    failInterrupted(why) {
-      const dead = [...entries.values()].filter((each) => each.audience.state === "importing");
+    log(id, request) {
+      const [after] = readCursor(request.after, [0]);
+      const log = (entries.get(id)?.log ?? []).map((it, index) => ({ it, n: index + 1 }));
+      const { items, next } = pageOf(log.slice(after), request, ({ n }) => String(n));
+      return { items: items.map(({ it }) => ({ ...it })), next };
+    },
+    failInterrupted({ why, at }) {
+      const dead = [...entries.values()].filter(
+        ({ audience }) => audience.state === "started" && audience.source === undefined,
+      );
       for (const entry of dead) {
-        entry.audience = { ...entry.audience, state: "failed", failure: why };
+        const change = { state: "failed", by: "system", why, changedAt: at } as const;
+        entry.audience = { ...entry.audience, ...change };
+        entry.log.push(transitionOf(entry.audience, "started"));
         entry.heap.clear();
       }
       return dead.length;
@@ -69,7 +102,7 @@ function records(entries: Entries): Pick<Synchronous<AudienceStore>, RecordOpera
   };
 }
 
-type ContentOperation = "spill" | "readSpill" | "seal" | "page";
+type ContentOperation = "spill" | "readSpill" | "seal" | "page" | "runs";
 
 function contents(entries: Entries): Pick<Synchronous<AudienceStore>, ContentOperation> {
   return {
@@ -97,6 +130,14 @@ function contents(entries: Entries): Pick<Synchronous<AudienceStore>, ContentOpe
       const page = entries.get(id)?.pages.get(partition);
       return copyOf(page?.find((each) => each.k === k));
     },
+    runs(id, partition) {
+      const runs = new Map<string, { zone: string; first: number; pages: number }>();
+      for (const { zone = "", k } of entries.get(id)?.pages.get(partition) ?? []) {
+        const run = runs.get(zone) ?? { zone, first: k, pages: 0 };
+        runs.set(zone, { ...run, pages: run.pages + 1 });
+      }
+      return [...runs.values()].sort((a, b) => a.first - b.first);
+    },
   };
 }
 
@@ -122,4 +163,9 @@ function find(entries: Entries, id: string): Entry {
     throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
   }
   return entry;
+}
+
+function transitionOf(audience: Audience, from: TaskTransition["from"]): TaskTransition {
+  const { state, epoch, by, why, changedAt } = audience;
+  return { from, to: state, epoch, by, why, at: changedAt };
 }

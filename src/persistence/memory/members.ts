@@ -101,8 +101,8 @@ function audienceTest({ audiences }: Others) {
   return (audience: string, member: string): boolean => {
     let set = sets.get(audience);
     if (set === undefined) {
-      const isReady = audiences.read(audience)?.state === "ready";
-      const pages = isReady ? audiences.pagesOf(audience) : [];
+      const isFrozen = audiences.read(audience)?.state === "finished";
+      const pages = isFrozen ? audiences.pagesOf(audience) : [];
       set = new Set(pages.flatMap((page) => page.recipients.map((it) => it.member)));
       sets.set(audience, set);
     }

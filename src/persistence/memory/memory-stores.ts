@@ -45,15 +45,16 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
   };
 
   const audiences = memoryAudiences();
-  const { pagesOf: _, ...audiencePort } = audiences;
+  const { pagesOf: _, drop: __, ...audiencePort } = audiences;
+  const campaigns = memoryCampaigns(audiences);
   const suppressions = memorySuppressions();
   return {
     audiences: asynchronous("audiences", audiencePort),
-    collections: asynchronous("collections", memoryCollections(audiences)),
+    collections: asynchronous("collections", memoryCollections(audiences, campaigns)),
     members: asynchronous("members", memoryMembers({ audiences, suppressions })),
     suppressions: asynchronous("suppressions", suppressions),
     subscriptions: asynchronous("subscriptions", memorySubscriptions(suppressions)),
-    campaigns: asynchronous("campaigns", memoryCampaigns(audiences)),
+    campaigns: asynchronous("campaigns", campaigns),
     inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),
     audit: asynchronous("audit", memoryAudit()),

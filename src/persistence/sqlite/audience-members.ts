@@ -17,7 +17,7 @@ interface Part {
  * A bucket's members are in one partition of an audience with up to 256 partitions, or in each
  * 256th of a larger one. That part alone is read from the audience's pages and kept, so that
  * memory holds a few ten thousand ids per audience, however large that is. Frozen pages do not
- * change, so nothing has to be thrown away.
+ * change, so nothing has to be thrown away but what is collected anew.
  */
 export class AudienceMembers {
   readonly #db: Database;
@@ -38,18 +38,24 @@ export class AudienceMembers {
       part = { step, rest, members: this.#read(audience, step, rest) };
       this.#parts.delete(audience);
       const [oldest] = this.#parts.size >= AUDIENCES_MAX ? this.#parts.keys() : [];
-      if (oldest !== undefined) this.#forget(oldest);
+      if (oldest !== undefined) this.forget(oldest);
       this.#parts.set(audience, part);
     }
     return part.members.has(member);
   }
 
-  /** 0 for an audience that is not there or not ready yet, which is not remembered. */
+  /** For an audience that begins anew. */
+  forget(audience: string): void {
+    this.#parts.delete(audience);
+    this.#partitions.delete(audience);
+  }
+
+  /** 0 for an audience that is not there or not finished, which is not remembered. */
   #partitionsOf(audience: string): number {
     const known = this.#partitions.get(audience);
     if (known !== undefined) return known;
     const sql = `SELECT json_extract(record, '$.partitions') AS partitions FROM audiences
-      WHERE id = ? AND state = 'ready'`;
+      WHERE id = ? AND state = 'finished'`;
     const found = this.#db.row<{ partitions: number }>(sql, audience)?.partitions ?? 0;
     if (found > 0) this.#partitions.set(audience, found);
     return found;
@@ -71,10 +77,5 @@ export class AudienceMembers {
       }
     }
     return members;
-  }
-
-  #forget(audience: string): void {
-    this.#parts.delete(audience);
-    this.#partitions.delete(audience);
   }
 }

@@ -1,6 +1,6 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { pageOf, readCursor, rowsWanted } from "../cursor.ts";
-import type { Audience, LineError } from "../ports/audience.ts";
+import type { Audience, LineError, TaskTransition } from "../ports/audience.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
 import type { AudienceTexts } from "./wire.ts";
@@ -13,7 +13,7 @@ export function audienceOperations(db: Database): Synchronous<AudienceTexts> {
   return { ...recordOperations(db), ...contentOperations(db), ...errorOperations(db) };
 }
 
-type RecordOperation = "create" | "read" | "list" | "update" | "failInterrupted";
+type RecordOperation = "create" | "read" | "list" | "update" | "log" | "failInterrupted";
 
 function recordOperations(db: Database): Pick<Synchronous<AudienceTexts>, RecordOperation> {
   return {
@@ -22,13 +22,10 @@ function recordOperations(db: Database): Pick<Synchronous<AudienceTexts>, Record
         "INSERT INTO audiences (id, state, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
       const added = db.run(sql, audience.id, audience.state, JSON.stringify(audience));
       if (added === 0) throw new RuntimeError("store.conflict", `audience ${audience.id} exists`);
+      addToLog(db, audience, audience.state);
     },
 
-    read(id) {
-      const sql = "SELECT record FROM audiences WHERE id = ?";
-      const row = db.row<{ record: string }>(sql, id);
-      return row && (JSON.parse(row.record) as Audience);
-    },
+    read: (id) => readAudience(db, id),
 
     list(request) {
       const [before] = readCursor(request.after, [Number.MAX_SAFE_INTEGER]);
@@ -39,26 +36,46 @@ function recordOperations(db: Database): Pick<Synchronous<AudienceTexts>, Record
     },
 
     update(audience) {
+      const before = readAudience(db, audience.id);
+      if (before === undefined) throw unknown(audience.id);
       const sql = "UPDATE audiences SET state = ?, record = ? WHERE id = ?";
-      const changed = db.run(sql, audience.state, JSON.stringify(audience), audience.id);
-      if (changed === 0) throw unknown(audience.id);
+      db.run(sql, audience.state, JSON.stringify(audience), audience.id);
+      if (before.state !== audience.state || before.epoch !== audience.epoch) {
+        addToLog(db, audience, before.state);
+      }
     },
 
-    failInterrupted(why) {
-      const heap = `DELETE FROM audience_spill WHERE audience IN
-        (SELECT id FROM audiences WHERE state = 'importing')`;
-      db.run(heap);
+    log(id, request) {
+      const [after] = readCursor(request.after, [0]);
+      const sql = `SELECT seq, from_state AS "from", to_state AS "to", epoch, by, why, at
+        FROM audience_log WHERE audience = ? AND seq > ? ORDER BY seq LIMIT ?`;
+      const rows = db.rows<TaskTransition & { seq: number }>(sql, id, after, rowsWanted(request));
+      const { items, next } = pageOf(rows, request, (row) => String(row.seq));
+      return { items: items.map(({ seq: _, ...transition }) => transition), next };
+    },
+
+    failInterrupted({ why, at }) {
+      const fed = "state = 'started' AND json_extract(record, '$.source') IS NULL";
+      db.run(
+        `DELETE FROM audience_spill WHERE audience IN (SELECT id FROM audiences WHERE ${fed})`,
+      );
+      db.run(
+        `INSERT INTO audience_log (audience, from_state, to_state, epoch, by, why, at)
+        SELECT id, state, 'failed', json_extract(record, '$.epoch'), 'system', ?, ?
+        FROM audiences WHERE ${fed}`,
+        ...[why, at],
+      );
       return db.run(
-        `UPDATE audiences SET state = 'failed',
-          record = json_set(record, '$.state', 'failed', '$.failure', ?)
-        WHERE state = 'importing'`,
-        why,
+        `UPDATE audiences SET state = 'failed', record = json_set(record, '$.state', 'failed',
+          '$.by', 'system', '$.why', ?, '$.changedAt', ?)
+        WHERE ${fed}`,
+        ...[why, at],
       );
     },
   };
 }
 
-type ContentOperation = "spill" | "readSpill" | "seal" | "page";
+type ContentOperation = "spill" | "readSpill" | "seal" | "page" | "runs";
 
 function contentOperations(db: Database): Pick<Synchronous<AudienceTexts>, ContentOperation> {
   return {
@@ -94,6 +111,12 @@ function contentOperations(db: Database): Pick<Synchronous<AudienceTexts>, Conte
         WHERE audience = ? AND partition = ? AND k = ?`;
       return db.row<{ zone: string; recipients: string }>(sql, id, partition, k);
     },
+
+    runs(id, partition) {
+      const sql = `SELECT zone, min(k) AS first, count(*) AS pages FROM audience_pages
+        WHERE audience = ? AND partition = ? GROUP BY zone ORDER BY first`;
+      return db.rows(sql, id, partition);
+    },
   };
 }
 
@@ -119,6 +142,18 @@ function errorOperations(db: Database): Pick<Synchronous<AudienceTexts>, "addErr
       return { items: items.map(({ n: _, ...error }) => error), next };
     },
   };
+}
+
+function readAudience(db: Database, id: string): Audience | undefined {
+  const row = db.row<{ record: string }>("SELECT record FROM audiences WHERE id = ?", id);
+  return row && (JSON.parse(row.record) as Audience);
+}
+
+function addToLog(db: Database, audience: Audience, from: string): void {
+  const { id, state, epoch, by, why, changedAt } = audience;
+  const sql = `INSERT INTO audience_log (audience, from_state, to_state, epoch, by, why, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`;
+  db.run(sql, id, from, state, epoch, by, why, changedAt);
 }
 
 function mustExist(db: Database, id: string): void {

@@ -4,7 +4,7 @@ import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import { bucketOf, MEMBER_LIMITS, type Scalar } from "../../core/member-rules.ts";
 import type { Exclusions, Member, MemberCounts, MemberQuery } from "../ports/members.ts";
 import type { Synchronous } from "../synchronous.ts";
-import { AudienceMembers } from "./audience-members.ts";
+import type { AudienceMembers } from "./audience-members.ts";
 import { attributeSql, compileCondition } from "./condition-sql.ts";
 import type { Database } from "./database.ts";
 import { CHANGED, changeRows } from "./member-changes.ts";
@@ -17,8 +17,11 @@ import type { MemberTexts, ScannedText } from "./wire.ts";
 const LOOKS_MAX = 20_000;
 
 /** The member port's SQL. */
-export function memberOperations(db: Database): Synchronous<MemberTexts> {
-  defineFunctions(db);
+export function memberOperations(
+  db: Database,
+  audiences: AudienceMembers,
+): Synchronous<MemberTexts> {
+  defineFunctions(db, audiences);
   return { ...changeOperations(db), ...queryOperations(db) };
 }
 
@@ -159,7 +162,7 @@ function queryOf(db: Database, { condition, now, address }: MemberQuery) {
 }
 
 /** What conditions need and SQLite does not have. Pure: even audiences are frozen. */
-function defineFunctions(db: Database): void {
+function defineFunctions(db: Database, audiences: AudienceMembers): void {
   const globs = new Map<string, Glob>();
   const globOf = (pattern: string): Glob => {
     let glob = globs.get(pattern);
@@ -174,7 +177,6 @@ function defineFunctions(db: Database): void {
     typeof text === "string" && matchesGlob(globOf(pattern as string), text) ? 1 : 0,
   );
   db.define("sample_position", (salt, id) => samplePosition(salt as string, id as string));
-  const audiences = new AudienceMembers(db);
   db.define("in_audience", (audience, id) =>
     audiences.has(audience as string, id as string) ? 1 : 0,
   );

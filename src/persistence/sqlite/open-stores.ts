@@ -1,12 +1,18 @@
 import type { Clock } from "../../core/clock.ts";
 import type { RuntimeError } from "../../core/errors.ts";
-import type { AudienceStore, Page, Recipient } from "../ports/audience.ts";
+import type { AudienceStore, Page, Recipient, SpillChunk } from "../ports/audience.ts";
 import type { CollectionStore } from "../ports/collections.ts";
 import type { InboxStore } from "../ports/inbox.ts";
 import type { Stores } from "../ports/stores.ts";
 import { StorageLink } from "./link.ts";
 import { membersFrom } from "./member-link.ts";
-import type { AudienceTexts, CollectionTexts, PageText, TimedInbox } from "./wire.ts";
+import type {
+  AudienceTexts,
+  CollectionTexts,
+  PageText,
+  RecipientsText,
+  TimedInbox,
+} from "./wire.ts";
 
 /** Where a node keeps its data, and how safely. */
 export interface SqliteOptions {
@@ -83,14 +89,7 @@ function audiencesFrom(texts: AudienceTexts): AudienceStore {
   const recipientsOf = (text: string) => JSON.parse(text) as Recipient[];
   return {
     ...texts,
-    spill: (id, chunks) =>
-      texts.spill(
-        id,
-        chunks.map(({ partition, recipients }) => ({
-          partition,
-          recipients: JSON.stringify(recipients),
-        })),
-      ),
+    spill: (id, chunks) => texts.spill(id, spillOf(chunks)),
     readSpill: async (id, partition) =>
       (await texts.readSpill(id, partition)).flatMap(recipientsOf),
     seal: (id, partition, pages) => texts.seal(id, partition, textsOf(pages)),
@@ -105,7 +104,18 @@ function audiencesFrom(texts: AudienceTexts): AudienceStore {
 }
 
 function collectionsFrom(texts: CollectionTexts): CollectionStore {
-  return { ...texts, addPart: (id, part, pages) => texts.addPart(id, part, textsOf(pages)) };
+  return {
+    ...texts,
+    addPart: (id, epoch, part, pages) => texts.addPart(id, epoch, part, textsOf(pages)),
+    addPulled: (id, page) => texts.addPulled(id, { ...page, chunks: spillOf(page.chunks) }),
+  };
+}
+
+function spillOf(chunks: readonly SpillChunk[]): RecipientsText[] {
+  return chunks.map(({ partition, recipients }) => ({
+    partition,
+    recipients: JSON.stringify(recipients),
+  }));
 }
 
 function textsOf(pages: readonly Page[]): PageText[] {

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { AudienceStore } from "../ports/audience.ts";
-import type { CollectionStore } from "../ports/collections.ts";
+import type { CollectionStore, PulledPage } from "../ports/collections.ts";
 import type { InboxStore, NewInboxItem } from "../ports/inbox.ts";
 import type {
   MemberCounts,
@@ -77,11 +77,16 @@ export interface TimedInbox extends Omit<InboxStore, "append"> {
 }
 
 /** The collection port between the threads. */
-export interface CollectionTexts extends Omit<CollectionStore, "addPart"> {
+export interface CollectionTexts extends Omit<CollectionStore, "addPart" | "addPulled"> {
   addPart(
     audience: string,
-    part: Parameters<CollectionStore["addPart"]>[1],
+    epoch: number,
+    part: Parameters<CollectionStore["addPart"]>[2],
     pages: readonly PageText[],
+  ): Promise<boolean>;
+  addPulled(
+    audience: string,
+    page: Omit<PulledPage, "chunks"> & { readonly chunks: readonly RecipientsText[] },
   ): Promise<boolean>;
 }
 

@@ -1,6 +1,7 @@
 /** The storage thread: the only one that touches the database, and that waits for the disk. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { audienceOperations } from "./audience.ts";
+import { AudienceMembers } from "./audience-members.ts";
 import { auditOperations } from "./audit.ts";
 import { campaignOperations } from "./campaign.ts";
 import { collectionOperations } from "./collections.ts";
@@ -29,14 +30,15 @@ const BULK = new Set(["members.upsert", "members.scan", "members.countIn", "coll
 
 function operationsOf(database: Database, options: StorageOptions): Operations {
   const audiences = audienceOperations(database);
+  const frozen = new AudienceMembers(database);
   const ports = {
     audiences,
     audit: auditOperations(database),
     campaigns: campaignOperations(database),
-    collections: collectionOperations(database, audiences),
+    collections: collectionOperations(database, audiences, frozen),
     credentials: credentialOperations(database),
     inbox: inboxOperations(database, options.inboxPerUserMax),
-    members: memberOperations(database),
+    members: memberOperations(database, frozen),
     numbered: numberedOperations(database),
     outbox: outboxOperations(database),
     receipts: receiptOperations(database),

@@ -1,90 +1,16 @@
 import { expect, onTestFinished, test } from "vitest";
-import { audienceDesk, newAudienceDesk } from "../../../src/actors/collect/desk.ts";
-import type {
-  Audience,
-  AudienceSource,
-  CollectionHandle,
-} from "../../../src/actors/collect/messages.ts";
+import type { AudienceSource } from "../../../src/actors/collect/messages.ts";
 import { partitionOf, sha256 } from "../../../src/core/hash.ts";
-import type { Result } from "../../../src/core/result.ts";
-import { CsvDecoder } from "../../../src/gateways/csv/decoder.ts";
-import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
-import type { Recipient } from "../../../src/persistence/ports/audience.ts";
-import type { Stores } from "../../../src/persistence/ports/stores.ts";
 import { openSqliteStores } from "../../../src/persistence/sqlite/open-stores.ts";
 import { audience, clockAt } from "../../conformance/open-stores.ts";
 import { dataFile } from "../../persistence/data-folder.ts";
-import { probe, testSystem } from "../../testkit/kit.ts";
-
-function startDesk(stores: Stores = memoryStores({ inboxPerUserMax: 1 }), prefix = "a") {
-  const kit = testSystem();
-  const { audiences, collections, members } = stores;
-  let ids = 0;
-  const newId = () => {
-    ids += 1;
-    return `aud_${prefix}${ids}`;
-  };
-  const newDecoder = () => new CsvDecoder();
-  const type = audienceDesk({ audiences, newId, newDecoder, collect: { collections, members } });
-  const desk = kit.system.spawn(type, { name: "desk", state: newAudienceDesk });
-  const settle = () => kit.settle({ effects: "all" });
-
-  const begin = async (source: AudienceSource): Promise<Result<CollectionHandle>> => {
-    const replyTo = probe<Result<CollectionHandle>>();
-    desk.send({ type: "collect", name: "n", source, replyTo });
-    return replyTo.next();
-  };
-  const collect = async (source: AudienceSource): Promise<Audience> => {
-    const begun = await begin(source);
-    if (!begun.ok) throw begun.error;
-    const replyTo = probe<Result<Audience>>();
-    begun.value.collection.send({ type: "wait", replyTo });
-    const ended = await replyTo.next();
-    if (!ended.ok) throw ended.error;
-    await settle();
-    return ended.value;
-  };
-  return { ...kit, stores, begin, collect, settle };
-}
-
-async function recipientsOf({ audiences }: Stores, { id, partitions }: Audience) {
-  const all: Recipient[][] = [];
-  for (let partition = 0; partition < partitions; partition += 1) {
-    for (let k = 0; ; k += 1) {
-      const page = await audiences.page(id, { partition, k });
-      if (page === undefined) break;
-      for (const { member } of page.recipients) {
-        expect(partitionOf(member, partitions)).toBe(partition);
-      }
-      all.push([...page.recipients]);
-    }
-  }
-  return all;
-}
+import { freeze, ids, pagesOf, startDesk } from "./desk-rig.ts";
 
 function sha256Of(text: string): string {
   const hash = sha256();
   hash.add(text);
   return hash.end();
 }
-
-/** A frozen audience of these members, in this many partitions. */
-async function freeze({ audiences }: Stores, id: string, members: string[], partitions = 1) {
-  await audiences.create(audience(id, { partitions }));
-  for (let partition = 0; partition < partitions; partition += 1) {
-    const recipients = members
-      .filter((member) => partitionOf(member, partitions) === partition)
-      .map((member) => ({ member, vars: { from: id } }));
-    if (recipients.length > 0) {
-      await audiences.seal(id, partition, [{ partition, k: 0, recipients }]);
-    }
-  }
-  const size = members.length;
-  await audiences.update(audience(id, { partitions, state: "ready", size }));
-}
-
-const ids = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, n) => `m-${from + n}`);
 
 test("a condition becomes a frozen audience, without those who must not be reached", async () => {
   const desk = startDesk();
@@ -100,14 +26,14 @@ test("a condition becomes a frozen audience, without those who must not be reach
   const source = { type: "condition", condition: { attr: "age", gte: 50 } } as const;
   const made = await desk.collect(source);
   expect(made).toMatchObject({
-    state: "ready",
+    state: "finished",
     source,
     size: 1_498,
     pages: 2,
     partitions: 1,
     excluded: { optedOut: 1, suppressed: 1, noAddress: 0 },
   });
-  const pages = await recipientsOf(desk.stores, made);
+  const pages = await pagesOf(desk.stores, made);
   const hash = sha256();
   for (const page of pages) hash.add(`${JSON.stringify(page)}\n`);
   expect(made.hash).toBe(sha256Of(hash.end()));
@@ -117,7 +43,7 @@ test("a condition becomes a frozen audience, without those who must not be reach
   expect(found.find(({ member }) => member === "m-99")).toEqual({ member: "m-99", vars });
   // A change of a member afterwards does not change who is in it.
   await members.upsert([{ id: "m-99", attributes: { age: 1 } }], 2);
-  expect((await recipientsOf(desk.stores, made)).flat()).toEqual(found);
+  expect((await pagesOf(desk.stores, made)).flat()).toEqual(found);
 });
 
 test("only the variables that are named are taken, and an address can be asked for", async () => {
@@ -134,7 +60,7 @@ test("only the variables that are named are taken, and an address can be asked f
     variables: ["phone"],
   });
   expect(made).toMatchObject({ size: 4, excluded: { noAddress: 6 } });
-  const [page] = await recipientsOf(desk.stores, made);
+  const [page] = await pagesOf(desk.stores, made);
   expect(page?.[0]).toEqual({ member: "m-0", vars: { phone: "00" } });
 });
 
@@ -153,7 +79,7 @@ test.each([
   ]) {
     const made = await desk.collect({ type, audiences });
     expect(made.size).toBe(size);
-    const found = (await recipientsOf(desk.stores, made)).flat();
+    const found = (await pagesOf(desk.stores, made)).flat();
     const both = found.find(({ member }) => member === "m-150");
     expect(both?.vars?.["from"]).toBe(type === "difference" ? undefined : audiences[0]);
   }
@@ -173,7 +99,7 @@ test("an audience that is not there, or not ready, is named", async () => {
   await freeze(desk.stores, "one", ids(0, 2));
   await desk.stores.audiences.create(audience("two"));
   const code = async (source: AudienceSource) => {
-    const begun = await desk.begin(source);
+    const begun = await desk.create(source);
     return begun.ok ? "ok" : begun.error.code;
   };
   expect(await code({ type: "union", audiences: ["one", "two"] })).toBe("audience.not-ready");
@@ -192,8 +118,10 @@ test("a node that starts again goes on where the last one was, with nobody twice
     1,
   );
   const source = { type: "condition", condition: { all: [] } } as const;
-  const empty = audience("aud_1", { state: "collecting", source, partitions: 16 });
-  await before.collections.begin(empty, { source, partitions: 16, now: 1 });
+  await before.audiences.create(audience("aud_1", { state: "ready", source, epoch: 0 }));
+  const plan = { source, partitions: 16, now: 1, operands: [] };
+  const started = audience("aud_1", { source, partitions: 16 });
+  await before.collections.transition(started, { state: "ready", epoch: 0 }, plan);
   // The first node had done five partitions when it was killed; then members changed.
   const done = [0, 3, 4, 9, 15];
   for (const partition of done) {
@@ -201,8 +129,9 @@ test("a node that starts again goes on where the last one was, with nobody twice
       .filter((member) => partitionOf(member, 16) === partition)
       .map((member) => ({ member, vars: { n: "1" } }));
     const excluded = { optedOut: 0, suppressed: 0, noAddress: 0 };
-    const part = { partition, size: recipients.length, pages: 1, excluded, hash: "abc" };
-    await before.collections.addPart("aud_1", part, [{ partition, k: 0, recipients }]);
+    const counts = { partition, size: recipients.length, pages: 1, duplicates: 0 };
+    const part = { ...counts, excluded, hash: "abc" };
+    await before.collections.addPart("aud_1", 1, part, [{ partition, k: 0, recipients }]);
   }
   await before.members.upsert(
     everybody.map((id) => ({ id, attributes: { n: 2 } })),
@@ -212,15 +141,54 @@ test("a node that starts again goes on where the last one was, with nobody twice
 
   const stores = await openSqliteStores(options);
   onTestFinished(() => stores.close());
-  const desk = startDesk(stores, "b");
+  const desk = startDesk({ stores, prefix: "b" });
   await desk.settle();
   const made = (await stores.audiences.read("aud_1"))!;
-  expect(made).toMatchObject({ state: "ready", size: 2_000, partitions: 16 });
-  const found = (await recipientsOf(stores, made)).flat();
+  expect(made).toMatchObject({ state: "finished", size: 2_000, partitions: 16 });
+  const found = (await pagesOf(stores, made)).flat();
   expect(new Set(found.map(({ member }) => member))).toEqual(new Set(everybody));
   expect(found).toHaveLength(2_000);
   for (const { member, vars } of found) {
     expect(vars?.["n"]).toBe(done.includes(partitionOf(member, 16)) ? "1" : "2");
   }
-  expect(await stores.collections.open()).toEqual([]);
+  expect(await stores.collections.running()).toEqual([]);
+  // That it was cut off is on record.
+  expect(await desk.log("aud_1")).toEqual([
+    "ready -> ready 0 cli",
+    "ready -> started 1 cli",
+    "started -> reboot 1 system",
+    "reboot -> started 1 system",
+    "started -> finished 1 system",
+  ]);
+});
+
+test("who has a time zone is cut by it, also when the variables leave it out", async () => {
+  const desk = startDesk();
+  const zones = ["Europe/Paris", "Asia/Tokyo", undefined];
+  await desk.stores.members.upsert(
+    ids(0, 90).map((id, n) => {
+      const timeZone = zones[n % 3];
+      return { id, attributes: { n }, ...(timeZone === undefined ? {} : { timeZone }) };
+    }),
+    1,
+  );
+  const condition = { all: [] };
+  const made = await desk.collect({ type: "condition", condition, variables: ["n"] });
+  const zonesOf = async (id: string) => {
+    const runs = await desk.stores.audiences.runs(id, 0);
+    return runs.map(({ zone, pages }) => [zone, pages]);
+  };
+  const wanted = [
+    ["", 1],
+    ["Asia/Tokyo", 1],
+    ["Europe/Paris", 1],
+  ];
+  expect(await zonesOf(made.id)).toEqual(wanted);
+  const [first] = (await pagesOf(desk.stores, made)).flat();
+  expect(Object.keys(first?.vars ?? {})).toEqual(["n"]);
+  // What is combined of it stays in its zones.
+  await freeze(desk.stores, "few", ids(0, 9));
+  const both = await desk.collect({ type: "intersection", audiences: [made.id, "few"] });
+  expect(both.size).toBe(9);
+  expect(await zonesOf(both.id)).toEqual(wanted);
 });

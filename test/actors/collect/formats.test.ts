@@ -12,6 +12,7 @@ import type { Result } from "../../../src/core/result.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import { audienceDecoder } from "../../../src/wiring/audience-decoder.ts";
 import { probe, testSystem } from "../../testkit/kit.ts";
+import { noApi } from "./desk-rig.ts";
 
 function startDesk() {
   const kit = testSystem();
@@ -19,7 +20,7 @@ function startDesk() {
   const { audiences, collections, members } = stores;
   const type = audienceDesk({
     audiences,
-    collect: { collections, members },
+    collect: { collections, members, memberApi: noApi },
     newId: () => "aud_1",
     newDecoder: audienceDecoder,
   });
@@ -35,7 +36,13 @@ function startDesk() {
     throw answer.error;
   };
   const load = async (text: string, format: ImportFormat): Promise<Audience> => {
-    const begin = { type: "begin-import", name: "n", bytes: text.length, format } as const;
+    const begin = {
+      type: "begin-import",
+      by: "test",
+      name: "n",
+      bytes: text.length,
+      format,
+    } as const;
     const handle = await ask<AudienceMessage, ImportHandle>(desk, (replyTo) => ({
       ...begin,
       replyTo,
@@ -57,7 +64,7 @@ function startDesk() {
 test("one id per line becomes an audience; bad lines are told and left out", async () => {
   const desk = startDesk();
   const made = await desk.load(`100017\n\n 100018 \r\n100017\n${"9".repeat(200)}\nö`, "lines");
-  expect(made).toMatchObject({ state: "ready", size: 3, lines: 5, duplicates: 1, invalid: 1 });
+  expect(made).toMatchObject({ state: "finished", size: 3, lines: 5, duplicates: 1, invalid: 1 });
   expect(await desk.recipients()).toEqual(["100017", "100018", "ö"].map((member) => ({ member })));
   expect(await desk.errors()).toMatchObject([{ line: 5, field: "member" }]);
 });

@@ -43,6 +43,7 @@ function startDesk(stores: Stores = memoryStores({ inboxPerUserMax: 1 })) {
     must(
       await ask<Result<ImportHandle>>((replyTo) => ({
         type: "begin-import",
+        by: "test",
         name: "all",
         bytes,
         replyTo,
@@ -114,7 +115,7 @@ test("a file becomes an audience with its counts, pages and hash", async () => {
   const desk = startDesk();
   const audience = await desk.load(file(2_500, (n) => `user-${n % 2_400},N`));
   expect(audience).toMatchObject({
-    state: "ready",
+    state: "finished",
     size: 2_400,
     pages: 3,
     partitions: 1,
@@ -174,7 +175,7 @@ test("a line with an error is reported with its number, and the rest goes on", a
 test("the first thousand errors are kept, and all of them are counted", async () => {
   const desk = startDesk();
   const audience = await desk.load(file(3_000, () => ","));
-  expect(audience).toMatchObject({ size: 0, invalid: 3_000, lines: 3_000, state: "ready" });
+  expect(audience).toMatchObject({ size: 0, invalid: 3_000, lines: 3_000, state: "finished" });
   expect((await desk.errors(audience.id)).length).toBe(1_000);
 });
 
@@ -191,7 +192,7 @@ test("an empty file is no audience", async () => {
   const desk = startDesk();
   const { audience, import: importing } = await desk.begin();
   expect(await desk.end(importing)).toMatchObject({ error: { code: "audience.invalid" } });
-  expect(must(await desk.read(audience)).failure).toContain("expected a header");
+  expect(must(await desk.read(audience)).why).toContain("expected a header");
 });
 
 test("an aborted import is a failed audience without a heap", async () => {
@@ -201,7 +202,7 @@ test("an aborted import is a failed audience without a heap", async () => {
   importing.send({ type: "abort", why: "the client went away" });
   await desk.settle({ effects: "all" });
   const failed = must(await desk.read(audience));
-  expect(failed).toMatchObject({ state: "failed", failure: "aborted: the client went away" });
+  expect(failed).toMatchObject({ state: "failed", why: "aborted: the client went away" });
   expect(failed.partitions).toBeGreaterThan(0);
   for (let partition = 0; partition < failed.partitions; partition += 1) {
     expect(await desk.stores.audiences.readSpill(audience, partition)).toEqual([]);
@@ -213,11 +214,11 @@ test("an import that hears nothing for a minute fails itself", async () => {
   const { audience, import: importing } = await desk.begin();
   await desk.feed(importing, Buffer.from("member\n"));
   await desk.advance(59_000);
-  expect(must(await desk.read(audience)).state).toBe("importing");
+  expect(must(await desk.read(audience)).state).toBe("started");
   await desk.advance(2_000);
   expect(must(await desk.read(audience))).toMatchObject({
     state: "failed",
-    failure: "nothing was heard for 60 s",
+    why: "nothing was heard for 60 s",
   });
 });
 
@@ -231,7 +232,7 @@ test("a store that fails fails the import, and whoever waits is told", async () 
   const { audience, import: importing } = await desk.begin();
   must(await desk.feed(importing, Buffer.from("member\na\n")));
   expect(await desk.end(importing)).toMatchObject({ error: { code: "store.unavailable" } });
-  expect(must(await desk.read(audience)).failure).toBe("the disk is full");
+  expect(must(await desk.read(audience)).why).toBe("the disk is full");
 });
 
 test("a chunk is answered only when the store keeps up", async () => {
@@ -271,12 +272,19 @@ test("a list becomes an audience by the same rules", async () => {
   const audience = must(
     await desk.ask<Result<Audience>>((replyTo) => ({
       type: "import-list",
+      by: "test",
       name: "few",
       recipients: [...recipients, { member: "b" }],
       replyTo,
     })),
   );
-  expect(audience).toMatchObject({ state: "ready", size: 2, lines: 4, invalid: 1, duplicates: 1 });
+  expect(audience).toMatchObject({
+    state: "finished",
+    size: 2,
+    lines: 4,
+    invalid: 1,
+    duplicates: 1,
+  });
   expect(await desk.errors(audience.id)).toMatchObject([{ line: 2, field: "member" }]);
 });
 
@@ -285,6 +293,7 @@ test("imports are bounded in number, and a name must be one", async () => {
   const begin = (name: string) =>
     desk.ask<Result<ImportHandle>>((replyTo) => ({
       type: "begin-import",
+      by: "test",
       name,
       bytes: 0,
       replyTo,

@@ -24,7 +24,7 @@ test("a campaign needs an audience that is there and ready", async () => {
   expect(await create(rig, { audience: "aud_x" })).toMatchObject({
     error: { code: "audience.unknown" },
   });
-  await rig.stores.audiences.create(newAudience("aud_y", "half", 0));
+  await rig.stores.audiences.create(newAudience("aud_y", "half", { by: "test", at: 0 }));
   expect(await create(rig, { audience: "aud_y" })).toMatchObject({
     error: { code: "audience.not-ready" },
   });

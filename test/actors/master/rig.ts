@@ -181,7 +181,13 @@ export function startCampaigns(options: RigOptions = {}): Rig {
     async audience(members) {
       const recipients = typeof members === "number" ? numbered(members) : members;
       const asker: Probe<Result<Audience>> = probe();
-      audienceRef.send({ type: "import-list", name: "all", recipients, replyTo: asker });
+      audienceRef.send({
+        type: "import-list",
+        by: "test",
+        name: "all",
+        recipients,
+        replyTo: asker,
+      });
       await settle({ effects: "all" });
       return must(asker.last);
     },

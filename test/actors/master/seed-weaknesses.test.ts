@@ -258,7 +258,7 @@ test("13: a campaign cannot start on an audience that is still collected", async
   const rig = startCampaigns();
   const asker = probe<Result<{ audience: string }>>();
   (rig.audiences as Ref<AudienceMessage>).send({
-    ...{ type: "begin-import", name: "slow", bytes: 0, replyTo: asker },
+    ...{ type: "begin-import", by: "test", name: "slow", bytes: 0, replyTo: asker },
   });
   await rig.settle();
   const audience = asker.last.ok ? asker.last.value.audience : "";
@@ -267,7 +267,7 @@ test("13: a campaign cannot start on an audience that is still collected", async
   const { id } = await rig.create({ audience: ready });
   expect(await rig.edit(id, { audience })).toMatchObject({ error: { code: "audience.not-ready" } });
   const record = (await rig.stores.audiences.read(ready)) as Audience;
-  await rig.stores.audiences.update({ ...record, state: "importing" });
+  await rig.stores.audiences.update({ ...record, state: "started" });
   expect(await rig.command(id, "start")).toMatchObject({ error: { code: "audience.not-ready" } });
   expect((await rig.read(id)).campaign).toMatchObject({ state: "ready", epoch: 0 });
 });

@@ -114,7 +114,8 @@ export function startReview() {
       ids += 1;
       const list = recipients.map((it) => (typeof it === "string" ? { member: it } : it));
       return storeList(stores.audiences, {
-        audience: newAudience(`aud_${ids}`, "everybody", 1),
+        audience: newAudience(`aud_${ids}`, "everybody", { by: "test", at: 1 }),
+        at: 1,
         recipients: list,
         signal: new AbortController().signal,
       });

@@ -86,7 +86,7 @@ function poisoned<T>(value: T): T {
 }
 
 async function storedAudience(stores: Stores): Promise<string> {
-  const audience = newAudience("aud_1", "all", 0);
+  const audience = newAudience("aud_1", "all", { by: "test", at: 0 });
   await stores.audiences.create(audience);
   const members = numbered(MEMBERS);
   let start = 0;
@@ -96,7 +96,7 @@ async function storedAudience(stores: Stores): Promise<string> {
     start += size;
   }
   const counted = { size: MEMBERS, pages: PAGES.length, partitions: PAGES.length };
-  await stores.audiences.update({ ...audience, ...counted, state: "ready" });
+  await stores.audiences.update({ ...audience, ...counted, state: "finished" });
   return audience.id;
 }
 

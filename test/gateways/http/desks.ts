@@ -7,7 +7,7 @@ import type {
 } from "../../../src/actors/master/messages.ts";
 import { RuntimeError } from "../../../src/core/errors.ts";
 import { emptyLedger } from "../../../src/core/ledger.ts";
-import { fail, ok } from "../../../src/core/result.ts";
+import { fail, ok, type Result } from "../../../src/core/result.ts";
 import { noCounts } from "../../../src/core/send-counts.ts";
 import type { Audience } from "../../../src/persistence/ports/audience.ts";
 
@@ -87,8 +87,11 @@ export function newSeen(): Seen {
 const audience: Audience = {
   id: "aud_1",
   name: "customers",
-  state: "ready",
-  failure: "",
+  state: "finished",
+  by: "test",
+  why: "it was imported",
+  changedAt: 1,
+  epoch: 1,
   createdAt: 1,
   size: 2,
   pages: 1,
@@ -115,9 +118,30 @@ export function audienceStandIn(seen: Seen): ActorType<number, AudienceMessage> 
           ctx.reply(message, ok({ audience: `aud_${imports}`, import: target }));
           return imports + 1;
         }
-        case "collect":
-          ctx.reply(message, unknownAudience);
+        case "create-audience":
+        case "wait-audience":
+        case "read-audience-progress":
+        case "watch-audience":
+          ctx.reply<Result<never>>(message, unknownAudience);
           return imports;
+        case "command-audience": {
+          const answer = ok({ before: "started", audience, changed: true } as const);
+          ctx.reply(message, message.id === "aud_1" ? answer : unknownAudience);
+          return imports;
+        }
+        case "list-audience-log": {
+          const line = {
+            from: "ready",
+            to: "started",
+            epoch: 1,
+            by: "t",
+            why: "w",
+            at: 1,
+          } as const;
+          const found = ok({ items: [line], next: undefined });
+          ctx.reply(message, message.id === "aud_1" ? found : unknownAudience);
+          return imports;
+        }
         case "import-list":
           ctx.reply(message, ok({ ...audience, size: message.recipients.length }));
           return imports;

@@ -18,9 +18,9 @@ beforeAll(async () => {
   node = await startHttpNode();
   const { audiences, campaigns } = node.stores;
   const recipients = Array.from({ length: MEMBERS }, (_, n) => ({ member: `m-${n}` }));
-  const audience = newAudience("aud_1", "everybody", 1);
+  const audience = newAudience("aud_1", "everybody", { by: "test", at: 1 });
   const { signal } = new AbortController();
-  await storeList(audiences, { audience, recipients, signal });
+  await storeList(audiences, { audience, recipients, at: 1, signal });
   const spec = { audience: "aud_1", provider: "null", payload: { text: "hi" } };
   await campaigns.create(newCampaign("cmp_1", spec), "cli");
   const start = { to: "started", epoch: 1, by: "cli", why: "x", at: 1 } as const;

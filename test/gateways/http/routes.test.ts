@@ -34,6 +34,20 @@ const NO_PROVIDER = { status: 422, code: "provider.unknown" };
 
 /** For each route a request that works and one that does not. */
 const EXAMPLES: Readonly<Record<string, Example>> = {
+  ...Object.fromEntries(
+    ["start", "pause", "resume", "proceed", "stop"].map((command) => [
+      `POST /v1/audiences/{id}/${command}`,
+      {
+        path: `/v1/audiences/aud_1/${command}`,
+        call: { json: { why: "because" } },
+        fails: { ...NO_AUDIENCE, path: `/v1/audiences/aud_9/${command}`, call: { json: {} } },
+      },
+    ]),
+  ),
+  "GET /v1/audiences/{id}/log": {
+    path: "/v1/audiences/aud_1/log",
+    fails: { ...NO_AUDIENCE, path: "/v1/audiences/aud_9/log" },
+  },
   "POST /v1/members": {
     call: { json: [{ id: "m-1", attributes: { city: "Wien", age: null } }] },
     fails: { call: { json: { id: "m-1", tags: ['"'] } }, status: 422, code: "member.invalid" },

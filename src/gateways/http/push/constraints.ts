@@ -1,4 +1,4 @@
-import type { TaskState } from "../../../core/task.ts";
+import type { TaskCommand, TaskState } from "../../../core/task.ts";
 import type { Api } from "../api.ts";
 import { Fields } from "./fields.ts";
 import { type Constraint, type Kept, Records } from "./records.ts";
@@ -65,37 +65,51 @@ export async function listConstraints({ body, api }: PushCall): Promise<Done> {
   return { data: { list, offset: request.offset + list.length, total } };
 }
 
-/** Collects the list into an audience, which takes one step; again when it was done before. */
-export async function startConstraint({ body, api }: PushCall): Promise<Done> {
+/**
+ * Collects the list into an audience, which takes one step; into a new one when it was done
+ * before, as the old one stays with its projects.
+ */
+export async function startConstraint({ body, api, caller }: PushCall): Promise<Done> {
   const kept = await named(body, api);
   const { id, value } = kept;
   if (value.disabled) throw refused(`constraint ${id} is disabled: update it first`);
   const records = new Records("constraint", api);
-  const audience = await collect(id, value.mids, api);
+  const audience = await collect(id, value.mids, { api, caller });
   const changed = { ...value, audience, started_time: records.seconds };
   return { data: await viewOf(await records.replace(kept, changed), api) };
 }
 
-/** Stop, pause and proceed: a list is collected in one step, so there is nothing in between. */
-export async function refuseToHold({ body, api }: PushCall): Promise<Done> {
-  const { id, value } = await named(body, api);
-  const state = await stateOf(value, api);
-  throw refused(`constraint ${id} is ${state}, not started: a list is collected in one step`);
+/** Stop, pause and proceed, as the state of the constraint's audience allows. */
+export function commandConstraint(command: TaskCommand): (call: PushCall) => Promise<Done> {
+  return async ({ body, api, caller }) => {
+    const kept = await named(body, api);
+    const { audience } = kept.value;
+    if (audience === "") {
+      throw refused(`${command} refused: constraint ${kept.id} is ready, it was never started`);
+    }
+    const said = { command, by: caller.id, why: "asked for by an old caller" } as const;
+    const request = { type: "command-audience", id: audience, ...said } as const;
+    const { before, changed } = await api.ask(api.actors.audiences, request);
+    const data = await viewOf(kept, api);
+    return changed ? { data } : { data, detail: `it was ${before} already: nothing has changed` };
+  };
 }
 
-export async function collect(id: number, mids: readonly string[], api: Api): Promise<string> {
+export async function collect(
+  id: number,
+  mids: readonly string[],
+  { api, caller }: Pick<PushCall, "api" | "caller">,
+): Promise<string> {
   const recipients = mids.map((member) => ({ member }));
-  const question = { type: "import-list", name: `constraint ${id}`, recipients } as const;
-  const audience = await api.ask(api.actors.audiences, question, api.limits.importMs);
-  return audience.id;
+  const request = { type: "import-list", name: `constraint ${id}`, recipients } as const;
+  const made = { ...request, by: caller.id };
+  return (await api.ask(api.actors.audiences, made, api.limits.importMs)).id;
 }
 
 /** How far a constraint's collection is. */
 export async function stateOf({ audience: id }: Constraint, api: Api): Promise<TaskState> {
   if (id === "") return "ready";
-  const { state } = await api.ask(api.actors.audiences, { type: "read-audience", id });
-  if (state === "ready") return "finished";
-  return state === "failed" ? "failed" : "started";
+  return (await api.ask(api.actors.audiences, { type: "read-audience", id })).state;
 }
 
 async function named(body: unknown, api: Api): Promise<Kept<Constraint>> {

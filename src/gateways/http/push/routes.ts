@@ -1,9 +1,9 @@
 import {
   addConstraint,
+  commandConstraint,
   getConstraint,
   listConstraints,
   loadConstraint,
-  refuseToHold,
   startConstraint,
   updateConstraint,
 } from "./constraints.ts";
@@ -39,9 +39,9 @@ export const PUSH_ROUTES: readonly PushRoute[] = [
   look("/constraint/list", listConstraints),
   change("/constraint/load_from_file", loadConstraint),
   change("/constraint/start", startConstraint),
-  change("/constraint/stop", refuseToHold),
-  change("/constraint/pause", refuseToHold),
-  change("/constraint/proceed", refuseToHold),
+  change("/constraint/stop", commandConstraint("stop")),
+  change("/constraint/pause", commandConstraint("pause")),
+  change("/constraint/proceed", commandConstraint("resume")),
   change("/project/add", addProject),
   change("/project/update", updateProject),
   look("/project/get", getProject),

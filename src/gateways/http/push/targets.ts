@@ -57,7 +57,7 @@ export async function listTargetsOf({ body, api }: PushCall): Promise<Done> {
  * Takes a member out of a constraint, which is collected again: what is frozen is not changed,
  * so a project that runs keeps them.
  */
-export async function deleteTarget({ body, api }: PushCall): Promise<Done> {
+export async function deleteTarget({ body, api, caller }: PushCall): Promise<Done> {
   const fields = new Fields(body);
   const id = fields.text("id");
   fields.check();
@@ -69,7 +69,7 @@ export async function deleteTarget({ body, api }: PushCall): Promise<Done> {
   if (mids.length === 0) throw refused(`it is the last target of constraint ${cid}: disable that`);
   const running = await runningProject(cid, api);
   if (running !== undefined) throw refused(`project ${running} is sending to it: stop it first`);
-  const audience = await collect(cid, mids, api);
+  const audience = await collect(cid, mids, { api, caller });
   await records.replace(kept, { ...kept.value, mids, target_total: mids.length, audience });
   return { data: null };
 }

@@ -1,109 +1,60 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { AudienceSource } from "../../../actors/collect/messages.ts";
 import { RuntimeError } from "../../../core/errors.ts";
-import { condition } from "../condition-schema.ts";
+import type { TaskCommand } from "../../../core/task.ts";
+import { streamCollection } from "../audience-events.ts";
 import { feed } from "../feed.ts";
 import type { Call, Route, Upload } from "../route.ts";
-import { jsonRoute } from "../route.ts";
-import { answer, byId, count, instant, paged, pageOf, request, text } from "../schemas.ts";
-
-const LIST_MAX = 100_000;
-
-const member = text(128);
-const vars = z.record(z.string().max(64), z.string().max(4096));
-
-const KINDS = ["members", "condition", "union", "intersection", "difference"] as const;
-
-const operands = z.array(text(128)).min(2).max(16);
-
-const newAudience = request(
-  "NewAudience",
-  z
-    .strictObject({
-      name: text(200)
-        .meta({ examples: ["spring customers"] })
-        .describe("A name for people; need not be unique."),
-      members: z
-        .array(z.union([member, z.strictObject({ member, vars: vars.optional() })]))
-        .min(1)
-        .max(LIST_MAX)
-        .meta({ examples: [["m-1", { member: "m-2", vars: { name: "Ada" } }]] })
-        .optional()
-        .describe("Member ids, or `{member, vars}` with the variables of payload templates."),
-      condition: condition.optional().describe("Who, of the members that Herald knows."),
-      address: text(64)
-        .optional()
-        .describe("With a condition: the attribute that holds the address, if not the id."),
-      variables: z
-        .array(text(64))
-        .max(100)
-        .optional()
-        .describe("With a condition: attributes that become variables; absent: all of them."),
-      union: operands.optional().describe("Frozen audiences: who is in any of them."),
-      intersection: operands.optional().describe("Frozen audiences: who is in all of them."),
-      difference: operands.optional().describe("Who is in the first, and in none of the others."),
-      wait: z
-        .boolean()
-        .default(true)
-        .describe("Whether to answer when it is ready; otherwise at once, while it collects."),
-    })
-    .refine(
-      (it) => KINDS.filter((kind) => it[kind] !== undefined).length === 1,
-      `exactly one of ${KINDS.join(", ")}`,
-    )
-    .meta({
-      examples: [{ name: "spring", members: ["m-1", { member: "m-2", vars: { name: "Ada" } }] }],
-    }),
-);
-
-const named = z.strictObject({
-  name: text(200).optional().describe("The name of an uploaded audience; required for one."),
-});
-
-const audience = answer(
-  "Audience",
-  z.object({
-    id: z.string(),
-    name: z.string(),
-    state: z
-      .enum(["importing", "collecting", "ready", "failed"])
-      .describe("`importing`: fed from outside. `collecting`: made of what Herald has."),
-    failure: z.string().describe("Why it failed; empty otherwise."),
-    createdAt: instant,
-    size: count.describe("Recipients after duplicates were dropped."),
-    pages: count,
-    pageSize: count.describe("Recipients per page, but for the last of a partition."),
-    partitions: count,
-    lines: count.describe("Lines read, without the header."),
-    duplicates: count,
-    invalid: count.describe("Lines left out; see its errors."),
-    hash: z.string().describe("SHA-256 over everybody in page order; empty until ready."),
-    source: z
-      .unknown()
-      .optional()
-      .describe("What it was collected from: a condition, or other audiences."),
-    excluded: z
-      .object({ optedOut: count, suppressed: count, noAddress: count })
-      .optional()
-      .describe("Members of the source who were left out, and why."),
-  }),
-);
-
-const lineError = answer(
-  "LineError",
-  z.object({
-    line: count.describe("Line 1 is the first line of the file."),
-    field: z.string(),
-    expected: z.string(),
-    got: z.string(),
-  }),
-);
+import { eventRoute, jsonRoute } from "../route.ts";
+import { byId, paged, pageOf } from "../schemas.ts";
+import {
+  audience,
+  commandAnswer,
+  commandBody,
+  lineError,
+  named,
+  newAudience,
+  progress,
+  transition,
+} from "./audience-schemas.ts";
+import { pullSource } from "./pull-schema.ts";
 
 const uploadDetails =
   "The file as it is, of any size up to `http.csvBytesMax`: it is streamed and never held in " +
   "memory. CSV: its first line names the columns; `member` is required, the others become " +
   "variables. NDJSON: an id, or `{member, vars}`, per line. Plain text: an id per line. " +
   "A line with an error is left out and listed by `/v1/audiences/{id}/errors`.";
+
+const COMMANDS: Readonly<Record<TaskCommand | "proceed", string>> = {
+  start: "Collect an audience, or collect it anew",
+  pause: "Pause a collection: what is in hand is dropped, what is done stays",
+  resume: "Go on with a paused collection where it was",
+  proceed: "The same as resume",
+  stop: "Stop a collection; it can be started anew",
+};
+
+const START_DETAILS =
+  "It begins anew, and what it had is gone. An audience that a campaign has, or that another one " +
+  "is being collected of, does not change any more: that is refused.";
+
+function commandRoute(command: TaskCommand | "proceed"): Route {
+  return jsonRoute({
+    method: "POST",
+    path: `/v1/audiences/{id}/${command}`,
+    tag: "Audiences",
+    role: "operator",
+    action: `audience.${command}`,
+    summary: COMMANDS[command],
+    ...(command === "start" ? { details: START_DETAILS } : {}),
+    params: byId,
+    body: commandBody,
+    answer: commandAnswer,
+    handle: ({ params: { id }, body: { why }, caller, api }) => {
+      const request = { type: "command-audience", id, command, by: caller.id, why } as const;
+      return api.ask(api.actors.audiences, request, api.limits.importMs);
+    },
+  });
+}
 
 export const audienceRoutes: readonly Route[] = [
   jsonRoute({
@@ -112,8 +63,8 @@ export const audienceRoutes: readonly Route[] = [
     tag: "Audiences",
     role: "operator",
     action: "audience.import",
-    summary: "Make an audience: from a file, a list, a condition, or other audiences",
-    details: "Answers once the audience is ready: its recipients are frozen from then on.",
+    summary: "Make an audience: from a file, a list, a condition, a member API, other audiences",
+    details: "Answers once it is finished: its recipients are frozen from then on.",
     query: named,
     body: newAudience,
     bodyLimit: "listBytesMax",
@@ -141,6 +92,37 @@ export const audienceRoutes: readonly Route[] = [
         type: "list-audiences",
         request: query,
       }),
+  }),
+  ...(["start", "pause", "resume", "proceed", "stop"] as const).map(commandRoute),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/audiences/{id}/log",
+    tag: "Audiences",
+    role: "viewer",
+    summary: "List an audience's changes of state",
+    params: byId,
+    query: paged,
+    answer: pageOf("AudienceTransitionPage", transition),
+    handle: ({ params, query, api }) =>
+      api.ask(api.actors.audiences, {
+        type: "list-audience-log",
+        id: params.id,
+        request: query,
+      }),
+  }),
+  eventRoute({
+    method: "GET",
+    path: "/v1/audiences/{id}/events",
+    tag: "Audiences",
+    role: "viewer",
+    summary: "Follow the making of an audience as server-sent events",
+    details:
+      "Event `progress` comes at once and whenever something changed, about twice a second at " +
+      "most; a slow reader gets the latest only. Event `end` is the last one, when the state is " +
+      "final. Of an audience that is fed from outside there is only its state.",
+    params: byId,
+    events: { progress, end: progress },
+    open: ({ params, api }) => streamCollection(params.id, api),
   }),
   jsonRoute({
     method: "GET",
@@ -179,7 +161,7 @@ type NewAudience = z.output<typeof newAudience>;
 type Made = z.output<typeof audience>;
 
 function importList(
-  { body: { name }, api }: Call<unknown, unknown, NewAudience>,
+  { body: { name }, caller, api }: Call<unknown, unknown, NewAudience>,
   members: NonNullable<NewAudience["members"]>,
 ): Promise<Made> {
   const recipients = members.map((it) =>
@@ -187,20 +169,23 @@ function importList(
       ? { member: it }
       : { member: it.member, ...(it.vars === undefined ? {} : { vars: it.vars }) },
   );
-  const request = { type: "import-list", name, recipients } as const;
+  const request = { type: "import-list", name, recipients, by: caller.id } as const;
   return api.ask(api.actors.audiences, request, api.limits.importMs);
 }
 
-async function collect({ body, api }: Call<unknown, unknown, NewAudience>): Promise<Made> {
-  const { name, wait } = body;
-  const request = { type: "collect", name, source: sourceOf(body) } as const;
+async function collect({ body, caller, api }: Call<unknown, unknown, NewAudience>): Promise<Made> {
+  const { name, start, wait } = body;
   const { importMs } = api.limits;
-  const { audience: made, collection } = await api.ask(api.actors.audiences, request, importMs);
-  return wait ? api.ask(collection, { type: "wait" }, importMs) : made;
+  const by = caller.id;
+  const said = { name, source: sourceOf(body), start, by, why: "asked for" };
+  const request = { type: "create-audience", ...said } as const;
+  const made = await api.ask(api.actors.audiences, request, importMs);
+  if (!start || !wait) return made;
+  return api.ask(api.actors.audiences, { type: "wait-audience", id: made.id }, importMs);
 }
 
 function sourceOf(body: NewAudience): AudienceSource {
-  const { condition: wanted, address, variables, union, intersection, difference } = body;
+  const { condition: wanted, address, variables, pull, union, intersection, difference } = body;
   if (wanted !== undefined) {
     return {
       type: "condition",
@@ -209,6 +194,7 @@ function sourceOf(body: NewAudience): AudienceSource {
       ...(variables === undefined ? {} : { variables }),
     };
   }
+  if (pull !== undefined) return pullSource(pull);
   if (union !== undefined) return { type: "union", audiences: union };
   if (intersection !== undefined) return { type: "intersection", audiences: intersection };
   return { type: "difference", audiences: difference ?? [] };
@@ -224,7 +210,7 @@ async function importFile(
   call: Call<unknown, z.output<typeof named>, undefined>,
   upload: Upload,
 ): Promise<z.output<typeof audience>> {
-  const { query, api } = call;
+  const { query, caller, api } = call;
   const { name } = query;
   if (name === undefined) {
     const problem = { path: "query.name", expected: "the audience's name", got: "nothing" };
@@ -234,6 +220,7 @@ async function importFile(
   const { import: target } = await api.ask(api.actors.audiences, {
     type: "begin-import",
     name,
+    by: caller.id,
     bytes,
     format: FORMATS[mediaType],
   });

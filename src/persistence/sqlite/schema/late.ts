@@ -1,3 +1,5 @@
+import { AUDIENCE_TASKS } from "./audience-tasks.ts";
+
 /** Receipts, members, and what devices are and send; see `migrations.ts`. A published step is never edited: add another. */
 export const LATE: readonly string[] = [
   `
@@ -164,4 +166,5 @@ export const LATE: readonly string[] = [
   CREATE TABLE principal_seen (principal TEXT PRIMARY KEY, at INTEGER NOT NULL)
     STRICT, WITHOUT ROWID;
   `,
+  AUDIENCE_TASKS,
 ];

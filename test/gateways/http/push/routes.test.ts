@@ -164,9 +164,12 @@ describe("constraints", () => {
     expect(await refused("/constraint/start", { id })).toContain("is disabled");
   });
 
-  test.each(["stop", "pause", "proceed"])("/constraint/%s has nothing to hold", async (it) => {
+  test.each(["stop", "pause", "proceed"])("/constraint/%s says what holds it up", async (it) => {
+    const { data } = await done("/constraint/add", concrete([1]));
+    const never = await refused(`/constraint/${it}`, { id: data.id });
+    expect(never).toContain(`constraint ${data.id} is ready, it was never started`);
     const id = await collected([1]);
-    expect(await refused(`/constraint/${it}`, { id })).toContain("is finished, not started");
+    expect(await refused(`/constraint/${it}`, { id })).toContain("is finished; that allows: start");
   });
 });
 
