@@ -10,8 +10,8 @@
  * a condition on an attribute without index; `indexedMs`, with one, made at a restart;
  * `latencyMs`, the longest that a small request took while the first file came in;
  * `upsertCpuMicros` and `collectCpuMicros`, what a member costs of all threads' time, which other
- * work on the machine hardly changes; `residentGrowthBytes`, how much more memory the whole process had at the highest while the file
- * went from 250 000 to a million lines.
+ * work on the machine hardly changes; `residentGrowthBytes`, how much more memory the whole
+ * process had at the highest in the last three quarters of the file than in the first.
  */
 
 import { once } from "node:events";
