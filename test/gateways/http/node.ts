@@ -17,14 +17,17 @@ import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { deviceSecret, writeSecret } from "../../../src/core/device-secret.ts";
+import { RuntimeError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom, systemNewId } from "../../../src/core/random.ts";
+import { fail, ok } from "../../../src/core/result.ts";
 import { deviceTokens } from "../../../src/gateways/auth/device-tokens.ts";
 import {
   askOf,
   HTTP_LIMITS,
   type HttpLimits,
+  type PeerPort,
   type ProviderView,
 } from "../../../src/gateways/http/api.ts";
 import { openHttpGateway } from "../../../src/gateways/http/gateway.ts";
@@ -55,6 +58,16 @@ const PROVIDERS: readonly ProviderView[] = ["crm", "null"].map((name) => ({
           gates: { breaker: { state: "closed", isOpen: 0 } },
         },
 }));
+
+const PLACE = { device: "board", address: "192.0.2.7", port: 4711, since: 1 };
+
+/** The board `b-1` and the user `ann` are here over UDP, and only `ann` may reach the board. */
+const PEERS: PeerPort = {
+  find: (principal) => (["board:b-1", "ann", "bob"].includes(principal) ? PLACE : undefined),
+  introduce: async (asker) =>
+    asker === "ann" ? ok(PLACE) : fail(new RuntimeError("route.forbidden", "not that one")),
+  tell: () => {},
+};
 
 export interface NodeOptions {
   readonly limits?: Partial<HttpLimits>;
@@ -167,6 +180,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     newId: systemNewId,
     mint: (request) => devices.mint(request),
     deviceSecret: (owner) => writeSecret(deviceSecret(DEVICES_SECRET, owner)),
+    peers: PEERS,
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
     providers: () => PROVIDERS,

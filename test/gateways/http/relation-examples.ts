@@ -16,6 +16,9 @@ const NO_BOARD = { status: 404, code: "board.unknown" };
 const INVALID = { status: 400, code: "http.invalid" };
 const REFUSED = { status: 409, code: "relation.refused" };
 
+const AWAY = { status: 404, code: "route.offline" };
+const FORBIDDEN = { status: 403, code: "route.forbidden" };
+
 /** They follow each other: a board of ann, a family of hal. */
 export const RELATION_EXAMPLES: Readonly<Record<string, Example>> = {
   "PUT /v1/boards/{id}": {
@@ -40,6 +43,19 @@ export const RELATION_EXAMPLES: Readonly<Record<string, Example>> = {
   "GET /v1/boards/{id}/secret": {
     path: "/v1/boards/b-1/secret",
     fails: { ...NO_BOARD, path: "/v1/boards/b-9/secret" },
+  },
+  "GET /v1/boards/{id}/address": {
+    path: "/v1/boards/b-1/address",
+    fails: { ...AWAY, path: "/v1/boards/b-9/address" },
+  },
+  "POST /v1/boards/{id}/introduce": {
+    path: "/v1/boards/b-1/introduce",
+    call: { json: { user: "ann" } },
+    fails: { ...FORBIDDEN, path: "/v1/boards/b-1/introduce", call: { json: { user: "bob" } } },
+  },
+  "GET /api/device/udpaddr": {
+    path: "/api/device/udpaddr?deviceId=b-1",
+    fails: { ...INVALID, path: "/api/device/udpaddr" },
   },
   "POST /v1/boards/{id}/rotate-secret": {
     path: "/v1/boards/b-1/rotate-secret",
