@@ -34,6 +34,20 @@ const DOUBT = {
   receipt: "sent again unless a receipt comes in time",
 } as const;
 
+/**
+ * How many workers may have pages at once. Where receipts are waited for, each has a stand-in that
+ * goes on with other pages meanwhile.
+ */
+export function holdersMax({
+  workers,
+  guarantee,
+}: {
+  readonly workers: number;
+  readonly guarantee: keyof typeof DOUBT;
+}): number {
+  return guarantee === "receipt" ? 2 * workers : workers;
+}
+
 /** What a campaign costs, from its spec alone. */
 export function price(spec: {
   readonly rate: number;
@@ -43,12 +57,12 @@ export function price(spec: {
   readonly guarantee: keyof typeof DOUBT;
   readonly cap?: object | undefined;
 }): Price {
-  const { rate, workers, inFlight, guarantee, cap } = spec;
+  const { rate, inFlight, guarantee, cap } = spec;
   const window = windowFor(rate, spec.window);
   const windows = Math.ceil(PAGE / Math.min(window, PAGE));
   // A page is claimed and read; its first intent is journalled, and then each window once.
   const perPage = 2 + 1 + windows + (cap === undefined ? 0 : windows) + 1 / LISTED;
-  const flight = workers * inFlight * Math.min(window, PAGE);
+  const flight = holdersMax(spec) * inFlight * Math.min(window, PAGE);
   return {
     operationsPerMessage: Math.round((perPage / PAGE) * 100_000) / 100_000,
     inDoubtMax: flight,

@@ -36,7 +36,8 @@ export function judgeCanary(
   const shareOf = (count: number): number => (tried === 0 ? 0 : count / tried);
   const errors = Math.min(1, shareOf(Math.max(unknown, failed)));
   const refusals = shareOf(shed + invalid);
-  const said = `of ${tried} messages ${inPercent(errors)} unknown or failed, ${inPercent(refusals)} refused`;
+  const wrong = `${inPercent(errors)} unknown or failed, ${inPercent(refusals)} refused`;
+  const said = `of ${tried} messages ${wrong}`;
   const { errorRateMax, refusalRateMax } = canary;
   if (errors > errorRateMax || refusals > refusalRateMax) {
     const limits = `at most ${inPercent(errorRateMax)} and ${inPercent(refusalRateMax)}`;

@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, type Result } from "../../core/result.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
+import type { WorkerReport } from "../worker/messages.ts";
 import { adopt, changed, command, load, readAgain } from "./commands.ts";
 import { edit, edited } from "./edits.ts";
 import { campaignKind } from "./messages.ts";
@@ -93,19 +94,13 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "edited":
         return unstash(edited(state, message, deps, ctx), deps, ctx);
       case "worker-ready":
-        return workerReady(state, message, deps, ctx);
       case "worker-crashed":
-        return workerCrashed(state, message, deps, ctx);
       case "want-permits":
-        return wantPermits(state, message, ctx);
       case "window-sent":
-        return windowSent(state, message, ctx);
       case "page-held":
-        return pageHeld(state, message, ctx);
       case "page-left":
-        return pageLeft(state, message, deps, ctx);
       case "worker-ended":
-        return workerEnded(state, message.worker, deps, ctx);
+        return workerSaid(state, message, deps, ctx);
       case "prepare":
         return prepare(state, deps, ctx);
       case "prepared":
@@ -131,19 +126,65 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "subscriber-ended":
         return unsubscribe(state, message.subscriber, ctx);
       case "resend-due":
-        return nextResend(state, deps, ctx);
       case "resent":
-        return resent(state, message, deps, ctx);
       case "answer-resends":
-        return answerResends(state, ctx);
       case "settle-over":
-        return { ...state, settling: false };
       case "over-settled":
-        return overSettled(state, message, deps, ctx);
+        return aside(state, message, deps, ctx);
       case "idle":
         return idle(state, ctx);
     }
   };
+}
+
+type OfWorkers = WorkerReport | Extract<Message, { type: "worker-ended" }>;
+
+function workerSaid(
+  state: MasterState,
+  message: OfWorkers,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  switch (message.type) {
+    case "worker-ready":
+      return workerReady(state, message, deps, ctx);
+    case "worker-crashed":
+      return workerCrashed(state, message, deps, ctx);
+    case "want-permits":
+      return wantPermits(state, message, ctx);
+    case "window-sent":
+      return windowSent(state, message, ctx);
+    case "page-held":
+      return pageHeld(state, message, deps, ctx);
+    case "page-left":
+      return pageLeft(state, message, deps, ctx);
+    case "worker-ended":
+      return workerEnded(state, message.worker, deps, ctx);
+  }
+}
+
+/** What goes on beside runs, and after them. */
+function aside(
+  state: MasterState,
+  message: Extract<
+    Message,
+    { type: "resend-due" | "resent" | "answer-resends" | "settle-over" | "over-settled" }
+  >,
+  deps: MasterDeps,
+  ctx: Ctx,
+): MasterState {
+  switch (message.type) {
+    case "resend-due":
+      return nextResend(state, deps, ctx);
+    case "resent":
+      return resent(state, message, deps, ctx);
+    case "answer-resends":
+      return answerResends(state, ctx);
+    case "settle-over":
+      return { ...state, settling: false };
+    case "over-settled":
+      return overSettled(state, message, deps, ctx);
+  }
 }
 
 function beginLoad(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {

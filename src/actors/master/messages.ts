@@ -70,7 +70,10 @@ export interface CampaignProgress {
   readonly rate: number;
   /** Until everything is sent at this rate, in milliseconds; -1 when it cannot be said. */
   readonly etaMs: number;
-  /** Messages that may still go after a pause: workers x windows in flight x window. */
+  /**
+   * Messages that may still go after a pause: workers x windows in flight x window; twice that
+   * with the guarantee `receipt`, see `holdersMax`.
+   */
   readonly pauseBound: number;
   readonly version: number;
   /** What became of the recipients that workers have dealt with. */

@@ -1,5 +1,5 @@
 import { emptyLedger, type Ledger, ledgerGap } from "../../core/ledger.ts";
-import { windowFor } from "../../core/price.ts";
+import { holdersMax, windowFor } from "../../core/price.ts";
 import type { SendCounts } from "../../core/send-counts.ts";
 import { isFinal, isRunning } from "../../core/task.ts";
 import type { RunTotals } from "../../persistence/ports/campaign.ts";
@@ -86,7 +86,7 @@ export function progressOf(campaign: Campaign, figures: Figures, live: Live): Ca
     inInbox: figures.provider.pending,
     rate: Math.round(live.rate),
     etaMs: isRunning(campaign.state) || left === 0 ? etaMs : -1,
-    pauseBound: campaign.workers * campaign.inFlight * window,
+    pauseBound: holdersMax(campaign) * campaign.inFlight * window,
     version: campaign.version,
     counts: figures.totals.counts,
     arms: figures.totals.arms,

@@ -3,7 +3,7 @@ import { windowFor } from "../../core/price.ts";
 import { fail, ok } from "../../core/result.ts";
 import { RECEIPTS, receiptsKind } from "../receipts/messages.ts";
 import type { ResendPiece } from "../worker/messages.ts";
-import type { Ctx, MasterDeps, MasterState, Message, Report } from "./state.ts";
+import type { Ctx, MasterDeps, MasterState, Message, Report, Resend } from "./state.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { afterChange } from "./watching.ts";
 
@@ -12,16 +12,6 @@ const RESENDS_MAX = 16;
 const BUSY_MS = 5_000;
 /** Who asked is told by then what has come of it so far, in milliseconds. */
 const ANSWER_MS = 5_000;
-
-/** Recipients who are sent to again because somebody said so; one window at a time. */
-export interface Resend {
-  readonly request: Report<"resend">;
-  readonly isAnswered: boolean;
-  readonly pieces: readonly ResendPiece[];
-  readonly delivered: number;
-  readonly refused: number;
-  readonly unknown: number;
-}
 
 /** The windows are cut as a worker cuts them, and each waits for its permits as theirs do. */
 export function resend(

@@ -14,7 +14,7 @@ import {
   take,
   wantsListing,
 } from "./page-supply.ts";
-import { addWorkers, LOOK_MS, paceOf } from "./slots.ts";
+import { addWorkers, LOOK_MS, paceOf, workersWanted } from "./slots.ts";
 import {
   type Ctx,
   type MasterDeps,
@@ -199,7 +199,8 @@ export function repace(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterSt
   const pace = paceOf(campaign);
   for (const { ref } of run.slots.values()) ctx.send(ref, { type: "set-pace", pace });
   const paced: Running = { ...state, run: { ...run, bucket } };
-  return supplyMore(addWorkers(grantAll(paced, ctx), campaign.workers, deps, ctx), deps, ctx);
+  const wanted = workersWanted(run, campaign);
+  return supplyMore(addWorkers(grantAll(paced, ctx), wanted, deps, ctx), deps, ctx);
 }
 
 /** Whoever waits for permits under the old rate asks for the new one. */

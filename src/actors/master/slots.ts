@@ -1,4 +1,4 @@
-import { windowFor } from "../../core/price.ts";
+import { holdersMax, windowFor } from "../../core/price.ts";
 import type { Pace } from "../worker/messages.ts";
 import type { Campaign } from "./messages.ts";
 import type { Ctx, MasterDeps, MasterState, Run, Slot } from "./state.ts";
@@ -31,6 +31,12 @@ export function addWorkers(state: Running, count: number, deps: MasterDeps, ctx:
   return { ...state, leaving: left, run: { ...run, slots, workersMade } };
 }
 
+/** How many workers there should be: who waits for receipts has a stand-in. */
+export function workersWanted(run: Run, campaign: Campaign): number {
+  const waiting = [...run.slots.values()].filter(({ waits }) => waits).length;
+  return Math.min(holdersMax(campaign), campaign.workers + waiting);
+}
+
 /** How fast the workers of a campaign may go. */
 export function paceOf({ rate, window }: Pick<Campaign, "rate" | "window">): Pace {
   return { window: windowFor(rate, window), limited: rate > 0 };
@@ -38,7 +44,16 @@ export function paceOf({ rate, window }: Pick<Campaign, "rate" | "window">): Pac
 
 export function newSlot(ref: Slot["ref"], ctx: Ctx): Slot {
   return {
-    ...{ ref, page: undefined, idle: false, held: false, done: 0, intent: 0, oldestAt: undefined },
+    ...{
+      ref,
+      page: undefined,
+      idle: false,
+      held: false,
+      waits: false,
+      done: 0,
+      intent: 0,
+      oldestAt: undefined,
+    },
     ...{ settled: 0, seenAt: ctx.monotonic },
   };
 }

@@ -6,6 +6,7 @@ import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type {
   PageToSend,
+  ResendPiece,
   ResendWindow,
   Resent,
   SettleAbandoned,
@@ -22,7 +23,6 @@ import type {
 import { type FailureMeter, RateMeter } from "./meters.ts";
 import type { PageSupply } from "./page-supply.ts";
 import type { Figures } from "./progress.ts";
-import type { Resend } from "./resends.ts";
 import type { ZoneState } from "./timing.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -84,6 +84,16 @@ export interface MasterState {
   readonly quiescing: Quiescing | undefined;
 }
 
+/** Recipients who are sent to again because somebody said so; one window at a time. */
+export interface Resend {
+  readonly request: Report<"resend">;
+  readonly isAnswered: boolean;
+  readonly pieces: readonly ResendPiece[];
+  readonly delivered: number;
+  readonly refused: number;
+  readonly unknown: number;
+}
+
 interface Quiescing {
   readonly workers: number;
   readonly askers: readonly Of<"quiesce">[];
@@ -140,6 +150,8 @@ export interface Slot {
   readonly idle: boolean;
   /** It has said that it holds the page. */
   readonly held: boolean;
+  /** It only looks for receipts: somebody else goes on meanwhile. */
+  readonly waits: boolean;
   readonly done: number;
   readonly intent: number;
   /** Recipients that it has settled in this run, as far as this master knows. */

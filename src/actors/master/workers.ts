@@ -1,7 +1,7 @@
 import type { PageToSend } from "../worker/messages.ts";
 import { defer, idOf, putFirst, requeue } from "./page-supply.ts";
 import { faultOf, supplyMore, withLost } from "./run.ts";
-import { addWorkers, LOOK_MS, newSlot, paceOf } from "./slots.ts";
+import { addWorkers, LOOK_MS, newSlot, paceOf, workersWanted } from "./slots.ts";
 import type { Ctx, MasterDeps, MasterState, Report, Run, Slot } from "./state.ts";
 
 type Running = MasterState & { readonly run: Run };
@@ -63,15 +63,20 @@ function loses(run: Run, { page, held }: Slot, what: string): Run {
 /** The heartbeat of a worker. */
 export function pageHeld(
   state: MasterState,
-  { worker, page, done, intent, oldestAt }: Report<"page-held">,
+  { worker, page, done, intent, oldestAt, waits }: Report<"page-held">,
+  deps: MasterDeps,
   ctx: Ctx,
 ): MasterState {
   const { run } = state;
   const slot = run?.slots.get(worker);
   if (run === undefined || slot === undefined) return state;
-  const seen = { ...slot, held: true, done, intent, oldestAt, seenAt: ctx.monotonic };
+  const seen = { ...slot, held: true, waits, done, intent, oldestAt, seenAt: ctx.monotonic };
   const slots = new Map(run.slots).set(worker, seen);
-  return { ...state, run: { ...found(run, page), slots } };
+  const next: Running = { ...state, run: { ...found(run, page), slots } };
+  if (waits === slot.waits || state.campaign === undefined) return next;
+  // One too many goes when it has finished its page.
+  const count = Math.max(slots.size, workersWanted(next.run, state.campaign));
+  return addWorkers(next, count, deps, ctx);
 }
 
 /** A page that was lost is in good hands again. */
@@ -96,6 +101,7 @@ export function pageLeft(
     page: undefined,
     idle: true,
     held: false,
+    waits: false,
     oldestAt: undefined,
     seenAt: ctx.monotonic,
   };
@@ -106,7 +112,16 @@ export function pageLeft(
   if (outcome === "open" && maySend(run, page)) supply = requeue(supply, again);
   if (outcome === "gone") fault ||= `the audience has no page ${idOf(page)} any more`;
   const settled = outcome === "done" || outcome === "open" ? found(run, page) : run;
-  return supplyMore({ ...state, run: { ...settled, supply, slots, fault } }, deps, ctx);
+  const left: Running = { ...state, run: { ...settled, supply, slots, fault } };
+  return supplyMore(withoutStandIn(left, deps, ctx), deps, ctx);
+}
+
+/** Sends away who stood in for a worker that does not wait any more. */
+function withoutStandIn(state: Running, deps: MasterDeps, ctx: Ctx): Running {
+  const { run, campaign } = state;
+  if (campaign === undefined) return state;
+  const wanted = workersWanted(run, campaign);
+  return run.slots.size > wanted ? addWorkers(state, wanted, deps, ctx) : state;
 }
 
 function maySend({ open }: Run, { zone }: PageToSend): boolean {
@@ -157,7 +172,8 @@ export function lookAfter(state: MasterState, deps: MasterDeps, ctx: Ctx): Maste
   const asks = run.asks.filter(({ worker }) => slots.has(worker));
   const leaving = state.leaving + silent.length;
   const without: Running = { ...state, leaving, run: { ...next, slots, asks } };
-  return supplyMore(addWorkers(without, campaign.workers, deps, ctx), deps, ctx);
+  const wanted = workersWanted(without.run, campaign);
+  return supplyMore(addWorkers(without, wanted, deps, ctx), deps, ctx);
 }
 
 function allSeen(run: Run, now: number): Run {

@@ -63,6 +63,8 @@ export type WorkerReport =
       readonly intent: number;
       /** When the oldest window under way was handed off, in monotonic milliseconds. */
       readonly oldestAt: number | undefined;
+      /** It can do nothing for its page but look for receipts. */
+      readonly waits: boolean;
     }
   /** A window, or what was left of one, came back from the provider. */
   | {

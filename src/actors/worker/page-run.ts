@@ -100,6 +100,16 @@ export function inFlight(run: PageRun): number {
   return run.windows.filter(({ phase }) => phase !== "settled").length;
 }
 
+/** Whether nothing can be done for the page but to look for receipts. */
+export function waitsForReceipts(run: PageRun, inFlightMax: number): boolean {
+  const open = run.windows.filter(({ phase }) => phase !== "settled");
+  const isFull = open.length >= inFlightMax || nextFrom(run) >= run.page.size;
+  if (open.length === 0 || !isFull) return false;
+  return open.every(({ phase, awaits, left }) => {
+    return phase === "waiting" && awaits.length > 0 && awaits.length === left?.length;
+  });
+}
+
 /** When the oldest window under way was handed off; undefined when none is. */
 export function oldestAt(run: PageRun): number | undefined {
   const sent = run.windows.filter(({ phase }) => phase === "sending").map(({ sentAt }) => sentAt);

@@ -15,6 +15,7 @@ import {
   replaceWindow,
   type SendWindow,
   sendable,
+  waitsForReceipts,
   withoutUnsent,
 } from "./page-run.ts";
 import { nothingSettled } from "./results.ts";
@@ -145,7 +146,12 @@ export function attempted(
     const pause = pauseOf(next, attempt, deps, ctx);
     ctx.setTimer(`attempt:${from}`, pause, { type: "attempt-again", serial, from });
   }
-  return proceed({ ...state, phase: { ...state.phase, run: replaceWindow(run, next) } }, deps, ctx);
+  const replaced = { ...state, phase: { ...state.phase, run: replaceWindow(run, next) } };
+  const proceeded = proceed(replaced, deps, ctx);
+  const { inFlight: most } = campaign;
+  const left = proceeded.phase.type === "sending" ? proceeded.phase.run : run;
+  if (waitsForReceipts(left, most) !== waitsForReceipts(run, most)) holdPage(proceeded, left, ctx);
+  return proceeded;
 }
 
 /** How long a window waits for its next attempt, or for the next look at receipts. */
@@ -307,7 +313,16 @@ export function holdPage(state: WorkerState, run: PageRun, ctx: Ctx): void {
   const { name, master } = state.start;
   const { page, done, intent } = run;
   const oldest = oldestAt(run);
-  ctx.send(master, { type: "page-held", worker: name, page, done, intent, oldestAt: oldest });
+  const waits = waitsForReceipts(run, state.start.campaign.inFlight);
+  ctx.send(master, {
+    type: "page-held",
+    worker: name,
+    page,
+    done,
+    intent,
+    oldestAt: oldest,
+    waits,
+  });
 }
 
 /** The page is somebody else's concern from here on. */

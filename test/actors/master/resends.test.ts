@@ -63,7 +63,7 @@ test("are sent to at the campaign's rate, in its windows, and counted where they
   expect([a!.unknown, b!.unknown, a!.delivered + b!.delivered]).toEqual([0, 0, 400]);
 });
 
-test("get nothing again once they are settled, and are told of late when it takes long", async () => {
+test("get nothing again once they are settled; whoever asked is told in time", async () => {
   const rig = startCampaigns();
   const id = await unknown(rig, { rate: 10 }, 100);
   const asker = again(rig, id, 100);

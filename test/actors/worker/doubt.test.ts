@@ -32,6 +32,7 @@ function frozenWorker(
         done: 0,
         intent: 0,
         oldestAt: undefined,
+        waits: false,
       });
       return start;
     },
@@ -275,4 +276,35 @@ test("looking for receipts does not make a provider that fails look well", async
   await rig.advance(60_000);
   const { campaign } = await rig.read(id);
   expect(campaign).toMatchObject({ state: "failed", why: expect.stringContaining("reset") });
+});
+
+test("while pages wait for receipts others go on, by as many stand-ins as workers", async () => {
+  const clock = new VirtualClock();
+  const stores = memoryStores({ inboxPerUserMax: 1, clock });
+  const provider = new RecordingProvider();
+  provider.capabilities = { ...provider.capabilities, receipts: "callback" };
+  let calls = 0;
+  provider.answer = async (items) => {
+    calls += 1;
+    // Of the first pages of both workers a window is lost, of which no receipt ever comes.
+    if (calls <= 2) throw new Error("connection reset");
+    return items.map(() => ({ status: "ok" }));
+  };
+  const rig = startCampaigns({ stores, clock, provider });
+  const { id: audience } = await rig.audience(40_000);
+  const spec = { audience, guarantee: "receipt", workers: 2, window: 100, rate: 2_000 } as const;
+  const { id } = await rig.create(spec);
+  await rig.command(id, "start");
+  await rig.advance(5_000);
+  const { progress } = await rig.read(id);
+  expect(progress.workerStates.length).toBeLessThanOrEqual(4);
+  expect(progress.pauseBound).toBe(2 * 2 * 2 * 100);
+  // Nothing of the rate is lost while two windows wait for their ten seconds.
+  expect(provider.items.length).toBeGreaterThan(9_000);
+  await rig.advance(6_500);
+  expect((await rig.read(id)).progress.workerStates.length).toBe(2);
+  await rig.advance(20_000);
+  const { progress: end } = await rig.read(id);
+  expect(end).toMatchObject({ state: "finished", ledgerGap: 0, counts: { delivered: 40_000 } });
+  expect(repeated(provider.members).length).toBe(200);
 });
