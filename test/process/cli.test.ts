@@ -124,7 +124,7 @@ describe("what is typed wrong", () => {
     for (const args of [[], ["--user", "u", "--role", "admin"]]) {
       const { status, stderr } = await herald(["token", "create", ...args]);
       expect(status).toBe(1);
-      expect(stderr).toContain("either --user (a device's token) or --role (an API token)");
+      expect(stderr).toContain("--board (a device's token) or --role (an API token)");
     }
   });
 

@@ -49,7 +49,9 @@ Examples:
         const options = globalOptions(command) as CreateOptions;
         const given = [options.user, options.board, options.role];
         if (given.filter((it) => it !== undefined).length !== 1) {
-          command.error("error: give one of --user, --board (a device's token) and --role");
+          command.error(
+            "error: give one: --user, --board (a device's token) or --role (an API token)",
+          );
         }
         const body = bodyOf(options);
         const token = await apiOf(globalOptions(command)).post<{ token: string }>(
