@@ -1,20 +1,21 @@
-import type { ActorType, EndReason, Ref } from "../kernel/actor.ts";
+import type { ActorType, EndReason } from "../kernel/actor.ts";
 import { confirm, dropExpired, retain } from "./backlog.ts";
+import { exchange } from "./exchange.ts";
+import { heard, look } from "./inspecting.ts";
 import {
   type CloseReason,
-  type ConnectionMessage,
   type DeviceFrame,
   type InboxView,
   type PushMessage,
   sessionKind,
 } from "./messages.ts";
-import { addressed, receive, unpassed } from "./receiving.ts";
+import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request } from "./requests.ts";
-import { answered, outcomeOf, sweep, unsent } from "./sending.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { leaveTopics, noticed, subscribeAgain, subscribed } from "./subscriptions.ts";
-import { hold, tell, tellError, tellHeld } from "./telling.ts";
+import { hold, tellHeld, told } from "./telling.ts";
+import { traceMessage } from "./tracing.ts";
 import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
 
 /** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
@@ -43,6 +44,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
     mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
     restart: "temporary",
     behavior(state, message, ctx) {
+      if (state.trace !== undefined) traceMessage(state, message, ctx);
       switch (message.type) {
         case "ping":
           return ping(state, message, ctx);
@@ -67,21 +69,15 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "request":
           return request(state, message.request, deps, ctx);
         case "parcel":
-          return receive(state, message, deps, ctx);
         case "outcome":
-          return outcomeOf(state, message.number, message.outcome, deps, ctx);
         case "answered":
-          return answered(state, message, deps, ctx);
         case "addressed":
-          return addressed(state, message, ctx);
         case "unsent":
-          return unsent(state, message.number, message.error, deps, ctx);
         case "unpassed":
-          return unpassed(state, message, ctx);
+        case "sweep":
+          return exchange(state, message, deps, ctx);
         case "untold":
           return untold(state, message.frame, ctx);
-        case "sweep":
-          return sweep(state, deps, ctx);
         case "publication":
         case "presence":
         case "topic-ended":
@@ -91,14 +87,14 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "subscribe-again":
           return subscribeAgain(state, message, ctx);
         case "tell":
-          tell(state, message.frame, ctx);
-          return state;
         case "tell-error":
-          tellError(state, message.id, message.error, ctx);
-          return state;
+          return told(state, message, ctx);
         case "grants":
           state.grants = message.grants;
           return state;
+        case "inspect":
+        case "trace":
+          return look(state, message, ctx);
         case "close":
           return close(state, message, deps, ctx);
         case "grace-over":
@@ -111,7 +107,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
 }
 
 /** It introduces itself with its first connection: until then nobody has to know of it. */
-function start(state: SessionState, { limits }: SessionDeps, ctx: Ctx): SessionState {
+function start(state: SessionState, { limits, chronicle }: SessionDeps, ctx: Ctx): SessionState {
+  state.chronicle = chronicle;
   ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
   return state;
 }
@@ -131,6 +128,7 @@ function ping(
   { id, data }: { readonly id: number; readonly data?: unknown },
   ctx: Ctx,
 ): SessionState {
+  heard(state, ctx);
   if (state.connection !== undefined) ctx.send(state.connection, { type: "pong", id, data });
   return state;
 }
@@ -190,6 +188,7 @@ function ack(
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
+  heard(state, ctx);
   const confirmed = confirm(state, upTo, offsets);
   if (confirmed === undefined) return state;
   settle(state, ctx, confirmed, "acked");
@@ -256,7 +255,7 @@ function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: n
 
 function attach(
   state: SessionState,
-  { connection, offset, grants }: Extract<Message, { type: "attach" }>,
+  { connection, offset, grants, from }: Extract<Message, { type: "attach" }>,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
@@ -264,12 +263,14 @@ function attach(
   if (before === undefined) deps.tally.attached++;
   else {
     ctx.send(before, { type: "close", reason: "replaced" });
+    noteClosed(state, "replaced", undefined, ctx);
     leaveTopics(state, (topic, message) => ctx.send(topic, message));
   }
   ctx.clearTimer("grace");
   state.connection = connection;
   state.claimed = offset;
   state.grants = grants;
+  noteConnected(state, from, ctx);
   tellSeen(state, ctx);
   if (state.owner === undefined) introduce(state, ctx);
   else if (before === undefined) tellAttached(state, ctx);
@@ -284,12 +285,13 @@ function greet(state: SessionState, deps: SessionDeps, ctx: Ctx): void {
 
 function detach(
   state: SessionState,
-  { connection, final }: { readonly connection: Ref<ConnectionMessage>; readonly final: boolean },
+  { connection, final, why }: Extract<Message, { type: "detach" }>,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
   // The end of a connection that was replaced says nothing about the present one.
   if (state.connection !== connection) return state;
+  noteClosed(state, why ?? "lost", undefined, ctx);
   detached(state, deps, ctx);
   return final ? end(state, ctx) : state;
 }
@@ -303,6 +305,7 @@ function close(state: SessionState, message: CloseMessage, deps: SessionDeps, ct
 function drop(state: SessionState, message: CloseMessage, deps: SessionDeps, ctx: Ctx): void {
   if (state.connection === undefined) return;
   ctx.send(state.connection, message);
+  noteClosed(state, message.reason, message.message, ctx);
   detached(state, deps, ctx);
 }
 
@@ -323,6 +326,7 @@ function end(state: SessionState, ctx: Ctx): SessionState {
     ctx.send(state.owner, { type: "close-session", sessionId: state.id });
     state.owner = undefined;
   }
+  noteEnded(state, ctx);
   ctx.stop();
   return state;
 }

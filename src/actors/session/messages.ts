@@ -1,5 +1,7 @@
+import type { Origin } from "../../core/chronicle.ts";
 import type { DeviceAnswer, DeviceRequest, Grants } from "../../core/device-request.ts";
 import type { ErrorCode } from "../../core/errors.ts";
+import type { Result } from "../../core/result.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { kind } from "../kernel/kind.ts";
 import type { Publication } from "../topic/messages.ts";
@@ -128,6 +130,26 @@ export interface Outcome {
   readonly error: RouteError | undefined;
 }
 
+/** A session as those see it who look from outside. */
+export interface SessionView {
+  readonly id: string;
+  readonly principal: string;
+  readonly device: string;
+  /** Undefined while it has none. `since` is in milliseconds since the epoch. */
+  readonly connection: { readonly from: Origin | undefined; readonly since: number } | undefined;
+  /** When the last frame of its device came; undefined before the first. */
+  readonly heardAt: number | undefined;
+  /** Pushes that it keeps until they are confirmed or a device is there. */
+  readonly backlog: number;
+  /** Its user's highest offset, as far as it knows. */
+  readonly head: number;
+  /** Messages of its device that are on their way. */
+  readonly requests: number;
+  /** Answers that its device owes to others. */
+  readonly questions: number;
+  readonly subscriptions: readonly string[];
+}
+
 /** What anyone may send to a session. */
 export type SessionMessage =
   | PushMessage
@@ -145,7 +167,12 @@ export type SessionMessage =
       readonly offset: number;
       /** What the credential allows; nothing without it. */
       readonly grants?: Grants | undefined;
+      /** Where it comes from, for people who look. */
+      readonly from?: Origin | undefined;
     }
+  | { readonly type: "inspect"; readonly replyTo: Ref<Result<SessionView>> }
+  /** Its principal is followed from now on, or no longer: the chronicle has more. */
+  | { readonly type: "trace" }
   /** A newer credential allows this from now on. */
   | { readonly type: "grants"; readonly grants: Grants | undefined }
   /** From the user: a parcel for this session's device. */
@@ -172,6 +199,8 @@ export type SessionMessage =
       readonly type: "detach";
       readonly connection: Ref<ConnectionMessage>;
       readonly final: boolean;
+      /** How it ended, for people who look. */
+      readonly why?: string;
     }
   /** Closes the connection; the session ends, too, unless the reason invites to reconnect. */
   | { readonly type: "close"; readonly reason: CloseReason; readonly message?: string };

@@ -1,5 +1,6 @@
 import type { DeviceRequest } from "../../core/device-request.ts";
 import { command } from "./commands.ts";
+import { heard } from "./inspecting.ts";
 import { answer, send } from "./sending.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 import { publish, subscribe, unsubscribe, who } from "./subscriptions.ts";
@@ -12,6 +13,7 @@ export function request(
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
+  heard(state, ctx);
   switch (asked.type) {
     case "send":
       return send(state, asked, deps, ctx);

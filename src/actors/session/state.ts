@@ -1,6 +1,8 @@
+import type { Chronicle, Origin } from "../../core/chronicle.ts";
 import type { Grants } from "../../core/device-request.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
+import type { Trace } from "../../core/trace.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { Subscribed, TopicMessage, TopicNotice } from "../topic/messages.ts";
 import type { UserMessage } from "../user/messages.ts";
@@ -54,6 +56,14 @@ export interface SessionState {
   routing: Routing | undefined;
   /** By topic; undefined when there are none. */
   subscriptions: Map<string, Subscription> | undefined;
+  /** Where the connection comes from and since when, in monotonic seconds. */
+  from: Origin | undefined;
+  connectedAt: number;
+  /** When the device's last frame came, in monotonic seconds; -1 before the first. */
+  heardAt: number;
+  chronicle: Chronicle | undefined;
+  /** What follows its principal; undefined for almost all. */
+  trace: Trace | undefined;
 }
 
 /** What a session knows of the messages between its device and others. */
@@ -140,6 +150,7 @@ export const SESSION_LIMITS: SessionLimits = {
 export interface SessionDeps {
   readonly tally: PushTally;
   readonly limits: SessionLimits;
+  readonly chronicle?: Chronicle | undefined;
 }
 
 export type Message =
@@ -201,5 +212,10 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     cursor: 0,
     routing: undefined,
     subscriptions: undefined,
+    from: undefined,
+    connectedAt: 0,
+    heardAt: -1,
+    chronicle: undefined,
+    trace: undefined,
   };
 }

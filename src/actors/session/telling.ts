@@ -1,7 +1,9 @@
 import type { RuntimeError } from "../../core/errors.ts";
 import type { DeviceFrame } from "./messages.ts";
+import { noteFailed } from "./noting.ts";
 import { routingOf } from "./routing.ts";
-import type { Ctx, SessionState } from "./state.ts";
+import type { Ctx, Message, SessionState } from "./state.ts";
+import { traceFrame } from "./tracing.ts";
 
 /** Answers that wait for a device that is away; beyond, the oldest go first. */
 const HELD_MAX = 256;
@@ -11,9 +13,21 @@ const HELD_MAX = 256;
  * next connection when there is none now; anything else is for who is connected.
  */
 export function tell(state: SessionState, frame: DeviceFrame, ctx: Ctx): void {
+  if (state.trace !== undefined) traceFrame(state, frame, ctx);
   const { connection } = state;
   if (connection === undefined || !state.opened) return hold(state, frame);
   ctx.trySend(connection, { type: "frame", frame }, () => ({ type: "untold", frame }));
+}
+
+/** Something that this session asked for has an answer for the device. */
+export function told(
+  state: SessionState,
+  message: Extract<Message, { type: "tell" | "tell-error" }>,
+  ctx: Ctx,
+): SessionState {
+  if (message.type === "tell-error") return tellError(state, message.id, message.error, ctx);
+  tell(state, message.frame, ctx);
+  return state;
 }
 
 /** Tells the device that a request of it came to nothing. */
@@ -23,6 +37,7 @@ export function tellError(
   { code, message, retryAfterMs }: Pick<RuntimeError, "code" | "message" | "retryAfterMs">,
   ctx: Ctx,
 ): SessionState {
+  noteFailed(state, code, message, ctx);
   const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
   tell(state, { type: "error", id, code, message, ...retry }, ctx);
   return state;
