@@ -1,5 +1,3 @@
-import type { ChronicleEvent } from "./chronicle.ts";
-
 /** Lines that a trace keeps for who looks later; the oldest go first. */
 const LINES_MAX = 1_000;
 
@@ -52,8 +50,9 @@ export class Trace {
     for (const follow of this.#followers) follow(numbered);
   }
 
-  event({ type, ...facts }: ChronicleEvent, at: number): void {
-    const session = "session" in facts ? facts.session : "";
+  event(event: { readonly type: string; readonly session?: string }, at: number): void {
+    const { type, ...facts } = event;
+    const { session = "" } = facts;
     this.add({ at, session, way: "connection", type, details: JSON.stringify(facts) });
   }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type ActorSystem, createSystem } from "../actors/kernel/system.ts";
 import { exportTally, PushTally } from "../actors/session/tally.ts";
+import { Chronicle } from "../core/chronicle.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Config } from "../core/config.ts";
 import type { RuntimeError } from "../core/errors.ts";
@@ -22,6 +23,7 @@ export interface Base {
   readonly stores: Stores;
   readonly system: ActorSystem;
   readonly tally: PushTally;
+  readonly chronicle: Chronicle;
 }
 
 /** Opens the stores and starts the actor system; `failed` is told when either is lost. */
@@ -41,6 +43,7 @@ export async function openBase(
   });
   const tally = new PushTally();
   exportTally(tally, metrics);
+  const chronicle = new Chronicle();
   const system = createSystem({
     node: config.node.name,
     clock: systemClock,
@@ -53,7 +56,7 @@ export async function openBase(
     },
     onDeadLetter: (letter) => tally.deadLetter(letter),
   });
-  return { config, boot: systemNewId("boot"), logger, metrics, stores, system, tally };
+  return { config, boot: systemNewId("boot"), logger, metrics, stores, system, tally, chronicle };
 }
 
 /** Ends every actor, and says what was left. */

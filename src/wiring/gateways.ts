@@ -30,7 +30,7 @@ interface Inside {
 
 /** Opens both gateways on one port and returns where they serve. */
 export async function openGateways(base: Base, inside: Inside): Promise<string> {
-  const { config, logger, metrics, stores, system } = base;
+  const { chronicle, config, logger, metrics, stores, system } = base;
   const { actors, inbox, providers, vapidKey, undo } = inside;
   const { host, port } = config.listen;
   const listener = createListener({ host, port });
@@ -46,6 +46,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const sessions = openWebSocketGateway({
     ...ports,
     ...devices,
+    chronicle,
     deviceTokens: tokens,
     limits: config.websocket,
     random: systemRandom,
@@ -87,11 +88,11 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
 }
 
-function sessionOpener({ config, system, tally }: Base): OpenSession {
+function sessionOpener({ chronicle, config, system, tally }: Base): OpenSession {
   const under = system.supervisor("sessions");
   const subscriptionsMax = config.topics.perSession;
   const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
-  const type = sessionType({ tally, limits });
+  const type = sessionType({ tally, limits, chronicle });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

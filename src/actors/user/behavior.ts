@@ -57,6 +57,9 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
           return deliver(state, message.items, deps, ctx);
         case "volatile":
           return volatilePush(state, message, deps, ctx);
+        case "list-sessions":
+          ctx.reply(message, ok(state.sessions.map(({ id, device }) => ({ id, device }))));
+          return state;
         case "kick":
           return kick(state, message, ctx);
         case "read-done":

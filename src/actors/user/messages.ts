@@ -58,5 +58,10 @@ export type UserMessage =
       readonly only?: string | undefined;
       readonly replyTo?: Ref<Result<{ readonly reached: number }>>;
     }
+  /** Which sessions it has, for those who look from outside. */
+  | {
+      readonly type: "list-sessions";
+      readonly replyTo: Ref<Result<readonly { readonly id: string; readonly device: string }[]>>;
+    }
   /** Ends the sessions of one device, or all of them; `why` is told to them. */
   | { readonly type: "kick"; readonly device: string | undefined; readonly why?: string };

@@ -187,8 +187,7 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
   if (iat !== undefined && iat * 1000 > now + AHEAD_SECONDS_MAX * 1000) {
     return refuse("iat lies in the future");
   }
-  if (exp * 1000 <= now)
-    return fail(new RuntimeError("auth.expired", "the credential has expired"));
+  if (exp * 1000 <= now) return fail(explain(new errors.JWTExpired("", payload)));
   return ok({ principal, kind, grants, device, expiresAt: exp * 1000 });
 }
 
@@ -212,6 +211,19 @@ function explain(cause: unknown): RuntimeError {
           ? `has a claim "${cause.claim}" that is missing or not accepted`
           : "is not a well-formed JWT";
   return new RuntimeError("auth.invalid", `the credential ${reason}`, { cause });
+}
+
+/**
+ * Whose credential it was that `verify` refused, if its signature was good: the key of a
+ * principal, else undefined. For records only; it lets nobody in.
+ */
+export function refusedPrincipal({ cause }: RuntimeError): string | undefined {
+  const isSigned =
+    cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed;
+  if (!isSigned) return undefined;
+  const { sub, kind } = cause.payload;
+  if (typeof sub !== "string" || !isName(sub)) return undefined;
+  return principalOf(sub, kind === "board" ? "board" : "phone");
 }
 
 function refuse(why: string): Result<never> {

@@ -189,9 +189,10 @@ function joined(
   state.session = session;
   state.sessionId = id;
   const { grants } = state.holder;
+  const from = { transport: "udp", address: state.address } as const;
   ctx.trySend(
     session,
-    { type: "attach", connection: ctx.self, offset: hello.offset, grants },
+    { type: "attach", connection: ctx.self, offset: hello.offset, grants, from },
     () => ({ type: "attach-refused", hello, isResumed }),
   );
   return state;

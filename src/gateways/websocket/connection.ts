@@ -262,7 +262,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     else hub.send(socket, out!, this.codec.binary);
     hub.counts.closed(reason);
     socket.end(code, reason);
-    this.#left(false);
+    this.#left(false, reason);
   }
 
   /** The other side has gone, or the network has; `message` is gone when this returns. */
@@ -270,8 +270,9 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (this.socket === undefined) return;
     this.socket = undefined;
     this.#out = undefined;
-    this.hub.counts.closed(departureOf(code, message));
-    this.#left(code === 1000);
+    const why = departureOf(code, message);
+    this.hub.counts.closed(why);
+    this.#left(code === 1000, why);
   }
 
   overdue(): void {
@@ -282,11 +283,11 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     else this.close("hello-timeout");
   }
 
-  #left(final: boolean): void {
+  #left(final: boolean, why: string): void {
     this.hub.left(this);
     const { session } = this;
     if (session !== undefined && !this.#sessionKnows) {
-      session.send({ type: "detach", connection: this, final });
+      session.send({ type: "detach", connection: this, final, why });
     }
     this.session = undefined;
   }

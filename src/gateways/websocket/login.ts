@@ -1,8 +1,9 @@
 import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
+import type { Origin } from "../../core/chronicle.ts";
 import type { Grants } from "../../core/device-request.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
-import type { DeviceIdentity } from "../auth/device-tokens.ts";
+import { type DeviceIdentity, refusedPrincipal } from "../auth/device-tokens.ts";
 import { type ClientFrame, idOf } from "../protocol/frames.ts";
 import type { Connection, Reception } from "./connection.ts";
 import type { WebSocketOptions } from "./options.ts";
@@ -82,13 +83,16 @@ export class Login implements Reception {
     if (connection.socket === undefined) return;
     if (!outcome.ok) {
       connection.writeError(outcome.error);
+      this.#note(connection, refusedPrincipal(outcome.error), hello.device, outcome.error);
       const isExpired = outcome.error.code === "auth.expired";
       return connection.close(isExpired ? "credential-expired" : "unauthorized");
     }
     const { principal, device, expiresAt, grants } = outcome.value;
     if (device !== undefined && device !== hello.device) {
       const message = "the credential is for another device";
-      connection.writeError(new RuntimeError("auth.invalid", message));
+      const error = new RuntimeError("auth.invalid", message);
+      connection.writeError(error);
+      this.#note(connection, principal, hello.device, error);
       return connection.close("unauthorized");
     }
     const { hub } = connection;
@@ -96,6 +100,8 @@ export class Login implements Reception {
     connection.user = hub.users.take(principal);
     if (connection.user === undefined) {
       const message = `the user has ${hub.users.max} connections already`;
+      const error = new RuntimeError("gateway.busy", message);
+      this.#note(connection, principal, hello.device, error);
       return this.#refuse(connection, message);
     }
     this.#expiresAt = hub.deadlineIn(expiresAt - this.#options.clock.now());
@@ -110,7 +116,8 @@ export class Login implements Reception {
   ): void {
     const { openSession, findSession, newId, resumeTokens } = this.#options;
     const offset = hello.offset ?? -1;
-    const message: SessionMessage = { type: "attach", connection, offset, grants };
+    const from = originOf(connection);
+    const message: SessionMessage = { type: "attach", connection, offset, grants, from };
 
     const resumed = hello.resume && resumeTokens.read(hello.resume, owner);
     const known = resumed ? findSession(resumed) : undefined;
@@ -122,6 +129,19 @@ export class Login implements Reception {
     const session = openSession({ id, ...owner });
     connection.joins(id, session);
     if (!session.send(message)) this.#refuse(connection, "the node takes no more sessions");
+  }
+
+  /** A credential that nobody can check belongs to nobody: it must not fill anyone's record. */
+  #note(
+    connection: Connection,
+    principal: string | undefined,
+    device: string,
+    { code, message }: RuntimeError,
+  ): void {
+    if (principal === undefined) return;
+    const { chronicle, clock } = this.#options;
+    const event = { type: "refused", device, from: originOf(connection), code, message } as const;
+    chronicle?.note(principal, event, clock.now());
   }
 
   #hold(connection: Connection, frame: ClientFrame): void {
@@ -139,4 +159,8 @@ export class Login implements Reception {
     connection.writeError(new RuntimeError("gateway.busy", message, { retryAfterMs }));
     connection.close("busy", retryAfterMs);
   }
+}
+
+function originOf({ address }: Connection): Origin {
+  return { transport: "websocket", address: address.key };
 }

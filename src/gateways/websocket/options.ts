@@ -1,6 +1,7 @@
 import type { TemplatedApp } from "uWebSockets.js";
 import type { Ref } from "../../actors/kernel/actor.ts";
 import type { OpenSession, SessionMessage } from "../../actors/session/messages.ts";
+import type { Chronicle } from "../../core/chronicle.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
@@ -41,6 +42,8 @@ export interface WebSocketOptions {
   readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
   readonly deviceTokens: DeviceTokens;
   readonly resumeTokens: ResumeTokens;
+  /** Where refused log-ins are noted. */
+  readonly chronicle?: Chronicle | undefined;
   readonly limits: WebSocketLimits;
   readonly clock: Clock;
   readonly random: Random;
