@@ -83,6 +83,7 @@ async function runJob(job: Job, { extent, seed, say }: RunOptions): Promise<Row>
   try {
     arena = await Arena.open({ leaseMs: extent.leaseMs, random });
   } catch (thrown) {
+    say(`${name}: ${String(thrown)}`);
     return rowOf(job, failed(thrown));
   }
   const trial = await unlessItStalls(arena, { name, say }, job.run(arena)).catch(failed);
