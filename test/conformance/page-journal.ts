@@ -86,7 +86,7 @@ function leaseConformance(name: string, start: Start): void {
       expect(await store.claim(page, { ...lease, now: 1_999 })).toBeUndefined();
     });
 
-    test("the lease of a holder that has ended goes to its own node at once, and to no other", async () => {
+    test("the lease of a holder that has ended goes to its own owner only", async () => {
       const store = await start();
       await store.claim(page, lease);
       const takesOver = { ...lease, now: 1_500, leaseUntil: 2_500, takesOver: true };
