@@ -15,7 +15,7 @@ import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts"
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 9) };
 const LAMP = { mac: "02:00:5e:10:00:01", serial: "S-1", model: "lamp-2", name: "" };
 
-test("boards over UDP register, are reached by their owner's phone, and are introduced to it", async () => {
+test("feature 'UDP address lookup for P2P': a board is reached by its owner's phone, and introduced to it", async () => {
   const { node, port } = await udpNode();
   const board = await register(port);
   expect(await register(port)).toEqual(board);
