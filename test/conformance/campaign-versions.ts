@@ -190,7 +190,7 @@ function zoneConformance(
       expect(await of("n2")).toEqual([]);
     });
 
-    test("a page in doubt is seized from its dead owner, whose steps are refused then", async () => {
+    test("a page in doubt is seized from a dead owner, whose steps are refused", async () => {
       const store = await start();
       expect(await store.seize(page, { owner: lease.owner, now: 1 })).toBeUndefined();
       await store.claim(page, lease);
