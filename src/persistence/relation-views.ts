@@ -6,33 +6,51 @@ import type { RelationRows } from "./relation-rules.ts";
 
 type Rows = Pick<RelationRows, "board" | "boardsOf" | "joined" | "membersOf">;
 
-/** Makes the view of a principal (key) out of the rows; see `Reach`. */
-export function reachOf(rows: Rows, principal: string, version: number): Reach {
-  const board = boardOf(principal);
-  if (board === undefined) return reachOfUser(rows, principal, version);
-  const owner = rows.board(board)?.owner;
-  if (owner === undefined) return { version, roles: new Map(), family: undefined };
-  const family = rows.joined(owner);
-  const roles = rolesIn(rows, family).set(owner, "owner");
-  return { version, roles, family };
+/** What the views of one family have in common. */
+interface Shared {
+  /** The roles of those who have joined; a copy is made for each view. */
+  readonly roles: ReadonlyMap<string, Role>;
+  readonly boards: readonly { readonly id: string; readonly owner: string }[];
 }
 
-function reachOfUser(rows: Rows, user: string, version: number): Reach {
+/** Makes the views of principals (keys) out of the rows; what a family shares is read once. */
+export function reachesOf(rows: Rows, principals: readonly string[], version: number): Reach[] {
+  const families = new Map<string, Shared>();
+  const sharedOf = (family: string): Shared => {
+    const known = families.get(family);
+    if (known !== undefined) return known;
+    const members = rows.membersOf(family).filter((it) => !it.isInvited);
+    const roles = new Map(members.map((it) => [it.user, it.role]));
+    const shared = { roles, boards: rows.boardsOf([...roles.keys()]) };
+    families.set(family, shared);
+    return shared;
+  };
+  return principals.map((principal) => {
+    const board = boardOf(principal);
+    if (board === undefined) return reachOfUser(rows, principal, sharedOf, version);
+    const owner = rows.board(board)?.owner;
+    const family = owner === undefined ? undefined : rows.joined(owner);
+    const roles = new Map(family === undefined ? [] : sharedOf(family).roles);
+    if (owner !== undefined) roles.set(owner, "owner");
+    return { version, roles, family };
+  });
+}
+
+function reachOfUser(
+  rows: Rows,
+  user: string,
+  sharedOf: (family: string) => Shared,
+  version: number,
+): Reach {
   const family = rows.joined(user);
-  const roles = rolesIn(rows, family);
+  const shared = family === undefined ? undefined : sharedOf(family);
+  const roles = new Map(shared?.roles);
   const own = roles.get(user) ?? "owner";
-  const users = family === undefined ? [user] : [...roles.keys()];
   roles.delete(user);
-  for (const { id, owner } of rows.boardsOf(users)) {
+  for (const { id, owner } of shared?.boards ?? rows.boardsOf([user])) {
     roles.set(boardKey(id), owner === user ? "owner" : own);
   }
   return { version, roles, family };
-}
-
-/** The roles of those who have joined a family. */
-function rolesIn(rows: Rows, family: string | undefined): Map<string, Role> {
-  const members = family === undefined ? [] : rows.membersOf(family);
-  return new Map(members.flatMap((it) => (it.isInvited ? [] : [[it.user, it.role] as const])));
 }
 
 /** A family as it is shown; undefined when there is none of this host. */

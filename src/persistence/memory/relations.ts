@@ -1,7 +1,7 @@
 import { pageOf, readCursor } from "../cursor.ts";
 import type { Announcement, Board, FamilyMember, RelationStore } from "../ports/relations.ts";
 import { applyChange, type RelationRows } from "../relation-rules.ts";
-import { byTime, familyFrom, reachOf } from "../relation-views.ts";
+import { byTime, familyFrom, reachesOf } from "../relation-views.ts";
 import type { Synchronous } from "../synchronous.ts";
 import { copyOf } from "./rows.ts";
 
@@ -75,8 +75,7 @@ export function memoryRelations(): Synchronous<RelationStore> {
 
   return {
     change: (change, at) => applyChange(rows, change, at),
-    reaches: (principals) =>
-      principals.map((principal) => reachOf(rows, principal, kept.version())),
+    reaches: (principals) => reachesOf(rows, principals, kept.version()),
     announcements: (limit) => copyOf(kept.pending.slice(0, limit)),
     announced: (numbers) => {
       kept.pending = kept.pending.filter(({ n }) => !numbers.includes(n));

@@ -7,7 +7,7 @@ import type {
   RelationStore,
 } from "../ports/relations.ts";
 import { applyChange, type RelationRows } from "../relation-rules.ts";
-import { byTime, familyFrom, reachOf } from "../relation-views.ts";
+import { byTime, familyFrom, reachesOf } from "../relation-views.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
 
@@ -27,7 +27,7 @@ export function relationOperations(db: Database): Synchronous<RelationStore> {
 
     reaches(principals) {
       const { n } = db.row<{ n: number }>("SELECT n FROM relation_version")!;
-      return principals.map((principal) => reachOf(rows, principal, n));
+      return reachesOf(rows, principals, n);
     },
 
     announcements(limit) {
