@@ -15,7 +15,7 @@ import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts"
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 9) };
 const LAMP = { mac: "02:00:5e:10:00:01", serial: "S-1", model: "lamp-2", name: "" };
 
-test("feature 'UDP address lookup for P2P': a board is reached by its owner's phone, and introduced to it", async () => {
+test("feature 'UDP address lookup for P2P': a board and a phone are introduced", async () => {
   const { node, port } = await udpNode();
   const board = await register(port);
   expect(await register(port)).toEqual(board);
@@ -53,7 +53,7 @@ test("feature 'UDP address lookup for P2P': a board is reached by its owner's ph
   await node.end("SIGTERM");
 });
 
-test("a board learns at once that its node was killed, and gets what waited from the next", async () => {
+test("a board learns that its node was killed, and gets what waited from the next", async () => {
   const cwd = temporaryFolder();
   const first = await udpNode(cwd);
   const board = await register(first.port);

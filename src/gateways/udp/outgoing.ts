@@ -1,7 +1,7 @@
 import type { Range } from "./received.ts";
 import { RoundTrip } from "./round-trip.ts";
 
-/** Messages that may be on their way, and that the other side keeps until those before have come. */
+/** Messages that may be on their way, and that the other side keeps until it is their turn. */
 export const WINDOW = 256;
 /** A packet is taken as lost when one sent so many packets later has come. */
 const REORDERED_MAX = 3;

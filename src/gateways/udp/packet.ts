@@ -34,8 +34,6 @@ export const OPENING_MIN = 128;
 export const DATA_MIN = HEADER_BYTES + 1 + TAG_BYTES;
 /** Of the plain text of one datagram. */
 export const PAYLOAD_MAX = DATAGRAM_MAX - HEADER_BYTES - TAG_BYTES;
-/** The highest packet number; a channel ends before it. */
-export const NUMBER_MAX = 2 ** 48 - 1;
 
 /** Why a start was refused; the device's address is proven by then. */
 export const REFUSALS = { unauthorized: 1, busy: 2, draining: 3 } as const;

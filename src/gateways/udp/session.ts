@@ -19,7 +19,7 @@ import { answer } from "./own-commands.ts";
 import { FRAME_MAX } from "./payload.ts";
 import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 
-/** Datagrams and pushes that may wait for one UDP session; what is over is lost, and comes again. */
+/** Datagrams and pushes that may wait for a UDP session; what is over is lost and comes again. */
 const MAILBOX_MAX = 2000;
 /** Bytes that may go to an address that has not shown yet that it is one, per byte from there. */
 const UNPROVEN_FACTOR = 3;

@@ -64,7 +64,7 @@ test("a device over UDP gets what waited, and what comes, and each once", async 
   ]);
 });
 
-test("a session begun over UDP goes on over WebSocket, nothing lost and nothing repeated", async () => {
+test("a session begun over UDP goes on over WebSocket, nothing lost or repeated", async () => {
   const node = await startUdpNode();
   const pushes = collector();
   const device = await connected(node, "ann", { onPush: pushes.add });
@@ -82,7 +82,7 @@ test("a session begun over UDP goes on over WebSocket, nothing lost and nothing 
   expect(socket.json.filter(({ type }) => type === "push").length).toBe(1);
 });
 
-test("a session begun over WebSocket goes on over UDP, nothing lost and nothing repeated", async () => {
+test("a session begun over WebSocket goes on over UDP, nothing lost or repeated", async () => {
   const node = await startUdpNode();
   const socket = await logIn(node, { user: "ann", device: "board" });
   await node.push("ann", "one");

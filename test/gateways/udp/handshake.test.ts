@@ -179,7 +179,7 @@ describe("a session id", () => {
     expect(ids.size).toBe(20);
   });
 
-  test("that nobody knows is answered by less, with a proof that only its owner can check", async () => {
+  test("that nobody knows is answered by less, with a proof for its owner", async () => {
     const bare = bareExchange();
     const bytes = Buffer.alloc(60, 7);
     bytes[0] = 0x10 | PACKET.data;

@@ -19,7 +19,7 @@ function connected(node: UdpNode, principal: string, onPush: (push: Frame) => vo
   });
 }
 
-test("weakness 2: a message to several boards over UDP comes to each, and to none where there is none", async () => {
+test("weakness 2: a message to all boards over UDP comes to each, or to none", async () => {
   const node = await startUdpNode();
   expect(node.broadcast({ payload: '"nobody"' })).toBe(0);
   const names = ["board:1", "board:2", "board:3"];
@@ -160,14 +160,14 @@ test("weakness 6: a session id is chance, and says nothing of the process", asyn
   }
 });
 
-test("weakness 7: what is pushed to a device that is not there waits, and comes when it is", async () => {
+test("weakness 7: what is pushed to a device that is away waits for it", async () => {
   const node = await startUdpNode();
   await node.push("board:late", "waited");
   const push = new Promise<Frame>((resolve) => void connected(node, "board:late", resolve));
   expect(await push).toMatchObject({ payload: "waited" });
 });
 
-test("weakness 7: a push that no datagram can carry is told of, and comes over WebSocket", async () => {
+test("weakness 7: a push too large for UDP is told of, and comes over WebSocket", async () => {
   const node = await startUdpNode();
   const text = "x".repeat(3000);
   const told = new Promise<Frame>((resolve) => {

@@ -57,7 +57,7 @@ export const peerRoutes: readonly Route[] = [
     action: "board.introduce",
     summary: "Tell a board and a user's phone each other's address",
     details:
-      "Both get a push with the topic `herald.peer`, so that both can send first and open the way " +
+      "Both get a push with the topic `herald.peer`, so that both can send first and open a way " +
       "through what translates their addresses. Refused unless the user may reach the board.",
     params: byBoard,
     body: ofUser,
@@ -82,10 +82,8 @@ export const peerRoutes: readonly Route[] = [
       const peer = api.peers?.find(boardKey(deviceId));
       if (peer === undefined) return { status: 1, deviceAddr: "" };
       const { address, port } = peer;
-      return {
-        status: 0,
-        deviceAddr: `${address.includes(":") ? `[${address}]` : address}:${port}`,
-      };
+      const host = address.includes(":") ? `[${address}]` : address;
+      return { status: 0, deviceAddr: `${host}:${port}` };
     },
   }),
 ];
