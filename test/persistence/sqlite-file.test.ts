@@ -107,6 +107,39 @@ test("a file of the version before takes the steps that are missing and keeps it
   expect(database.row("PRAGMA user_version")).toEqual({ user_version: MIGRATIONS.length + 1 });
 });
 
+test("audiences of before they were tasks have a state, a reason and a log afterwards", () => {
+  const database = new Database(new DatabaseSync(":memory:"));
+  onTestFinished(() => database.close());
+  const before = MIGRATIONS.findIndex((step) => step.includes("CREATE TABLE audience_log"));
+  migrate(database, MIGRATIONS.slice(0, before));
+  for (const [id, state, failure] of [
+    ["a1", "ready", ""],
+    ["a2", "importing", ""],
+    ["a3", "collecting", ""],
+    ["a4", "failed", "no header"],
+  ] as const) {
+    const record = JSON.stringify({ id, state, failure, createdAt: 5, size: 3 });
+    database.run("INSERT INTO audiences (id, state, record) VALUES (?, ?, ?)", id, state, record);
+  }
+  database.run("INSERT INTO collections (audience, plan) VALUES ('a3', '{}')");
+  migrate(database);
+  const rows = database.rows<{ state: string; record: string }>(
+    "SELECT state, record FROM audiences ORDER BY id",
+  );
+  const records = rows.map(({ record }) => JSON.parse(record) as Record<string, unknown>);
+  const states = ["finished", "started", "failed", "failed"];
+  expect(rows.map(({ state }) => state)).toEqual(states);
+  expect(records.map(({ state }) => state)).toEqual(states);
+  expect(records[0]).toEqual({
+    ...{ id: "a1", state: "finished", createdAt: 5, size: 3, by: "system", changedAt: 5 },
+    ...{ why: "made by an earlier version", epoch: 1 },
+  });
+  expect(records[2]!["why"]).toContain("start it again");
+  expect(records[3]!["why"]).toBe("no header");
+  expect(database.rows("SELECT audience, to_state FROM audience_log")).toHaveLength(4);
+  expect(database.rows("SELECT * FROM collections")).toEqual([]);
+});
+
 test("when a step of a migration fails, none has been taken", () => {
   const database = new Database(new DatabaseSync(":memory:"));
   onTestFinished(() => database.close());

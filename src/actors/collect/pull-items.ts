@@ -22,6 +22,16 @@ export function readPulled(line: number, item: unknown, member: string): Recipie
     const text = textOf(value);
     return text === undefined ? [] : [[name, text] as const];
   });
+  const long = told.find(([, text]) => text.length > VALUE_LENGTH_MAX);
+  if (long !== undefined) {
+    const [field, text] = long;
+    return {
+      line,
+      field,
+      expected: `at most ${VALUE_LENGTH_MAX} characters`,
+      got: `${text.length}`,
+    };
+  }
   return readListed(line, { member: String(id), vars: Object.fromEntries(told) });
 }
 
@@ -30,7 +40,7 @@ const VALUE_LENGTH_MAX = 4_096;
 function textOf(value: unknown): string | undefined {
   switch (typeof value) {
     case "string":
-      return value.slice(0, VALUE_LENGTH_MAX);
+      return value;
     case "number":
     case "boolean":
       return String(value);

@@ -86,7 +86,7 @@ export function startDesk({ stores, prefix = "a", memberApi = noApi }: DeskOptio
     );
   const read = async (id: string) => (await opened.audiences.read(id)) as Audience;
   return {
-    ...{ ...kit, stores: opened, desk, ask, create, wait, collect, command, progress, log, read },
+    ...{ kit, stores: opened, desk, ask, create, wait, collect, command, progress, log, read },
     settle,
   };
 }
