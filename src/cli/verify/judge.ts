@@ -1,7 +1,14 @@
 import type { Question, Verdict } from "./protocol.ts";
 
-/** One batch as it is written down: the ledger, and the id and member of each message. */
-export type Logged = readonly [ledger: string, items: readonly (readonly [string, string])[]];
+/**
+ * One batch as it is written down: the ledger, the id and member of each message, and whether
+ * receipts are to be told of them.
+ */
+export type Logged = readonly [
+  ledger: string,
+  items: readonly (readonly [id: string, member: string])[],
+  tells?: boolean,
+];
 
 /**
  * Says from the log what became of a run.
@@ -28,6 +35,20 @@ export function judge(log: string, { ledger, members, knowsKeys }: Question): Ve
     duplicates += (typeof got === "number" ? got : got.size) - 1;
   }
   return { arrived, duplicates, strangers, missing: members.filter((it) => !messages.has(it)) };
+}
+
+/** The ids of the latest messages that receipts are to be told of, at least `atLeast` if so many. */
+export function latestToTell(log: string, atLeast: number): string[] {
+  const batches: string[][] = [];
+  let found = 0;
+  const lines = log.split("\n");
+  for (let at = lines.length - 1; at >= 0 && found < atLeast; at -= 1) {
+    const logged = readLine(lines[at]!);
+    if (logged?.[2] !== true) continue;
+    batches.push(logged[1].map(([id]) => id));
+    found += logged[1].length;
+  }
+  return batches.reverse().flat();
 }
 
 function count(

@@ -10,7 +10,7 @@ import { parseConfig } from "../../core/config.ts";
 import { toRuntimeError } from "../../core/errors.ts";
 import { type RunningNode, startNode } from "../../main.ts";
 import { Faults } from "./faults.ts";
-import type { FromNode, NodeOptions, ToNode } from "./protocol.ts";
+import { type FromNode, type NodeOptions, RECEIPT_WAIT_MS, type ToNode } from "./protocol.ts";
 
 const FIGURES_MS = 50;
 
@@ -43,7 +43,7 @@ function configOf({ dataDir, leaseMs, sinkUrl, secret }: NodeOptions) {
     node: { name: "verified", dataDir },
     listen: { port: 0 },
     log: { level: "warn" },
-    campaign: { leaseMs },
+    campaign: { leaseMs, receiptWaitMs: RECEIPT_WAIT_MS },
     providers: {
       webhook: [
         webhook("plain"),

@@ -9,6 +9,12 @@ export interface NodeOptions {
   readonly secret: string;
 }
 
+/**
+ * How long what is in doubt waits for its receipt, in milliseconds. The sink tells within a
+ * second; a provider that takes longer needs a longer wait, and recovers as much later.
+ */
+export const RECEIPT_WAIT_MS = 3_000;
+
 /** What the node's process is told. */
 export type ToNode =
   | { readonly type: "throw"; readonly part: Part }

@@ -50,12 +50,13 @@ export class ReceiptTeller {
   async #tell(): Promise<void> {
     if (this.#behavior().areReceiptsTwisted) this.#shuffleFirst();
     const told = this.#queue.slice(0, TOLD_MAX);
-    if (await this.#post(told)) {
+    const isTaken = await this.#post(told);
+    if (isTaken) {
       this.#queue.splice(0, told.length);
       this.told += told.length;
     }
     this.#isTelling = this.#queue.length > 0;
-    if (this.#isTelling) setTimeout(() => void this.#tell(), LATER_MS);
+    if (this.#isTelling) setTimeout(() => void this.#tell(), isTaken ? 0 : LATER_MS);
   }
 
   /** What is told next comes from anywhere in the queue. */

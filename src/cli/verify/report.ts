@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { table } from "../output.ts";
 import type { Extent } from "./extent.ts";
+import { RECEIPT_WAIT_MS } from "./protocol.ts";
 import type { Row } from "./rows.ts";
 
 /** What a verification found, and where. */
@@ -89,7 +90,8 @@ Written by \`herald campaign verify --chaos --write\`. Do not edit it: run it ag
 \`${command}\`, seed ${seed}, on ${date}: Node.js ${node}, ${cores} cores,
 SQLite, ${seconds} s; **${kills} kill -9 of the node**.
 Campaigns of ${extent.members} members at ${extent.rate} messages/s, window 200, 2 windows in
-flight, 2 workers, leases of ${extent.leaseMs} ms.
+flight, 2 workers, leases of ${extent.leaseMs} ms; what is in doubt waits ${RECEIPT_WAIT_MS} ms for its
+receipt where there are receipts.
 ${met ? "Every" : "**Not** every"} guarantee holds.
 
 ${line(HEADER)}

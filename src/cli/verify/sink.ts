@@ -8,7 +8,7 @@ import { openSync, readFileSync, writeSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { seededRandom } from "../../core/random.ts";
-import { judge, type Logged } from "./judge.ts";
+import { judge, type Logged, latestToTell } from "./judge.ts";
 import type { Arrival, FromSink, SinkBehavior, ToSink } from "./protocol.ts";
 import { ReceiptTeller } from "./receipt-teller.ts";
 
@@ -17,8 +17,12 @@ interface Batch {
   readonly items: readonly { readonly id: string; readonly member: string }[];
 }
 
+/** Far more messages than wait to be told of when a sink dies. */
+const TOLD_AGAIN = 20_000;
+
 const [file = "", port = "0", seed = "0"] = process.argv.slice(2);
 const log = openSync(file, "a", 0o600);
+const untoldByEarlier = latestToTell(readFileSync(file, "utf8"), TOLD_AGAIN);
 // What was cut short by the death of an earlier sink must not spoil the next line.
 writeSync(log, "\n");
 
@@ -42,6 +46,7 @@ process.on("message", (message: ToSink) => {
     case "behave":
       behavior = message.behavior;
       batches = 0;
+      tellAgain();
       return;
     case "die":
       dying = message.when;
@@ -59,6 +64,12 @@ process.on("message", (message: ToSink) => {
   }
 });
 
+/** A sink that died has what it had still to tell in its log, like a provider that keeps it. */
+function tellAgain(): void {
+  const ids = untoldByEarlier.splice(0);
+  if (ids.length > 0) receipts.add(ids);
+}
+
 async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const pieces: Buffer[] = [];
   try {
@@ -70,11 +81,12 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   const { ledger, items } = JSON.parse(Buffer.concat(pieces).toString("utf8")) as Batch;
   batches += 1;
   if (dying === "before") process.kill(process.pid, "SIGKILL");
-  const entry: Logged = [ledger, items.map(({ id, member }) => [id, member] as const)];
+  const tells = request.url === "/receipted";
+  const entry: Logged = [ledger, items.map(({ id, member }) => [id, member] as const), tells];
   writeSync(log, `${JSON.stringify(entry)}\n`);
   arrived += items.length;
   tell();
-  if (request.url === "/receipted") receipts.add(items.map(({ id }) => id));
+  if (tells) receipts.add(items.map(({ id }) => id));
   if (dying === "after") process.kill(process.pid, "SIGKILL");
   if (behavior.loseEvery > 0 && batches % behavior.loseEvery === FIRST_LOSS) {
     request.socket.resetAndDestroy();

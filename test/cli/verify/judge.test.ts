@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { judge } from "../../../src/cli/verify/judge.ts";
+import { judge, latestToTell } from "../../../src/cli/verify/judge.ts";
 
 const line = (ledger: string, ...items: [string, string][]) => JSON.stringify([ledger, items]);
 const question = { ledger: "c:1", members: ["a", "b", "c"], knowsKeys: false };
@@ -26,5 +26,11 @@ describe("the judge of a verification", () => {
     const whole = line("c:1", ["1", "a"], ["2", "b"]);
     const log = `${whole}\n${whole.slice(0, 14)}\n\n${line("c:1", ["3", "c"])}`;
     expect(judge(log, question)).toMatchObject({ arrived: 3, duplicates: 0, missing: [] });
+  });
+
+  test("remembers from its log whom it has still to tell of, the latest ones", () => {
+    const told = (id: string) => JSON.stringify(["c:1", [[id, "a"]], true]);
+    const log = [told("1"), told("2"), line("c:1", ["3", "a"]), told("4"), '["c:1",[['].join("\n");
+    expect(latestToTell(log, 2)).toEqual(["2", "4"]);
   });
 });
