@@ -21,6 +21,11 @@ export function boardOf(principal: string): string | undefined {
   return principal.startsWith(BOARD) ? principal.slice(BOARD.length) : undefined;
 }
 
+/** The address of a principal: `user:` or `board:` and its id. */
+export function addressOf(principal: string): string {
+  return boardOf(principal) === undefined ? `user:${principal}` : principal;
+}
+
 export function kindOf(principal: string): PrincipalKind {
   return principal.startsWith(BOARD) ? "board" : "phone";
 }
