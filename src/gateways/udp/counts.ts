@@ -13,6 +13,7 @@ export type Drop =
   | "no-session"
   | "busy"
   | "credit"
+  | "not-encoded"
   | "send-failed";
 
 /** What happens per datagram is a plain number here, and is handed to the metrics by `publish`. */
@@ -28,6 +29,7 @@ export class UdpCounts {
   readonly dropped: Record<Drop, number> = {
     ...{ "too-short": 0, "unknown-type": 0, version: 0, rate: 0, cookie: 0, forged: 0 },
     ...{ repeated: 0, "no-session": 0, busy: 0, credit: 0, "send-failed": 0 },
+    "not-encoded": 0,
   };
   readonly closes = new Map<CloseReason | "good-bye", number>();
   readonly #metrics: Metrics;

@@ -102,7 +102,8 @@ export function writePush(
   deps: UdpDeps,
   ctx: Ctx,
 ): void {
-  const bytes = toBytes(msgpackCodec.encodePush(push, redelivered));
+  const bytes = encoded(() => msgpackCodec.encodePush(push, redelivered), push.id, deps);
+  if (bytes === undefined) return;
   if (bytes.length > FRAME_MAX) return withhold(state, push, bytes.length, deps, ctx);
   if (push.offset === undefined) {
     state.channel.sendOnce(bytes);
@@ -123,9 +124,12 @@ export function writePublication(
   deps: UdpDeps,
   ctx: Ctx,
 ): void {
-  const bytes = toBytes(msgpackCodec.encodePublication(publication, lost));
+  const { topic, offset } = publication;
+  const about = `${topic} ${offset}`;
+  const bytes = encoded(() => msgpackCodec.encodePublication(publication, lost), about, deps);
+  if (bytes === undefined) return;
   if (bytes.length <= FRAME_MAX) return writeBytes(state, bytes, deps, ctx);
-  const what = `offset ${publication.offset} of topic ${publication.topic}`;
+  const what = `offset ${offset} of topic ${topic}`;
   tellTooLarge(state, what, bytes.length, {}, deps, ctx);
 }
 
@@ -202,6 +206,21 @@ function left(state: UdpState, final: boolean, { peers }: UdpDeps, ctx: Ctx): vo
   ctx.clearTimer("tick");
   if (holder.type === "device") peers.remove(holder.principal, state.id);
   if (session !== undefined) ctx.send(session, { type: "detach", connection: ctx.self, final });
+}
+
+/** Undefined when the payload is not JSON: the others are fine, and the channel is, too. */
+function encoded(
+  encode: () => Encoded,
+  about: string,
+  { options, counts }: UdpDeps,
+): Uint8Array | undefined {
+  try {
+    return toBytes(encode());
+  } catch (error) {
+    counts.dropped["not-encoded"] += 1;
+    options.logger.error("a push cannot be encoded", { about, error: String(error) });
+    return undefined;
+  }
 }
 
 /** MessagePack is bytes always. */

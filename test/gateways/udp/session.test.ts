@@ -53,6 +53,19 @@ describe("a push that is too large for a datagram", () => {
   });
 });
 
+describe("a push that is not JSON", () => {
+  test("is left out, and the next one comes", async () => {
+    const bare = bareExchange();
+    const offsets: unknown[] = [];
+    bare.device(HERE, { onPush: ({ offset }) => offsets.push(offset) });
+    await bare.advance(100);
+    await bare.desk.append([item(BOARD, "m1", { payload: "{broken" }), item(BOARD, "m2")]);
+    await bare.advance(1000);
+    expect(offsets).toEqual([2]);
+    expect(bare.counts.dropped["not-encoded"]).toBe(1);
+  });
+});
+
 describe("an address", () => {
   test("follows the device, without a new log-in", async () => {
     const bare = bareExchange();
