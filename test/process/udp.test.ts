@@ -29,7 +29,10 @@ test("feature 'UDP address lookup for P2P': a board and a phone are introduced",
     },
     onPush: (push) => pushes.push(push),
   });
-  const phone = await phoneOf(node, port, "ann");
+  const phonePushes: Frame[] = [];
+  const phone = await phoneOf(node, port, "ann", (push) => {
+    if (push["topic"] === "herald.peer") phonePushes.push(push);
+  });
   const to = `board:${board.board}`;
   const answer = await phone.request({ type: "send", to, payload: "on?", answerWithinMs: 5000 });
   expect(answer).toMatchObject({ type: "answer", payload: { got: "on?" } });
@@ -44,6 +47,13 @@ test("feature 'UDP address lookup for P2P': a board and a phone are introduced",
   const old = await get(node, `/api/device/udpaddr?deviceId=${board.board}`);
   const { address, port: at } = found["result"] as { address: string; port: number };
   expect(old).toEqual({ status: 0, deviceAddr: `${address}:${at}` });
+
+  const introduced = await post(node, `/v1/boards/${board.board}/introduce`, { user: "ann" });
+  expect(introduced).toMatchObject({ board: { port: at }, user: { device: "phone" } });
+  await Promise.all([lamp.request({ type: "ping" }), phone.request({ type: "ping" })]);
+  expect(pushes.filter(({ topic }) => topic === "herald.peer").length).toBe(2);
+  expect(phonePushes).toMatchObject([{ payload: { peer: to, port: at } }]);
+
   await post(node, `/v1/boards/${board.board}/unbind`, {});
   expect(await phone.request({ type: "command", command })).toMatchObject({
     ...{ type: "error", code: "route.forbidden" },
@@ -150,7 +160,12 @@ function boardOf(port: number, { board, secret }: Registered, options: Partial<U
   return connect(port, { ...options, key, secret: Buffer.from(secret, "base64url") });
 }
 
-async function phoneOf(node: NodeProcess, port: number, user: string): Promise<UdpDevice> {
+async function phoneOf(
+  node: NodeProcess,
+  port: number,
+  user: string,
+  onPush: (push: Frame) => void = () => {},
+): Promise<UdpDevice> {
   const made = await post(node, "/v1/tokens", {
     kind: "device",
     user,
@@ -159,7 +174,7 @@ async function phoneOf(node: NodeProcess, port: number, user: string): Promise<U
   });
   const secret = Buffer.from((made as { udpSecret: string }).udpSecret, "base64url");
   const key = { type: "device", principal: user, device: "phone" } as const;
-  return connect(port, { key, secret });
+  return connect(port, { key, secret, onPush });
 }
 
 function connect(
@@ -181,7 +196,7 @@ function connect(
 }
 
 function pushTo({ board }: Registered, payload: unknown): object {
-  return { users: [`board:${board}`], topic: "news", payload };
+  return { to: [`board:${board}`], topic: "news", payload };
 }
 
 async function post(node: NodeProcess, path: string, body: object, token = node.places.adminToken) {

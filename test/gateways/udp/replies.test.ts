@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import type { ServerFrame } from "../../../src/gateways/protocol/frames.ts";
+import { Peers } from "../../../src/gateways/udp/peers.ts";
+import { REPLAY_WINDOW, Received } from "../../../src/gateways/udp/received.ts";
+import { Replies } from "../../../src/gateways/udp/replies.ts";
+
+const request = (text: string): Uint8Array => Buffer.from(text);
+const done = (id: number): ServerFrame => ({ type: "done", id });
+
+describe("a request that comes again", () => {
+  test("is not passed on again while its answer is on its way, and then has it", () => {
+    const replies = new Replies();
+    expect(replies.begin("s", 1, request("a"), 0)).toEqual({ type: "new" });
+    expect(replies.begin("s", 1, request("a"), 100)).toEqual({ type: "pending" });
+    replies.end("s", 1, done(1));
+    const answered = { type: "answered", answer: done(1) };
+    expect(replies.begin("s", 1, request("a"), 200)).toEqual(answered);
+  });
+
+  test("is a new one in another session, and when it says something else", () => {
+    const replies = new Replies();
+    replies.begin("s", 1, request("a"), 0);
+    replies.end("s", 1, done(1));
+    expect(replies.begin("t", 1, request("a"), 0).type).toBe("new");
+    expect(replies.begin("s", 1, request("b"), 0).type).toBe("new");
+  });
+
+  test("is tried again after an error, and after half a minute without an answer", () => {
+    const replies = new Replies();
+    replies.begin("s", 1, request("a"), 0);
+    replies.end("s", 1, { type: "error", code: "mailbox.full", message: "", id: 1 });
+    expect(replies.begin("s", 1, request("a"), 10).type).toBe("new");
+    expect(replies.begin("s", 1, request("a"), 30_009).type).toBe("pending");
+    expect(replies.begin("s", 1, request("a"), 30_010).type).toBe("new");
+  });
+
+  test("is remembered among the latest 64 of its session", () => {
+    const replies = new Replies();
+    for (let id = 1; id <= 65; id += 1) {
+      replies.begin("s", id, request("a"), 0);
+      replies.end("s", id, done(id));
+    }
+    expect(replies.begin("s", 2, request("a"), 0).type).toBe("answered");
+    expect(replies.begin("s", 65, request("a"), 0).type).toBe("answered");
+    expect(replies.begin("s", 1, request("a"), 0).type).toBe("new");
+  });
+});
+
+describe("the replay window", () => {
+  test("takes each number once, down to 1023 below the newest", () => {
+    const received = new Received();
+    received.add(5000);
+    expect(received.isFresh(5000)).toBe(false);
+    expect(received.isFresh(5000 - REPLAY_WINDOW + 1)).toBe(true);
+    expect(received.isFresh(5000 - REPLAY_WINDOW)).toBe(false);
+    received.add(4999);
+    expect(received.isFresh(4999)).toBe(false);
+    expect(received.isFresh(4998)).toBe(true);
+  });
+
+  test("forgets what it had when the numbers have come around its ring", () => {
+    const received = new Received();
+    for (let number = 1; number <= REPLAY_WINDOW; number += 1) received.add(number);
+    received.add(REPLAY_WINDOW + 500);
+    expect(received.isFresh(REPLAY_WINDOW + 100)).toBe(true);
+    expect(received.ranges()).toEqual([
+      { low: 1524, high: 1524 },
+      { low: 501, high: 1024 },
+    ]);
+  });
+
+  test("tells what has come as ranges, newest first, whatever the words it is kept in", () => {
+    const has = (number: number): boolean => number % 97 !== 0 && number % 31 !== 5;
+    const received = new Received();
+    for (let number = 1; number <= 700; number += 1) if (has(number)) received.add(number);
+    const told = new Set<number>();
+    let above = Number.POSITIVE_INFINITY;
+    for (const { low, high } of received.ranges()) {
+      expect(high).toBeLessThan(above - 1);
+      expect(low).toBeLessThanOrEqual(high);
+      for (let number = low; number <= high; number += 1) told.add(number);
+      above = low;
+    }
+    const lowest = Math.min(...told);
+    for (let number = 700; number >= Math.max(1, lowest); number -= 1) {
+      expect(told.has(number), String(number)).toBe(has(number));
+    }
+  });
+});
+
+test("a principal's devices have an address each, of which the one that came last is shown", () => {
+  const peers = new Peers();
+  const place = { address: "192.0.2.1", port: 1, since: 1 };
+  peers.put("ann", "u1", { ...place, device: "phone" });
+  peers.put("ann", "u2", { ...place, device: "pad", port: 2 });
+  expect(peers.find("ann")).toEqual({ ...place, device: "pad", port: 2 });
+  expect(peers.find("ann", "phone")).toEqual({ ...place, device: "phone" });
+  peers.put("ann", "u1", { ...place, device: "phone", port: 3 });
+  expect(peers.find("ann")).toMatchObject({ device: "phone", port: 3 });
+  peers.remove("ann", "u1");
+  peers.remove("ann", "u2");
+  expect(peers.find("ann")).toBeUndefined();
+});
