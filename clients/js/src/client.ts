@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import { Connector } from "./connector.ts";
 import type { Push } from "./delivery.ts";
-import type { AnswerFrame, RequestFrame } from "./device-frames.ts";
+import type { AnswerFrame, Presence, RequestFrame } from "./device-frames.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
 import type { ReceivedFrame } from "./frames.ts";
@@ -18,6 +18,7 @@ import { PendingPings, type Pong } from "./pings.ts";
 import { type ClientCounters, PushStream } from "./push-stream.ts";
 import { PendingRequests } from "./requests.ts";
 import { loadState } from "./storage.ts";
+import { type Subscription, type TopicHandlers, Topics } from "./topics.ts";
 
 /** How long the server may take to say what became of a message, beside the network. */
 const OUTCOME_MS = 10_000;
@@ -32,6 +33,7 @@ export class HeraldClient {
   readonly #connector: Connector;
   readonly #pings: PendingPings;
   readonly #requests: PendingRequests;
+  readonly #topics: Topics;
   #session = "";
   #state: ClientState = "connecting";
   #detail: StateDetail = {};
@@ -44,6 +46,10 @@ export class HeraldClient {
     const { clock, connectTimeoutMs } = this.#settings;
     this.#pings = new PendingPings(clock, connectTimeoutMs);
     this.#requests = new PendingRequests(clock);
+    this.#topics = new Topics({
+      ask: (request) => this.#ask(request, OUTCOME_MS),
+      error: (error) => this.#listeners.error(error),
+    });
     this.#stream = new PushStream(this.#settings, {
       connection: () => this.#connector.writable,
       overflowed: () => this.#connector.hold("behind"),
@@ -61,6 +67,7 @@ export class HeraldClient {
         this.#session = session;
         this.#enter("connected", { recovered, session });
         this.#stream.welcomed(frame);
+        this.#topics.connected();
       },
       received: (frame) => this.#received(frame),
       pinged: (id) => this.#stream.pinged(id),
@@ -127,7 +134,10 @@ export class HeraldClient {
    * @throws HeraldError as `ping` does; the server's codes begin with `route.`.
    */
   async send(to: string, payload: unknown, options: SendOptions = {}): Promise<Sent> {
-    const frame = await this.#ask({ ...options, to, payload }, OUTCOME_MS);
+    const frame = await this.#ask(
+      (id) => ({ type: "send", id, ...options, to, payload }),
+      OUTCOME_MS,
+    );
     if (frame.type !== "sent") throw clientError("client.frame", `${frame.type} is no outcome`);
     return { reached: frame.reached, kept: frame.kept };
   }
@@ -139,10 +149,37 @@ export class HeraldClient {
    */
   async request(to: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
     const { answerWithinMs = 10_000 } = options;
-    const frame = await this.#ask({ ...options, to, payload, answerWithinMs }, answerWithinMs);
+    const frame = await this.#ask(
+      (id) => ({ type: "send", id, ...options, to, payload, answerWithinMs }),
+      answerWithinMs,
+    );
     if (frame.type !== "answer") throw clientError("client.frame", `${frame.type} is no answer`);
     if (frame.error !== undefined) throw clientError("client.refused", frame.error);
     return { from: frame.from, payload: frame.payload };
+  }
+
+  /**
+   * Subscribes to a topic for as long as the client lives: after each connect it goes on from
+   * where it was, and says so when something was missed for good.
+   *
+   * @throws HeraldError as `send` does; `client.busy` when it is subscribed already.
+   */
+  subscribe(topic: string, handlers: TopicHandlers): Promise<Subscription> {
+    return this.#topics.subscribe(topic, handlers);
+  }
+
+  /** Publishes to a topic and gives the publication's place. @throws HeraldError as `send`. */
+  async publish(topic: string, payload: unknown): Promise<number> {
+    const frame = await this.#ask((id) => ({ type: "publish", id, topic, payload }), OUTCOME_MS);
+    if (frame.type !== "published") throw clientError("client.frame", `${frame.type} came`);
+    return frame.offset;
+  }
+
+  /** Who is subscribed to a topic; at most 1 000 of them. @throws HeraldError as `send`. */
+  async who(topic: string): Promise<readonly Presence[]> {
+    const frame = await this.#ask((id) => ({ type: "who", id, topic }), OUTCOME_MS);
+    if (frame.type !== "here") throw clientError("client.frame", `${frame.type} came`);
+    return frame.members;
   }
 
   /**
@@ -171,12 +208,9 @@ export class HeraldClient {
     return this.close();
   }
 
-  #ask(
-    fields: Omit<Extract<RequestFrame, { type: "send" }>, "type" | "id">,
-    withinMs: number,
-  ): Promise<AnswerFrame> {
+  async #ask(request: (id: number) => RequestFrame, withinMs: number): Promise<AnswerFrame> {
     const connection = this.#writable(this.#requests.full);
-    const send = (id: number): void => connection.send({ type: "send", id, ...fields });
+    const send = (id: number): void => connection.send(request(id));
     return this.#requests.ask(send, withinMs + this.#settings.connectTimeoutMs);
   }
 
@@ -244,6 +278,20 @@ export class HeraldClient {
     };
   }
 
+  #answered(frame: Exclude<ReceivedFrame, { type: "push" | "pong" | "message" | "error" }>): void {
+    switch (frame.type) {
+      case "publication":
+      case "joined":
+      case "left":
+      case "resubscribed":
+        return this.#topics.received(frame);
+      case "subscribed":
+        // At once, as what follows it belongs to the place that it tells.
+        this.#topics.subscribed(frame);
+    }
+    this.#requests.answered(frame);
+  }
+
   #received(frame: ReceivedFrame): void {
     if (frame.type === "push") return this.#stream.pushed(frame);
     if (frame.type === "pong") {
@@ -251,10 +299,7 @@ export class HeraldClient {
       return this.#pings.ponged(frame);
     }
     if (frame.type === "message") return void takeMessage(frame, this.#messageOwner());
-    if (frame.type !== "error") {
-      if (frame.type !== "publication") this.#requests.answered(frame);
-      return;
-    }
+    if (frame.type !== "error") return this.#answered(frame);
     if (this.#pings.refused(frame) || this.#requests.refused(frame)) return;
     const { code, message, retryAfterMs } = frame;
     if (retryAfterMs !== undefined) this.#stream.refused(retryAfterMs);

@@ -79,6 +79,42 @@ function readFrame(value: unknown): ServerFrame | undefined {
       return frame;
     default:
       need(value, ["type"], isString);
+      return readTopicFrame(frame);
+  }
+}
+
+function readTopicFrame(frame: ServerFrame): ServerFrame | undefined {
+  const value: Fields = { ...frame };
+  switch (frame.type) {
+    case "subscribed":
+    case "resubscribed":
+      need(value, ["topic", "epoch"], isString);
+      need(value, ["offset"], isCount);
+      need(value, ["recovered"], isBoolean);
+      return frame;
+    case "publication":
+      need(value, ["topic"], isString);
+      need(value, ["offset"], isCount);
+      return frame;
+    case "joined":
+    case "left":
+      need(value, ["topic"], isString);
+      if (!isFields(frame.who)) throw new TypeError("who is not an object");
+      return frame;
+    case "here":
+      need(value, ["id", "count"], isCount);
+      if (!Array.isArray(frame.members)) throw new TypeError("members is not an array");
+      return frame;
+    case "published":
+      need(value, ["id", "offset"], isCount);
+      return frame;
+    case "unsubscribed":
+    case "uploaded":
+    case "done":
+    case "refreshed":
+      need(value, ["id"], isCount);
+      return frame;
+    default:
       return undefined;
   }
 }

@@ -1,0 +1,150 @@
+import type { AnswerFrame, Presence, RequestFrame } from "./device-frames.ts";
+import { clientError, HeraldError } from "./errors.ts";
+import type { ReceivedFrame } from "./frames.ts";
+
+/** Something published to a topic. */
+export interface Publication {
+  readonly topic: string;
+  /** Its place in the topic: 1, 2, 3 ... until the topic begins anew. */
+  readonly offset: number;
+  readonly payload: unknown;
+  /** Who published it, `user:` or `board:`; undefined when it came over HTTP. */
+  readonly from: string | undefined;
+  /** How many before it this device was too slow for. */
+  readonly lost: number;
+}
+
+/** What a subscriber is told; only `onPublication` is needed. */
+export interface TopicHandlers {
+  onPublication(publication: Publication): void;
+  /** Publications were missed for good while it was not connected. */
+  onMissed?(topic: string): void;
+  /** Somebody came to the topic, or left it. */
+  onPresence?(change: "joined" | "left", who: Presence): void;
+}
+
+/** One topic, for as long as the client lives, over all its connections. */
+export interface Subscription {
+  readonly topic: string;
+  unsubscribe(): Promise<void>;
+}
+
+/** What topics need of their client. */
+export interface TopicsOwner {
+  /** Sends a request with a new id and resolves with its answer. */
+  ask(request: (id: number) => RequestFrame): Promise<AnswerFrame>;
+  error(error: HeraldError): void;
+}
+
+interface Entry {
+  readonly topic: string;
+  readonly handlers: TopicHandlers;
+  /** Where it is: what a later connection goes on from. */
+  place: { readonly epoch: string; offset: number } | undefined;
+}
+
+type TopicFrame = Extract<
+  ReceivedFrame,
+  { type: "publication" | "joined" | "left" | "resubscribed" }
+>;
+
+/** The topics that the application is subscribed to. */
+export class Topics {
+  readonly #owner: TopicsOwner;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(owner: TopicsOwner) {
+    this.#owner = owner;
+  }
+
+  /** Resolves once the server has taken it; rejects, and is none, when it has not. */
+  async subscribe(topic: string, handlers: TopicHandlers): Promise<Subscription> {
+    if (this.#entries.has(topic)) {
+      throw clientError("client.busy", `already subscribed to ${topic}`);
+    }
+    const entry: Entry = { topic, handlers, place: undefined };
+    this.#entries.set(topic, entry);
+    try {
+      await this.#request(entry);
+    } catch (error) {
+      this.#entries.delete(topic);
+      throw error;
+    }
+    return { topic, unsubscribe: () => this.#unsubscribe(entry) };
+  }
+
+  /** A new connection has no subscriptions: each is made again, from where it was. */
+  connected(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.place === undefined) continue;
+      this.#request(entry).catch((cause: unknown) => {
+        this.#owner.error(
+          cause instanceof HeraldError
+            ? cause
+            : clientError("client.frame", `could not subscribe to ${entry.topic} again`, cause),
+        );
+      });
+    }
+  }
+
+  received(frame: TopicFrame): void {
+    const topic = frame.topic;
+    const entry = this.#entries.get(topic);
+    if (entry === undefined) return;
+    switch (frame.type) {
+      case "publication": {
+        const { offset, payload, from, lost = 0 } = frame;
+        if (entry.place !== undefined) entry.place.offset = offset;
+        return this.#call(() =>
+          entry.handlers.onPublication({ topic, offset, payload, from, lost }),
+        );
+      }
+      case "joined":
+      case "left":
+        return this.#call(() => entry.handlers.onPresence?.(frame.type, frame.who));
+      case "resubscribed":
+        return this.#placed(entry, frame);
+    }
+  }
+
+  async #request(entry: Entry): Promise<void> {
+    const { topic, handlers, place } = entry;
+    const presence = handlers.onPresence === undefined ? {} : { presence: true };
+    const since = place === undefined ? {} : { epoch: place.epoch, offset: place.offset };
+    const frame = await this.#owner.ask((id) => ({
+      ...{ type: "subscribe", id, topic, ...presence, ...since },
+    }));
+    if (frame.type !== "subscribed") throw clientError("client.frame", `${frame.type} came`);
+  }
+
+  /** The answer to a subscription, before anything of the topic that follows it. */
+  subscribed(frame: Extract<AnswerFrame, { type: "subscribed" }>): void {
+    const entry = this.#entries.get(frame.topic);
+    if (entry !== undefined) this.#placed(entry, frame);
+  }
+
+  #placed(
+    entry: Entry,
+    { epoch, offset, recovered }: Extract<AnswerFrame, { type: "subscribed" | "resubscribed" }>,
+  ): void {
+    const before = entry.place;
+    // What was recovered follows, and moves the place on.
+    entry.place = { epoch, offset: recovered && before !== undefined ? before.offset : offset };
+    if (before !== undefined && !recovered) {
+      this.#call(() => entry.handlers.onMissed?.(entry.topic));
+    }
+  }
+
+  async #unsubscribe({ topic }: Entry): Promise<void> {
+    if (!this.#entries.delete(topic)) return;
+    await this.#owner.ask((id) => ({ type: "unsubscribe", id, topic }));
+  }
+
+  #call(handler: () => void): void {
+    try {
+      handler();
+    } catch (cause) {
+      this.#owner.error(clientError("client.handler", "a topic's handler threw", cause));
+    }
+  }
+}
