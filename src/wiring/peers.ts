@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Ref } from "../actors/kernel/actor.ts";
 import type { RelationsMessage } from "../actors/relations/messages.ts";
 import { pushToUser } from "../actors/session/broadcast.ts";
+import { addressOf } from "../core/address.ts";
 import { systemClock } from "../core/clock.ts";
 import { BOARD_DEVICE, type SecretOwner } from "../core/device-secret.ts";
 import { RuntimeError, toRuntimeError } from "../core/errors.ts";
@@ -28,7 +29,7 @@ export function peerPort({ system }: Base, desk: Ref<RelationsMessage>, find: Fi
     pushToUser(system, principal, {
       id: systemNewId("peer"),
       topic: PEER_TOPIC,
-      payload: JSON.stringify({ peer: about, address, port }),
+      payload: JSON.stringify({ peer: addressOf(about), address, port }),
       expiresAt: now + PEER_TTL_MS,
     });
   };

@@ -42,7 +42,7 @@ test("feature 'UDP address lookup for P2P': a board and a phone are introduced",
   expect(found).toMatchObject({ type: "done", result: { device: "board", address: "127.0.0.1" } });
   await lamp.request({ type: "ping" });
   const told = pushes.find(({ topic }) => topic === "herald.peer");
-  expect(told).toMatchObject({ payload: { peer: "ann", address: "127.0.0.1" } });
+  expect(told).toMatchObject({ payload: { peer: "user:ann", address: "127.0.0.1" } });
 
   const old = await get(node, `/api/device/udpaddr?deviceId=${board.board}`);
   const { address, port: at } = found["result"] as { address: string; port: number };

@@ -1,3 +1,4 @@
+import { boardKey, parseAddress } from "../../core/address.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import type { Result } from "../../core/result.ts";
@@ -42,10 +43,10 @@ export function findPeer(state: UdpState, fields: Fields, deps: UdpDeps, ctx: Ct
   const { introduce } = deps.options;
   const { id, command } = fields;
   if (holder.type !== "device" || !isCount(id) || !isFields(command)) return;
-  const other = command["of"];
-  if (typeof other !== "string" || !isName(other)) {
-    const error = new RuntimeError("protocol.invalid", "of must be the key of a principal");
-    return writeError(state, error, id, deps, ctx);
+  const other = principalOf(command["of"]);
+  if (other === undefined) {
+    const message = "of must be the address of a user or a board";
+    return writeError(state, new RuntimeError("protocol.invalid", message), id, deps, ctx);
   }
   if (introduce === undefined) {
     const error = new RuntimeError("route.forbidden", "addresses are not told here");
@@ -72,6 +73,14 @@ export function answer<T>(
   if (found.ok) write(state, { type: "done", id, result: found.value }, deps, ctx);
   else writeError(state, found.error, id, deps, ctx);
   return state;
+}
+
+/** The key of the principal at an address; undefined when there can be none. */
+function principalOf(address: unknown): string | undefined {
+  const parsed = typeof address === "string" ? parseAddress(address) : undefined;
+  if (!parsed?.ok) return undefined;
+  if (parsed.value.type === "user") return parsed.value.id;
+  return parsed.value.type === "board" ? boardKey(parsed.value.id) : undefined;
 }
 
 function readBoard({ mac, serial, model, name = "" }: Fields): NewBoard | undefined {
