@@ -18,7 +18,12 @@ const response = await fetch(new URL("/v1/push", url), {
     authorization: `Bearer ${process.env["HERALD_TOKEN"] ?? ""}`,
     "content-type": "application/json",
   },
-  body: JSON.stringify({ users: [user], topic: "news", payload: { text }, ttlMs: 3_600_000 }),
+  body: JSON.stringify({
+    to: [`user:${user}`],
+    topic: "news",
+    payload: { text },
+    ttlMs: 3_600_000,
+  }),
 });
 console.log(JSON.stringify(await response.json()));
 process.exitCode = response.ok ? 0 : 1;

@@ -63,6 +63,7 @@ export const ERRORS = {
   "node.unreachable": e(true, 503, "Start one with herald start, or say where it is by --url."),
   "node.not-ready": e(true, 503, "Wait until what is listed is gone, or look into it."),
   "outbox.full": e(true, 503, "Let a consumer acknowledge uploads, then send it again."),
+  "outbox.refused": e(false, 409, "The message says what stands in the way; change that first."),
   "platform.failed": e(true, 502, "Look at the service at platform.url; try again later."),
   "platform.refused": e(false, 403, "The service at platform.url said no; its words follow."),
   "protocol.invalid": e(false, 400, "Correct the frame; see docs/protocol.md."),
@@ -87,6 +88,7 @@ export const ERRORS = {
   "token.unknown": e(false, 404, "List the tokens to see which there are."),
   "topic.forbidden": e(false, 403, "The credential must allow it: claims sub and pub of `topics`."),
   "topic.unknown": e(false, 404, "Subscribe first, or publish to make it."),
+  "trace.unknown": e(false, 404, "Start one first: POST /v1/devices/{id}/trace."),
   "udp.too-large": e(false, 413, "Send less in one frame, or use WebSocket for it."),
 } as const satisfies Record<string, Advice>;
 

@@ -38,13 +38,21 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): Problem[] {
   return [{ path: at(issue.path), expected: expectation(issue), got }];
 }
 
-/** Of the alternatives, what came tried to be the one that fails furthest inside. */
+/**
+ * Of the alternatives, what came tried to be the one that fails furthest inside, and least. A
+ * field that an alternative does not know says more against it than one that is missing.
+ */
 function problemsOfUnion(issue: z.core.$ZodIssueInvalidUnion, input: unknown): Problem[] {
   const depth = (issues: readonly z.core.$ZodIssue[]) =>
     Math.min(
       ...issues.map(({ code, path }) => path.length + (code === "unrecognized_keys" ? 1 : 0)),
     );
-  const nearest = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
+  const faults = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.reduce((sum, it) => sum + (it.code === "unrecognized_keys" ? 2 * it.keys.length : 1), 0);
+  const nearest = issue.errors.reduce((a, b) => {
+    if (depth(a) !== depth(b)) return depth(b) > depth(a) ? b : a;
+    return faults(b) < faults(a) ? b : a;
+  });
   if (depth(nearest) > 0) {
     return nearest.flatMap((inner) =>
       problemsOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, input),
@@ -61,14 +69,18 @@ function expectation(issue: z.core.$ZodIssue): string {
       if (issue.expected === "nonoptional") return "a value";
       return issue.expected === "int" ? "a whole number" : article(issue.expected);
     case "too_small":
-      return `${lengthOf(issue.origin)}at least ${issue.minimum}`;
+      return amount("at least", issue.minimum, issue.origin);
     case "too_big":
-      return `${lengthOf(issue.origin)}at most ${issue.maximum}`;
+      return amount("at most", issue.maximum, issue.origin);
     case "invalid_value":
       return oneOf(issue.values);
     case "invalid_union":
       return oneOf("options" in issue && Array.isArray(issue.options) ? issue.options : []);
+    case "invalid_key":
+      return issue.issues[0] === undefined ? issue.message : expectation(issue.issues[0]);
     case "invalid_format":
+      // A schema may say in words what its pattern means.
+      if (issue.message !== "" && !issue.message.startsWith("Invalid")) return issue.message;
       return issue.pattern ? `text matching ${issue.pattern}` : `text in the form ${issue.format}`;
     default:
       return issue.message;
@@ -79,9 +91,9 @@ function oneOf(values: readonly unknown[]): string {
   return `one of ${values.map((value) => JSON.stringify(value)).join(", ")}`;
 }
 
-function lengthOf(origin: string): string {
-  if (origin === "string") return "a length of ";
-  return origin === "array" ? "a number of items of " : "";
+function amount(bound: string, value: number | bigint, origin: string): string {
+  if (origin === "string") return `a length of ${bound} ${value}`;
+  return origin === "array" ? `${bound} ${value} items` : `${bound} ${value}`;
 }
 
 function article(noun: string): string {

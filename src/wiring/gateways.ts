@@ -7,7 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
 import { resumeTokens } from "../gateways/auth/resume-tokens.ts";
-import type { Actors } from "../gateways/http/api.ts";
+import type { Actors, Inboxes } from "../gateways/http/api.ts";
 import { openHttpGateway } from "../gateways/http/gateway.ts";
 import { createListener } from "../gateways/listener.ts";
 import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
@@ -67,6 +67,8 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
       await inbox.flush();
       return stores.inbox.ledgerOfAll();
     },
+    inboxes: openInboxes(base, inbox),
+    chronicle,
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     vapidKey,
@@ -86,6 +88,21 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     sessions.close();
   });
   return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
+}
+
+/** Looks into the store; what devices have confirmed before is settled there first. */
+function openInboxes({ stores }: Base, desk: InboxDesk): Inboxes {
+  return {
+    waiting: async (principal) => {
+      await desk.flush();
+      const [inbox] = await stores.inbox.read([principal], systemClock.now());
+      return inbox!;
+    },
+    fates: async (prefix, page) => {
+      await desk.flush();
+      return stores.inbox.fates(prefix, page);
+    },
+  };
 }
 
 function sessionOpener({ chronicle, config, system, tally }: Base): OpenSession {

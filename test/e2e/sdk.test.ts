@@ -94,7 +94,7 @@ async function openPage(node: NodeProcess, options: object): Promise<Page> {
 }
 
 async function push(node: NodeProcess, payload: unknown): Promise<void> {
-  const body = { users: ["ann"], topic: "news", payload };
+  const body = { to: ["user:ann"], topic: "news", payload };
   const { status, text } = await node.call("POST", "/v1/push", node.places.adminToken, body);
   expect(status, text).toBe(200);
 }

@@ -62,7 +62,7 @@ async function credentialOf(node: NodeProcess, admin: string): Promise<string> {
 async function pushSome(node: NodeProcess, admin: string, from: number): Promise<void> {
   for (let n = from; n < from + PUSHES; n += 1) {
     const push = {
-      users: ["ada"],
+      to: ["user:ada"],
       topic: "news",
       payload: { n, text: "Größe 漢 🙂" },
       id: `p-${n}`,

@@ -79,6 +79,15 @@ export class Device {
     await pong;
   }
 
+  /** Sends a request with an id of its own, and resolves with its one answer. */
+  async request(frame: { readonly type: string } & Readonly<Record<string, unknown>>) {
+    this.#pings += 1;
+    const id = this.#pings;
+    const answer = this.next((it) => it["id"] === id);
+    this.#send({ ...frame, id });
+    return answer;
+  }
+
   close(): void {
     this.#socket.close();
   }

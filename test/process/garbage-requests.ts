@@ -31,7 +31,7 @@ const WRONG: readonly Maker[] = [
   (random, token) =>
     post(token, "/v1/push", `${pick(random, ["zz", "-1", "ffffffffff"])}\r\nabc\r\n`, CHUNKED),
   (_, token) => post(token, "/v1/push", "0\r\n\r\nGET / HTTP/1.1\r\n\r\n", `${CHUNKED}\r\n${TWO}`),
-  (random, token) => whole(token, "/v1/push", JSON.stringify({ users: random() })),
+  (random, token) => whole(token, "/v1/push", JSON.stringify({ to: random() })),
   (random, token) => whole(token, "/v1/campaigns", "[".repeat(random() * 9_000)),
   (random, token) => whole(token, pick(random, PATHS), Buffer.from(bytes(random, 99)).toString()),
   (random, token) => whole(spoilt(token, random), "/v1/tokens", '{"kind":"api"}'),
@@ -45,7 +45,7 @@ const WHOLE: readonly Maker[] = [
     `${pick(random, METHODS)} ${pick(random, PATHS)} HTTP/1.1\r\nHost: x\r\n` +
     `Authorization: Bearer ${token}\r\n\r\n`,
   (_, token) =>
-    whole(token, "/v1/push", '{"users":["garbage"],"topic":"t","payload":{"a":1},"ack":false}'),
+    whole(token, "/v1/push", '{"to":["user:garbage"],"topic":"t","payload":{"a":1},"ack":false}'),
   (random, token) =>
     whole(token, "/v1/audiences?name=cut", `member\n${"m-1\n".repeat(random() * 900)}`, "text/csv"),
   (_, token) => post(token, "/v1/push", "1f\r\n{}", CHUNKED),

@@ -62,7 +62,7 @@ async function survives(send: Send): Promise<Figures> {
   const after = await memoryOf(node);
 
   await bystander.ping();
-  const push = { users: ["bystander"], topic: "after", payload: { still: "here" } };
+  const push = { to: ["user:bystander"], topic: "after", payload: { still: "here" } };
   const pushed = await node.call("POST", "/v1/push", node.places.adminToken, push);
   expect(pushed.status, pushed.text).toBeLessThan(300);
   expect(await bystander.push()).toMatchObject({ payload: { still: "here" } });

@@ -170,7 +170,7 @@ async function survives(signal: NodeJS.Signals): Promise<void> {
   const first = await startNode([], { cwd });
   const token = first.places.adminToken!;
   const campaign = await campaignOf(first, { size: 10, rate: 0 });
-  const push = { users: ["away"], topic: "news", payload: { title: "Hello" }, id: "once" };
+  const push = { to: ["user:away"], topic: "news", payload: { title: "Hello" }, id: "once" };
   expect((await first.call("POST", "/v1/push", token, push)).status).toBeLessThan(300);
   await first.end(signal);
 

@@ -262,7 +262,7 @@ async function push(
   users: readonly string[] = ["ann"],
 ): Promise<void> {
   const { status, text } = await node.call("POST", "/v1/push", token, {
-    users,
+    to: users.map((user) => `user:${user}`),
     topic: "news",
     payload,
   });

@@ -18,7 +18,7 @@ export function look(
 /** Answers what the session is and has. */
 function inspect(state: SessionState, request: Inspect, ctx: Ctx): SessionState {
   const { id, user: principal, device, connection, from, connectedAt, heardAt } = state;
-  const { backlog, head, routing, subscriptions } = state;
+  const { backlog, head, given, routing, subscriptions } = state;
   const at = (seconds: number): number => Math.round(ctx.now - ctx.monotonic + seconds * 1000);
   const view: SessionView = {
     ...{ id, principal, device },
@@ -26,6 +26,7 @@ function inspect(state: SessionState, request: Inspect, ctx: Ctx): SessionState 
     heardAt: heardAt < 0 ? undefined : at(heardAt),
     backlog: backlog?.length ?? 0,
     head,
+    given,
     requests: routing?.sent?.size ?? 0,
     questions: routing?.asked?.size ?? 0,
     subscriptions: [...(subscriptions?.keys() ?? [])],

@@ -141,8 +141,9 @@ export interface SessionView {
   readonly heardAt: number | undefined;
   /** Pushes that it keeps until they are confirmed or a device is there. */
   readonly backlog: number;
-  /** Its user's highest offset, as far as it knows. */
+  /** Its user's highest offset, as far as it knows; the highest that a device may have had. */
   readonly head: number;
+  readonly given: number;
   /** Messages of its device that are on their way. */
   readonly requests: number;
   /** Answers that its device owes to others. */

@@ -10,11 +10,12 @@ import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { RelationsMessage } from "../../actors/relations/messages.ts";
 import type { ReviewMessage } from "../../actors/review/messages.ts";
 import type { PrincipalKind } from "../../core/address.ts";
+import type { Chronicle } from "../../core/chronicle.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Grants } from "../../core/device-request.ts";
 import type { SecretOwner } from "../../core/device-secret.ts";
 import type { Problem } from "../../core/errors.ts";
-import type { Ledger } from "../../core/ledger.ts";
+import type { Ledger, Outcome } from "../../core/ledger.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
@@ -36,7 +37,38 @@ export interface Actors {
 }
 
 /** What the gateway needs of the actor system. */
-export type System = Pick<ActorSystem, "node" | "ask" | "inspect">;
+export type System = Pick<
+  ActorSystem,
+  "node" | "ask" | "inspect" | "find" | "entity" | "each" | "count"
+>;
+
+/** Inboxes as those see them who look from outside. */
+export interface Inboxes {
+  /** What waits for a principal. It is not a reading: devices get it as before. */
+  waiting(principal: string): Promise<{
+    /** The highest offset given out; the highest that was let go unconfirmed. */
+    readonly head: number;
+    readonly forgotten: number;
+    readonly items: readonly {
+      readonly offset: number;
+      readonly id: string;
+      readonly topic: string;
+      readonly ack: boolean;
+      readonly expiresAt: number;
+    }[];
+  }>;
+  /** What became of items whose ids begin so, by id, after everything settled before. */
+  fates(
+    prefix: string,
+    page: { readonly after: string; readonly limit: number },
+  ): Promise<
+    readonly {
+      readonly id: string;
+      readonly offset: number;
+      readonly settled: { readonly outcome: Outcome; readonly at: number } | undefined;
+    }[]
+  >;
+}
 
 /** A credential for a device's WebSocket login. */
 export interface MintRequest {
@@ -105,6 +137,8 @@ export interface HttpPorts {
   readonly peers?: PeerPort | undefined;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
+  readonly inboxes: Inboxes;
+  readonly chronicle: Chronicle;
   /** Every provider of this node, in the order of their names. */
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */

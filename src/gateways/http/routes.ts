@@ -4,6 +4,7 @@ import { boardRoutes } from "./routes/boards.ts";
 import { browserRoutes } from "./routes/browsers.ts";
 import { campaignEditRoutes } from "./routes/campaign-edits.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
+import { deviceRoutes } from "./routes/devices.ts";
 import { familyRoutes } from "./routes/families.ts";
 import { insightRoutes } from "./routes/insight.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   ...campaignEditRoutes,
   ...reviewRoutes,
   ...messageRoutes,
+  ...deviceRoutes,
   ...providerRoutes,
   ...boardRoutes,
   ...peerRoutes,

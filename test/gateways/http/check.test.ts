@@ -67,22 +67,22 @@ test("a query is checked: numbers, unknown names and names that come twice", asy
 });
 
 test("control characters are refused in names and ids", async () => {
-  const json = { users: ["a\u0000b"], topic: "x\ny", payload: 1 };
+  const json = { to: ["user:a\u0000b"], topic: "x\ny", payload: 1 };
   const reply = await node.call("POST", "/v1/push", { json });
   assert.deepEqual(
     problems(reply).map(([path]) => path),
-    ["users.0", "topic"],
+    ["to.0", "topic"],
   );
 });
 
 test("a payload may be any JSON up to its size", async () => {
   const push = (payload: unknown) =>
-    node.call("POST", "/v1/push", { json: { users: ["a"], topic: "t", payload } });
+    node.call("POST", "/v1/push", { json: { to: ["user:a"], topic: "t", payload } });
   for (const payload of [null, 0, "", [], { a: { b: [1] } }]) {
     assert.equal((await push(payload)).status, 200);
   }
   const big = await startHttpNode();
-  const json = { users: ["a"], topic: "t", payload: "x".repeat(40_000) };
+  const json = { to: ["user:a"], topic: "t", payload: "x".repeat(40_000) };
   const reply = await big.call("POST", "/v1/push", { json });
   assert.deepEqual(problems(reply)[0]?.slice(0, 2), ["payload", "at most 32768 bytes of JSON"]);
   await big.stop();
@@ -103,7 +103,7 @@ test("a body must be JSON in UTF-8, and not deeper than its limit", async () => 
 });
 
 test("a key that would change the prototype is only an unknown field", async () => {
-  const body = '{"users":["a"],"topic":"t","payload":{"__proto__":{"x":1}},"__proto__":{"y":1}}';
+  const body = '{"to":["user:a"],"topic":"t","payload":{"__proto__":{"x":1}},"__proto__":{"y":1}}';
   const reply = await post("/v1/push", body);
   assert.ok(reply.status === 400 || reply.status === 200);
   assert.equal(({} as Record<string, unknown>)["x"], undefined);
@@ -111,7 +111,7 @@ test("a key that would change the prototype is only an unknown field", async () 
 });
 
 test("a body of another type or character set is refused with what is taken", async () => {
-  const body = JSON.stringify({ users: ["a"], topic: "t", payload: 1 });
+  const body = JSON.stringify({ to: ["user:a"], topic: "t", payload: 1 });
   assert.equal((await post("/v1/push", body, "application/json; charset=UTF-8")).status, 200);
   for (const type of ["text/plain", "application/json; charset=latin1", "text/csv"]) {
     const reply = await post("/v1/push", body, type);
@@ -134,8 +134,8 @@ test("an empty body is an empty object", async () => {
 });
 
 test("a body over its limit is refused, announced or not", async () => {
-  const body = JSON.stringify({ users: ["a"], topic: "t", payload: "x".repeat(30_000) });
-  const announced = await post("/v1/push", body);
+  const body = JSON.stringify({ name: "x".repeat(30_000) });
+  const announced = await post("/v1/campaigns", body);
   assert.deepEqual([announced.status, announced.json.error.code], [413, "http.body-too-large"]);
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -144,7 +144,7 @@ test("a body over its limit is refused, announced or not", async () => {
     },
   });
   const headers = { "content-type": "application/json" };
-  const reply = await node.call("POST", "/v1/push", { body: stream, headers });
+  const reply = await node.call("POST", "/v1/campaigns", { body: stream, headers });
   assert.deepEqual([reply.status, reply.json.error.code], [413, "http.body-too-large"]);
 });
 
@@ -153,7 +153,7 @@ test("a body that comes too slowly is given up", async () => {
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       feed = controller;
-      controller.enqueue(new TextEncoder().encode('{"users":'));
+      controller.enqueue(new TextEncoder().encode('{"to":'));
     },
   });
   const headers = { "content-type": "application/json" };

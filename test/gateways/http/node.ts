@@ -4,7 +4,7 @@ import { type AccessLimits, newAccessState } from "../../../src/actors/access/st
 import { clerkType } from "../../../src/actors/inbox/behavior.ts";
 import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
-import { createSystem } from "../../../src/actors/kernel/system.ts";
+import { type ActorSystem, createSystem } from "../../../src/actors/kernel/system.ts";
 import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
 import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
@@ -14,7 +14,20 @@ import { relationsDesk } from "../../../src/actors/relations/behavior.ts";
 import { RELATIONS } from "../../../src/actors/relations/messages.ts";
 import { newRelations } from "../../../src/actors/relations/state.ts";
 import { newReview, reviewDesk } from "../../../src/actors/review/desk.ts";
+import { PushTally } from "../../../src/actors/session/tally.ts";
+import { topicType } from "../../../src/actors/topic/behavior.ts";
+import { topicKind } from "../../../src/actors/topic/messages.ts";
+import {
+  newTopic,
+  TOPIC_LIMITS,
+  TOPIC_RULE,
+  topicFigures,
+} from "../../../src/actors/topic/state.ts";
+import { userType } from "../../../src/actors/user/behavior.ts";
+import { userKind } from "../../../src/actors/user/messages.ts";
+import { newUser, USER_LIMITS } from "../../../src/actors/user/state.ts";
 import { hashApiToken, newApiToken } from "../../../src/core/api-token.ts";
+import { Chronicle } from "../../../src/core/chronicle.ts";
 import { systemClock } from "../../../src/core/clock.ts";
 import { deviceSecret, writeSecret } from "../../../src/core/device-secret.ts";
 import { RuntimeError } from "../../../src/core/errors.ts";
@@ -164,6 +177,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
       { name: RELATIONS, state: newRelations() },
     ),
   };
+  registerDevices(system);
   const devices = deviceTokens({
     secret: new Uint8Array(32).fill(7),
     publicKeys: [],
@@ -183,6 +197,11 @@ export async function startHttpNode(options: NodeOptions = {}) {
     peers: PEERS,
     readLedger: (name) =>
       name === undefined ? stores.inbox.ledgerOfAll() : stores.inbox.ledger(name),
+    inboxes: {
+      waiting: async (principal) => (await stores.inbox.read([principal], systemClock.now()))[0]!,
+      fates: (prefix, page) => stores.inbox.fates(prefix, page),
+    },
+    chronicle: new Chronicle(),
     providers: () => PROVIDERS,
     vapidKey: (provider) => (provider === "crm" ? "BKey" : undefined),
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
@@ -243,4 +262,14 @@ export async function startHttpNode(options: NodeOptions = {}) {
       await system.stop({ deadlineMs: 1_000 });
     },
   };
+}
+
+/** Principals and topics come to be when they are first asked for. */
+function registerDevices(system: ActorSystem): void {
+  const tally = new PushTally();
+  const users = { type: userType({ tally, limits: USER_LIMITS }), state: newUser };
+  system.registerEntity(userKind, { under: system.supervisor("users"), ...users });
+  const figures = topicFigures(noMetrics);
+  const type = topicType({ ruleOf: () => TOPIC_RULE, figures, limits: TOPIC_LIMITS });
+  system.registerEntity(topicKind, { under: system.supervisor("topics"), type, state: newTopic });
 }

@@ -77,7 +77,7 @@ test("a list of members, a push, tokens and the record pass through the real act
   const members = ["a", { member: "b", vars: { name: "B" } }, "a"];
   const audience = await call("POST", "/v1/audiences", { name: "list", members });
   assert.deepEqual([audience.size, audience.duplicates], [2, 1]);
-  const push = await call("POST", "/v1/push", { users: ["u-1"], topic: "t", payload: 1 });
+  const push = await call("POST", "/v1/push", { to: ["user:u-1"], topic: "t", payload: 1 });
   assert.equal(push.items[0].offset, 1);
   const made = await call("POST", "/v1/tokens", { kind: "api", name: "n", role: "viewer" });
   await call("DELETE", `/v1/tokens/${made.id}`);
@@ -110,7 +110,7 @@ test("tokens and the answers of keys are there again after a restart", async () 
         "content-type": "application/json",
         "idempotency-key": "over-the-restart",
       },
-      body: JSON.stringify({ users: ["u-9"], topic: "t", payload: 1 }),
+      body: JSON.stringify({ to: ["user:u-9"], topic: "t", payload: 1 }),
     });
   const first = await push(node.url);
   await node.stop();

@@ -18,6 +18,9 @@ const TOO_MANY = { path: "?limit=1001", status: 400, code: "http.invalid" };
 const NO_AUDIENCE = { status: 404, code: "audience.unknown" };
 const NO_MEMBER = { status: 404, code: "member.unknown" };
 const NO_CAMPAIGN = { status: 404, code: "campaign.unknown" };
+const NO_SESSION = { status: 404, code: "session.unknown" };
+const INVALID = { status: 400, code: "http.invalid" };
+const HELP = { topic: "help", payload: {} };
 const campaign = { name: "spring", audience: "aud_1", payload: { text: "Hello {{name}}" } };
 const csv = { headers: { "content-type": "text/csv" }, body: "member\na\n" };
 
@@ -168,8 +171,39 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     fails: { ...NO_CAMPAIGN, path: "/v1/campaigns/cam_9/stop" },
   },
   "POST /v1/push": {
-    call: { json: { users: ["u-1", "u-2"], topic: "news", payload: "hi" } },
-    fails: { call: { json: { users: [], topic: "news" } }, status: 400, code: "http.invalid" },
+    call: { json: { to: ["user:u-1", "topic:news"], topic: "news", payload: "hi", id: "n-1" } },
+    fails: { call: { json: { to: [], topic: "news" } }, status: 400, code: "http.invalid" },
+  },
+  "GET /v1/push/{id}": {
+    path: "/v1/push/n-1",
+    fails: { path: "/v1/push/n-9", status: 404, code: "push.unknown" },
+  },
+  "GET /v1/devices": {
+    path: "/v1/devices?user=u-1",
+    fails: { path: "/v1/devices?user=u-1&board=b-1", status: 400, code: "http.invalid" },
+  },
+  "GET /v1/devices/{id}": {
+    path: "/v1/devices/user:u-1",
+    fails: { path: "/v1/devices/s_none", ...NO_SESSION },
+  },
+  "GET /v1/devices/{id}/why": {
+    path: "/v1/devices/user:u-1/why?push=n-1",
+    fails: { path: "/v1/devices/session:s_none/why", ...NO_SESSION },
+  },
+  "POST /v1/devices/{id}/kick": {
+    path: "/v1/devices/board:b-1/kick",
+    call: { json: { why: "it was lost" } },
+    fails: { path: "/v1/devices/user:u-1/kick", call: { json: {} }, ...INVALID },
+  },
+  "POST /v1/devices/{id}/send": {
+    path: "/v1/devices/user:u-1/send",
+    call: { json: { topic: "help", payload: {} } },
+    fails: { path: "/v1/devices/s_none/send", call: { json: HELP }, ...NO_SESSION },
+  },
+  "POST /v1/devices/{id}/trace": {
+    path: "/v1/devices/user:u-1/trace",
+    call: { json: { minutes: 1 } },
+    fails: { path: "/v1/devices/user:u-1/trace", call: { json: { minutes: 61 } }, ...INVALID },
   },
   "GET /v1/ledger": {
     path: "/v1/ledger?name=push",
@@ -244,7 +278,7 @@ test("an uploaded CSV file becomes an audience", async () => {
 });
 
 test("a push reaches the inbox of each user once, whatever is repeated", async () => {
-  const json = { users: ["p-1", "p-2"], topic: "t", payload: { n: 1 }, id: "same" };
+  const json = { to: ["user:p-1", "user:p-2"], topic: "t", payload: { n: 1 }, id: "same" };
   const first = await node.call("POST", "/v1/push", { json });
   const again = await node.call("POST", "/v1/push", { json });
   const fresh = (reply: typeof first) => reply.json.items.map((it: { fresh: boolean }) => it.fresh);
@@ -258,7 +292,7 @@ test("a push reaches the inbox of each user once, whatever is repeated", async (
   const inbox = await node.stores.inbox.read(["p-1"], Date.now());
   assert.deepEqual(
     inbox[0]?.items.map(({ id, payload, ack, ledger }) => ({ id, payload, ack, ledger })),
-    [{ id: "same:p-1", payload: '{"n":1}', ack: true, ledger: "push" }],
+    [{ id: "push:same:0:p-1", payload: '{"n":1}', ack: true, ledger: "push" }],
   );
 });
 

@@ -1,56 +1,38 @@
 import { z } from "zod";
+import type { Api } from "../api.ts";
+import { deliver, type Outgoing } from "../delivery/deliver.ts";
+import { fatesOf } from "../delivery/fates.ts";
+import { readMessages } from "../delivery/read-messages.ts";
 import { jsonRoute, type Route } from "../route.ts";
+import { ledger, text } from "../schemas.ts";
 import {
-  answer,
-  count,
-  DAY_MS,
-  ledger,
-  payload,
-  request,
-  text,
-  ttlMs,
-  userId,
-} from "../schemas.ts";
-
-const newPush = request(
-  "NewPush",
-  z.strictObject({
-    users: z
-      .array(userId)
-      .min(1)
-      .max(1000)
-      .meta({ examples: [["m-1", "m-2"]] })
-      .describe("One message for each of them."),
-    topic: text(128).meta({ examples: ["orders"] }),
-    payload: payload.meta({ examples: [{ text: "It is on its way" }] }).describe("Any JSON."),
-    ack: z.boolean().default(true).describe("Whether it stays until a device confirms it."),
-    ttlMs: ttlMs.min(1).default(DAY_MS).describe("How long it waits for its user."),
-    id: text(128)
-      .optional()
-      .describe("Your id: a second push with it to the same user is not a second message."),
-  }),
-);
-
-const pushAnswer = answer(
-  "PushAnswer",
-  z.object({
-    id: z.string(),
-    items: z.array(
-      z.object({
-        user: z.string(),
-        id: z.string().describe("The message's own id: `<id>:<user>`."),
-        offset: count.describe("Its place in the user's sequence."),
-        fresh: z.boolean().describe("False when a message with this id was there before."),
-      }),
-    ),
-  }),
-);
+  byPush,
+  fatePage,
+  fatesQuery,
+  LIST_MAX,
+  newPush,
+  outgoing,
+  pushAnswer,
+} from "./message-schemas.ts";
 
 const ledgerQuery = z.strictObject({
   name: text(200)
     .optional()
     .describe("`push`, or `campaign:<id>:<epoch>`; absent for the sum over all."),
 });
+
+const DETAILS =
+  "Answers once every message for users and boards is recorded; devices that are connected have " +
+  "it then. Sessions and topics get it now or never, and of them only the answer tells. " +
+  "`priority` decides which of the requests that wait for the store are recorded first, and the " +
+  "order within one request; a recorded message keeps its offset, so nothing overtakes what is " +
+  "in an inbox already. A recipient that is refused does not stop the others; when none was " +
+  "taken and it may be tried again, the request itself is refused.";
+
+async function send(messages: readonly Outgoing[], id: string | undefined, api: Api) {
+  const push = id ?? api.newId("push");
+  return { id: push, items: await deliver(messages, { push, api }) };
+}
 
 export const messageRoutes: readonly Route[] = [
   jsonRoute({
@@ -59,35 +41,36 @@ export const messageRoutes: readonly Route[] = [
     tag: "Messages",
     role: "operator",
     action: "push.send",
-    summary: "Send a message to users",
-    details: "Answers once every message is recorded; devices that are connected have it then.",
+    summary: "Send messages to users, boards, families, sessions or topics",
+    details: DETAILS,
+    bodyLimit: "listBytesMax",
     body: newPush,
     answer: pushAnswer,
-    handle: async ({ body, api }) => {
-      const id = body.id ?? api.newId("push");
-      const expiresAt = api.clock.now() + body.ttlMs;
-      const text = JSON.stringify(body.payload);
-      const items = body.users.map((user) => ({
-        user,
-        id: `${id}:${user}`,
-        ledger: "push",
-        topic: body.topic,
-        payload: text,
-        ack: body.ack,
-        expiresAt,
-      }));
-      const appended = await api.ask(api.actors.inbox, {
-        type: "append",
-        items,
-      });
-      return {
-        id,
-        items: items.map((item, index) => {
-          const { offset, fresh } = appended[index]!;
-          return { user: item.user, id: item.id, offset, fresh };
-        }),
-      };
+    handle: ({ body, api }) =>
+      "messages" in body ? send(body.messages, body.id, api) : send([body], body.id, api),
+    upload: {
+      mediaTypes: ["application/x-ndjson"],
+      details: "NDJSON: one message per line, up to 1000; all are checked before any is sent.",
+      example: { query: "", file: "messages.ndjson" },
+      handle: async ({ api }, upload) => {
+        const limits = { linesMax: LIST_MAX, bytesMax: api.limits.listBytesMax };
+        return send(await readMessages(upload, outgoing, limits), undefined, api);
+      },
     },
+  }),
+  jsonRoute({
+    method: "GET",
+    path: "/v1/push/{id}",
+    tag: "Messages",
+    role: "viewer",
+    summary: "Show what became of each message of a push",
+    details:
+      "Those for users and boards, in the order of their ids. What has ended is known for " +
+      "`inbox.keyTtlMs`.",
+    params: byPush,
+    query: fatesQuery,
+    answer: fatePage,
+    handle: ({ params, query, api }) => fatesOf(params.id, query, api),
   }),
   jsonRoute({
     method: "GET",
