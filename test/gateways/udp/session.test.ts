@@ -1,12 +1,16 @@
 /** What a UDP session decides: size, order, repeats, silence, addresses. On virtual time. */
 import { describe, expect, test } from "vitest";
 import type { Frame } from "../../../clients/udp/src/channel-client.ts";
+import type { Ref } from "../../../src/actors/kernel/actor.ts";
+import { externalRef } from "../../../src/actors/kernel/external.ts";
+import type { ConnectionMessage, SessionMessage } from "../../../src/actors/session/messages.ts";
+import type { DeviceRequest } from "../../../src/core/device-request.ts";
 import { ok } from "../../../src/core/result.ts";
 import type { NewBoard } from "../../../src/gateways/udp/messages.ts";
 import { PACKET, typeOf } from "../../../src/gateways/udp/packet.ts";
 import { FRAME_MAX } from "../../../src/gateways/udp/payload.ts";
 import { item } from "../../testkit/session-node.ts";
-import { bareExchange, HERE } from "./bare.ts";
+import { type Bare, bareExchange, HERE } from "./bare.ts";
 
 const BOARD = "board:b1";
 const ELSEWHERE = { address: "198.51.100.9", port: 999 };
@@ -218,4 +222,50 @@ describe("a provisioning key", () => {
     ]);
     expect(answers).toMatchObject([{ type: "error", code: "auth.forbidden", id: 1 }]);
   });
+});
+
+test("feature 'UDP session/register/login/rename/heartbeat': each command is served once", async () => {
+  const requests: DeviceRequest[] = [];
+  const bare: Bare = bareExchange(
+    {},
+    {
+      openSession: ({ user, device }) => {
+        const inner = bare.openSession(user, device);
+        let connection: Ref<ConnectionMessage> | undefined;
+        return externalRef<SessionMessage>("/served", (message) => {
+          if (message.type === "attach") connection = message.connection;
+          if (message.type !== "request") return inner.send(message);
+          const { request } = message;
+          requests.push(request);
+          if (!("id" in request)) return true;
+          const type = request.type === "upload" ? "uploaded" : "done";
+          return connection!.send({ type: "frame", frame: { type, id: request.id } });
+        });
+      },
+    },
+  );
+  const device = bare.device({ ...HERE });
+  await bare.advance(100);
+  const commands = [
+    { do: "rename", name: "Hall lamp" },
+    { do: "sub-online", sub: "bulb-1" },
+    { do: "sub-offline", sub: "bulb-1" },
+    { do: "unbind" },
+  ];
+  const asked = [
+    ...commands.map((command) => ({ type: "command", command })),
+    { type: "upload", kind: "state", payload: { on: true } },
+    { type: "upload", kind: "alarm", payload: { smoke: true } },
+  ];
+  const answers = asked.map((request) => device.request(request));
+  // The network repeats everything that was sent.
+  await bare.settle();
+  for (const datagram of [...bare.wire]) bare.exchange.receive(Buffer.from(datagram), HERE);
+  await bare.advance(1000);
+  expect(requests).toMatchObject(asked);
+  const types = (await Promise.all(answers)).map(({ type }) => type);
+  expect(types).toEqual(["done", "done", "done", "done", "uploaded", "uploaded"]);
+  // The heartbeat of old is any packet now.
+  await bare.advance(120_000);
+  expect(device.isWelcome).toBe(true);
 });
