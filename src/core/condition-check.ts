@@ -1,5 +1,6 @@
 import { isAttributeName, isTag, isValueText, type Scalar } from "./member-rules.ts";
 import { instantOf, millisecondsOf } from "./moments.ts";
+import { compareText } from "./text-order.ts";
 
 /** How large a condition may be. */
 export const CONDITION_LIMITS = {
@@ -119,8 +120,8 @@ class Check {
       }
       case "between": {
         const isPair = Array.isArray(value) && value.length === 2 && value.every(isOrdered);
-        const isAlike = isPair && typeof value[0] === typeof value[1];
-        return this.#must(isAlike, at, "two texts or two numbers, the lower one first");
+        const isRange = isPair && isInOrder(value[0]!, value[1]!);
+        return this.#must(isRange, at, "two texts or two numbers, the lower one first");
       }
       case "prefix":
         return this.#must(isText(value) && value !== "", at, "a text of 1 to 1024 characters");
@@ -205,6 +206,12 @@ function isText(value: unknown): value is string {
 
 function isOrdered(value: unknown): value is string | number {
   return isText(value) || (typeof value === "number" && Number.isFinite(value));
+}
+
+/** Two of one type, of which the first is not the greater one. */
+function isInOrder(low: string | number, high: string | number): boolean {
+  if (typeof low === "string") return typeof high === "string" && compareText(low, high) <= 0;
+  return typeof high === "number" && low <= high;
 }
 
 function isScalar(value: unknown): value is Scalar {

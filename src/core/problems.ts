@@ -93,7 +93,8 @@ function oneOf(values: readonly unknown[]): string {
 
 function amount(bound: string, value: number | bigint, origin: string): string {
   if (origin === "string") return `a length of ${bound} ${value}`;
-  return origin === "array" ? `${bound} ${value} items` : `${bound} ${value}`;
+  if (origin !== "array") return `${bound} ${value}`;
+  return `${bound} ${value} ${Number(value) === 1 ? "item" : "items"}`;
 }
 
 function article(noun: string): string {

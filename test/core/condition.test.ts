@@ -110,6 +110,7 @@ test.each<[string, unknown, string[]]>([
     ],
   ],
   ["no test", { attr: "a" }, [": beside attr at least one of eq"]],
+  ["a range upside down", { attr: "a", between: [64, 18] }, ["between: two texts or two numbers"]],
   ["a mixed range", { attr: "a", between: [1, "b"] }, ["between: two texts or two numbers"]],
   ["no such day", { lastSeen: { before: "2026-02-30" } }, ["lastSeen.before: a date"]],
   ["a local time", { lastSeen: { after: "2026-02-03T04:05" } }, ["lastSeen.after: a date"]],

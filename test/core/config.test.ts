@@ -113,7 +113,7 @@ describe("webhooks in the configuration", () => {
     ["url", "ftp://push.example.com", "an http: or https: address"],
     ["url", "https://user:word@push.example.com", "an http: or https: address"],
     ["url", "push", "an http: or https: address"],
-    ["secrets", [], "a number of items of at least 1"],
+    ["secrets", [], "at least 1 item"],
     ["secrets.0", ["hunter2"], "text matching"],
     ["maxBatch", 0, "at least 1"],
   ])("a bad %s is named with what was expected: %j", (path, value, expected) => {

@@ -43,3 +43,30 @@ test("a problem of the whole input is described as such", () => {
     "(whole input): expected an object, got 7",
   );
 });
+
+test("a pattern that a schema explains is told in its words, also for keys", () => {
+  const time = z.string().regex(/^\d\d:\d\d$/, "a time of day, as 22:00");
+  const explained = z.object({
+    from: time,
+    by: z.record(time, z.string()),
+    two: z.array(time).min(2),
+  });
+  const input = { from: "25", by: { noon: "x" }, two: [] };
+  const problems = problemsOf(explained.safeParse(input).error!, input);
+  expect(problems).toEqual([
+    { path: "from", expected: "a time of day, as 22:00", got: '"25"' },
+    { path: "by.noon", expected: "a time of day, as 22:00", got: '"x"' },
+    { path: "two", expected: "at least 2 items", got: "[]" },
+  ]);
+});
+
+test("of two alternatives the one is explained whose fields were used", () => {
+  const at = z.strictObject({ at: z.number() });
+  const local = z.strictObject({ local: z.string(), zone: z.string(), late: z.number() });
+  const input = { when: { local: "2030-01-01T09:00" } };
+  const problems = problemsOf(
+    z.object({ when: z.union([at, local]) }).safeParse(input).error!,
+    input,
+  );
+  expect(problems.map(({ path }) => path)).toEqual(["when.zone", "when.late"]);
+});
