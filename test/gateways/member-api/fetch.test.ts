@@ -155,7 +155,7 @@ test.each([
   expect(error.retryable).toBe(code === "pull.failed");
 });
 
-test("an answer that never ends is given up at its time, and one that is too long at once", async () => {
+test("an answer that never ends is given up in time, and a too long one at once", async () => {
   const server = await memberServer(() => json({ items: ["a".repeat(5_000)] }));
   server.faults.push((response) => void response.writeHead(200).write("["));
   const late = await failure(server, { timeoutMs: 100 });
