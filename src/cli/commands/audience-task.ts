@@ -5,7 +5,6 @@ import type {
   PageOf,
   TaskTransition,
 } from "../../actors/collect/messages.ts";
-import { TASK_COMMANDS } from "../../core/task.ts";
 import { fields, print } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { progressBar } from "../progress.ts";
@@ -14,6 +13,7 @@ import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 const CHANGES = {
   start: "collect an audience, or collect it anew",
   resume: "go on with a paused collection where it was",
+  proceed: "the same as resume",
   pause: "pause a collection",
   stop: "stop a collection; it can be started anew",
 } as const;
@@ -24,11 +24,12 @@ const FORMAT =
 
 /** The commands about the task of making an audience. */
 export function audienceTaskCommands(): Command[] {
-  return [...TASK_COMMANDS.map(changeCommand), watchCommand(), logCommand()];
+  const names = ["start", "pause", "resume", "proceed", "stop"] as const;
+  return [...names.map(changeCommand), watchCommand(), logCommand()];
 }
 
 function changeCommand(name: keyof typeof CHANGES): Command {
-  const command = talksToNode(new Command(name))
+  return talksToNode(new Command(name))
     .description(CHANGES[name])
     .argument("<id>", "the audience's id")
     .option("--why <reason>", "kept in the audience's log")
@@ -45,7 +46,6 @@ function changeCommand(name: keyof typeof CHANGES): Command {
         );
       }),
     );
-  return name === "resume" ? command.alias("proceed") : command;
 }
 
 function watchCommand(): Command {
