@@ -1,9 +1,9 @@
 import type { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { toRuntimeError } from "../../core/errors.ts";
+import { KeyedRate } from "../keyed-rate.ts";
 import { Cookies, SLOT_MS } from "./cookie.ts";
 import type { UdpCounts } from "./counts.ts";
-import { HandshakeRate } from "./handshake-rate.ts";
 import { channelKeys, resetToken, startMac } from "./keys.ts";
 import type { Holder } from "./messages.ts";
 import type { UdpOptions } from "./options.ts";
@@ -57,7 +57,7 @@ export class Handshake {
   readonly #options: UdpOptions;
   readonly #ports: HandshakePorts;
   readonly #cookies = new Cookies(randomBytes(32));
-  readonly #rate: HandshakeRate;
+  readonly #rate: KeyedRate;
   readonly #answered = new Map<string, Answered>();
   readonly #provisioning: ReadonlyMap<string, Uint8Array>;
   #lookups = 0;
@@ -66,7 +66,7 @@ export class Handshake {
     this.#options = options;
     this.#ports = ports;
     const { handshakesPerSecond, handshakesBurst } = options.limits;
-    this.#rate = new HandshakeRate(handshakesPerSecond, handshakesBurst);
+    this.#rate = new KeyedRate(handshakesPerSecond, handshakesBurst);
     this.#provisioning = new Map(options.provisioning.map(({ id, secret }) => [id, secret]));
   }
 
