@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
-import type { NewUpload, OutboxStore } from "../../src/persistence/ports/outbox.ts";
+import {
+  CONSUMERS_MAX,
+  type NewUpload,
+  type OutboxStore,
+  type UploadsRequest,
+} from "../../src/persistence/ports/outbox.ts";
 import { expectError, type OpenStores, openFor } from "./open-stores.ts";
 
 const upload = (key: string, changes: Partial<NewUpload> = {}): NewUpload => ({
@@ -10,6 +15,8 @@ const upload = (key: string, changes: Partial<NewUpload> = {}): NewUpload => ({
 });
 
 const MAX = 5;
+
+const NEXT: UploadsRequest = { consumer: "crm", limit: 10, charactersMax: 10_000 };
 
 /** What every `OutboxStore` must do. */
 export function outboxStoreConformance(name: string, open: OpenStores): void {
@@ -105,6 +112,91 @@ export function outboxStoreConformance(name: string, open: OpenStores): void {
       expect(await store.prune(3, 9)).toBe(1);
       expect(await store.prune(3, 9)).toBe(0);
       expect(await store.append([upload("c")], 1)).toEqual([{ offset: 3, fresh: true }]);
+    });
+
+    test("a consumer gets the next from its place, or from where it says", async () => {
+      const store = await start();
+      await store.append([upload("a"), upload("b", { kind: "alarm" }), upload("c")], MAX);
+      const next = async (more: Partial<UploadsRequest> = {}) => {
+        const read = await store.next({ ...NEXT, ...more });
+        return { ...read, uploads: read.uploads.map(({ key }) => key) };
+      };
+      expect(await next()).toEqual({ uploads: ["a", "b", "c"], upTo: 3, missed: 0 });
+      expect(await next({ limit: 2 })).toEqual({ uploads: ["a", "b"], upTo: 2, missed: 0 });
+      expect(await next({ after: 2 })).toEqual({ uploads: ["c"], upTo: 3, missed: 0 });
+      expect(await next({ kinds: ["alarm"] })).toEqual({ uploads: ["b"], upTo: 3, missed: 0 });
+      expect(await next({ kinds: [] })).toEqual({ uploads: [], upTo: 3, missed: 0 });
+      await store.ack("crm", 2);
+      expect(await next()).toEqual({ uploads: ["c"], upTo: 3, missed: 0 });
+      expect(await next({ after: 9 })).toEqual({ uploads: [], upTo: 9, missed: 0 });
+      expect(await next({ consumer: "ml", after: 2 })).toMatchObject({ uploads: ["c"] });
+      expect(await next({ consumer: "bi" })).toMatchObject({ uploads: ["a", "b", "c"] });
+      expect((await store.consumers()).map(({ consumer }) => consumer)).toEqual([
+        "bi",
+        "crm",
+        "ml",
+      ]);
+    });
+
+    test("long payloads come fewer at once, and never none", async () => {
+      const store = await start();
+      const long = (key: string) => upload(key, { payload: `"${key.repeat(100)}"` });
+      await store.append([long("a"), long("b"), long("c")], MAX);
+      const next = async (charactersMax: number) => {
+        const { uploads, upTo } = await store.next({ ...NEXT, charactersMax });
+        return [uploads.map(({ key }) => key).join(), upTo];
+      };
+      expect(await next(1)).toEqual(["a", 1]);
+      expect(await next(203)).toEqual(["a", 1]);
+      expect(await next(204)).toEqual(["a,b", 2]);
+      expect(await next(306)).toEqual(["a,b,c", 3]);
+    });
+
+    test("a consumer is told how many it has missed", async () => {
+      const store = await start();
+      const missed = async () => (await store.next(NEXT)).missed;
+      await store.append([upload("a", { at: 1 }), upload("b", { at: 2 }), upload("c")], MAX);
+      await store.prune(3, 9);
+      expect(await missed()).toBe(2);
+      await store.ack("crm", 1);
+      expect(await missed()).toBe(1);
+      await store.prune(9_999, 9);
+      expect(await missed()).toBe(2);
+      await store.ack("crm", 3);
+      expect(await missed()).toBe(0);
+    });
+
+    test("every upload is accounted for: acknowledged by all, waiting, or pruned", async () => {
+      const store = await start();
+      expect(await store.ledger()).toEqual({ accepted: 0, acked: 0, waiting: 0, pruned: 0 });
+      const add = (...keys: string[]) =>
+        store.append(
+          keys.map((key) => upload(key, { at: key.charCodeAt(0) })),
+          MAX,
+        );
+      await add("a", "b", "c");
+      await add("c");
+      expect(await store.ledger()).toEqual({ accepted: 3, acked: 0, waiting: 3, pruned: 0 });
+      await store.ack("crm", 2);
+      expect(await store.ledger()).toEqual({ accepted: 3, acked: 2, waiting: 1, pruned: 0 });
+      await add("d", "e", "f");
+      expect(await store.ledger()).toEqual({ accepted: 6, acked: 2, waiting: 4, pruned: 0 });
+      await store.ack("crm", 3);
+      await store.prune("e".charCodeAt(0), 9);
+      expect(await store.ledger()).toEqual({ accepted: 6, acked: 3, waiting: 2, pruned: 1 });
+      await expectError(add("g", "h", "i", "j"), "outbox.full");
+      expect(await store.ledger()).toEqual({ accepted: 6, acked: 3, waiting: 2, pruned: 1 });
+    });
+
+    test("there are only so many consumers, and those that are there go on", async () => {
+      const store = await start();
+      for (let n = 0; n < CONSUMERS_MAX; n += 1) await store.place(`c${n}`);
+      await expectError(store.place("one more"), "outbox.refused");
+      await expectError(store.ack("one more", 1), "outbox.refused");
+      await expectError(store.next({ ...NEXT, consumer: "one more" }), "outbox.refused");
+      expect(await store.place("c7")).toMatchObject({ acked: 0 });
+      await store.forget("c7");
+      expect(await store.place("one more")).toMatchObject({ acked: 0 });
     });
 
     test.each([1, 2, 3])("no consumer misses one or reads one twice (seed %i)", async (seed) => {

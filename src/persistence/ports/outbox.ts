@@ -30,6 +30,43 @@ export interface ConsumerPlace {
   readonly behind: number;
 }
 
+/** Consumers that an outbox may have: each of them can hold up what is kept. */
+export const CONSUMERS_MAX = 100;
+
+export interface UploadsRequest {
+  readonly consumer: string;
+  /** From there; undefined: from what the consumer has acknowledged. */
+  readonly after?: number | undefined;
+  readonly limit: number;
+  /** Characters of payload at most, but always one upload. */
+  readonly charactersMax: number;
+  /** All when undefined. */
+  readonly kinds?: readonly string[] | undefined;
+}
+
+/** What a consumer gets at once. */
+export interface UploadsRead {
+  readonly uploads: readonly Upload[];
+  /** Everything up to here has been looked at; to be acknowledged once it is handled. */
+  readonly upTo: number;
+  /** How many right after the consumer's place, of any kind, are not kept any more. */
+  readonly missed: number;
+}
+
+/**
+ * Where the uploads that were ever taken are: `accepted = acked + waiting + pruned`. Each is
+ * counted by itself, so that the equation can fail.
+ */
+export interface OutboxLedger {
+  readonly accepted: number;
+  /** Acknowledged by all consumers that there were, kept or not. */
+  readonly acked: number;
+  /** Kept for a consumer, or for the first one to come. */
+  readonly waiting: number;
+  /** Deleted for their age before everybody had acknowledged them. */
+  readonly pruned: number;
+}
+
 /** Uploads on their way to the back end: bounded, read by consumers with offsets. */
 export interface OutboxStore {
   /**
@@ -45,12 +82,23 @@ export interface OutboxStore {
     readonly limit: number;
     readonly kinds?: readonly string[];
   }): Promise<readonly Upload[]>;
-  /** Where a consumer is. One that was never heard of is made, with `acked` 0. */
+  /** The next for a consumer; one that was never heard of is made, as by `place`. */
+  next(request: UploadsRequest): Promise<UploadsRead>;
+  /**
+   * Where a consumer is. One that was never heard of is made, with `acked` 0.
+   *
+   * @throws RuntimeError `outbox.refused` when there are `CONSUMERS_MAX` already.
+   */
   place(consumer: string): Promise<ConsumerPlace>;
-  /** Moves a consumer forward, never back, and not beyond the latest upload. */
+  /**
+   * Moves a consumer forward, never back, and not beyond the latest upload.
+   *
+   * @throws RuntimeError `outbox.refused` as `place`.
+   */
   ack(consumer: string, upTo: number): Promise<ConsumerPlace>;
   consumers(): Promise<readonly ConsumerPlace[]>;
   forget(consumer: string): Promise<boolean>;
   /** Deletes at most `limit` uploads from before an instant, whoever has read them. */
   prune(before: number, limit: number): Promise<number>;
+  ledger(): Promise<OutboxLedger>;
 }

@@ -1,5 +1,14 @@
 import { RuntimeError } from "../../core/errors.ts";
-import type { ConsumerPlace, NewUpload, OutboxStore, Upload } from "../ports/outbox.ts";
+import {
+  CONSUMERS_MAX,
+  type ConsumerPlace,
+  type NewUpload,
+  type OutboxLedger,
+  type OutboxStore,
+  type Upload,
+  type UploadsRead,
+  type UploadsRequest,
+} from "../ports/outbox.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
 
@@ -20,12 +29,15 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
       return db.rows<Upload>(`${READ} AND kind IN (${marks}) ${NEXT}`, after, ...kinds, limit);
     },
 
+    next: (request) => next(db, request),
+
     place(consumer) {
-      db.run("INSERT INTO outbox_consumers VALUES (?, 0) ON CONFLICT DO NOTHING", consumer);
+      meet(db, consumer);
       return placeOf(db, consumer);
     },
 
     ack(consumer, upTo) {
+      meet(db, consumer);
       db.run(ACK, consumer, upTo);
       return placeOf(db, consumer);
     },
@@ -38,11 +50,67 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
     forget: (consumer) => db.run("DELETE FROM outbox_consumers WHERE consumer = ?", consumer) > 0,
 
     prune(before, limit) {
-      const pruned = db.run(PRUNE, before, limit);
-      resize(db, -pruned);
-      return pruned;
+      const acked = ackedByAll(db);
+      const old = db.rows<{ offset: number }>(OLD, before, limit);
+      if (old.length === 0) return 0;
+      for (const { offset } of old) db.run('DELETE FROM outbox WHERE "offset" = ?', offset);
+      resize(db, -old.length);
+      const lost = old.filter(({ offset }) => offset > acked).length;
+      db.run(COUNT_GONE, old.length - lost, lost);
+      return old.length;
     },
+
+    ledger: () => ledger(db),
   };
+}
+
+function next(db: Database, request: UploadsRequest): UploadsRead {
+  const { consumer, limit, charactersMax, kinds = [] } = request;
+  const acked = meet(db, consumer);
+  const { after = acked } = request;
+  const marks = kinds.map(() => "?").join(", ");
+  const some = request.kinds === undefined ? "" : `AND kind IN (${marks})`;
+  // Without their payloads first: what does not fit is not read.
+  const places = db.adHocRows<{ offset: number; characters: number }>(
+    `SELECT "offset", length(payload) AS characters FROM outbox WHERE "offset" > ? ${some} ${NEXT}`,
+    ...[after, ...kinds, limit],
+  );
+  let characters = 0;
+  const tooLong = places.findIndex((place, index) => {
+    characters += place.characters;
+    return index > 0 && characters > charactersMax;
+  });
+  const given = tooLong < 0 ? places : places.slice(0, tooLong);
+  const uploads = given.map(({ offset }) => db.row<Upload>(READ_ONE, offset)!);
+  const { head } = db.row<{ head: number }>(HEAD)!;
+  const isAll = tooLong < 0 && places.length < limit;
+  const upTo = isAll ? Math.max(head, after) : given.at(-1)!.offset;
+  const { first } = db.row<{ first: number | null }>(FIRST, after)!;
+  return { uploads, upTo, missed: Math.max(0, (first ?? head + 1) - 1 - after) };
+}
+
+/** Makes a consumer that was never heard of; returns what it has acknowledged. */
+function meet(db: Database, consumer: string): number {
+  const known = db.row<{ acked: number }>(FIND_CONSUMER, consumer);
+  if (known !== undefined) return known.acked;
+  if (db.row<{ n: number }>("SELECT count(*) AS n FROM outbox_consumers")!.n >= CONSUMERS_MAX) {
+    const message = `the outbox has ${CONSUMERS_MAX} consumers; forget one that is not used`;
+    throw new RuntimeError("outbox.refused", message);
+  }
+  db.run("INSERT INTO outbox_consumers (consumer, acked) VALUES (?, 0)", consumer);
+  return 0;
+}
+
+function ledger(db: Database): OutboxLedger {
+  const { head } = db.row<{ head: number }>(HEAD)!;
+  const { n, acked: freed, pruned } = db.row<{ n: number; acked: number; pruned: number }>(SIZE)!;
+  const { n: waiting } = db.row<{ n: number }>(BEHIND, ackedByAll(db))!;
+  return { accepted: head, acked: freed + n - waiting, waiting, pruned };
+}
+
+/** Up to where every consumer has acknowledged; 0 without consumers. */
+function ackedByAll(db: Database): number {
+  return db.row<{ acked: number | null }>(ACKED_BY_ALL)!.acked ?? 0;
 }
 
 function append(db: Database, { principal, device, kind, payload, key, at }: NewUpload) {
@@ -57,10 +125,9 @@ function append(db: Database, { principal, device, kind, payload, key, at }: New
 
 /** Deletes what every consumer has acknowledged; returns how many. None without consumers. */
 function makeRoom(db: Database): number {
-  const { acked } = db.row<{ acked: number | null }>(ACKED_BY_ALL)!;
-  if (acked === null) return 0;
-  const freed = db.run('DELETE FROM outbox WHERE "offset" <= ?', acked);
+  const freed = db.run('DELETE FROM outbox WHERE "offset" <= ?', ackedByAll(db));
   resize(db, -freed);
+  db.run(COUNT_GONE, freed, 0);
   return freed;
 }
 
@@ -89,10 +156,20 @@ const READ = `
 
 const NEXT = 'ORDER BY "offset" LIMIT ?';
 
+const READ_ONE = `
+  SELECT "offset", principal, device, kind, payload, key, at FROM outbox WHERE "offset" = ?`;
+
+/** The latest offset ever, which is also how many there were: each call takes all or none. */
+const HEAD = "SELECT coalesce(max(seq), 0) AS head FROM sqlite_sequence WHERE name = 'outbox'";
+
+const FIRST = 'SELECT min("offset") AS first FROM outbox WHERE "offset" > ?';
+
 const ACK = `
-  INSERT INTO outbox_consumers (consumer, acked)
-  VALUES (?, min(?, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outbox')))
-  ON CONFLICT DO UPDATE SET acked = max(acked, excluded.acked)`;
+  UPDATE outbox_consumers SET acked = max(acked, min(?2, (${HEAD}))) WHERE consumer = ?1`;
+
+const SIZE = "SELECT n, acked, pruned FROM outbox_size";
+
+const COUNT_GONE = "UPDATE outbox_size SET acked = acked + ?, pruned = pruned + ?";
 
 const ACKED_BY_ALL = "SELECT min(acked) AS acked FROM outbox_consumers";
 
@@ -100,6 +177,4 @@ const FIND_CONSUMER = "SELECT acked FROM outbox_consumers WHERE consumer = ?";
 
 const BEHIND = 'SELECT count(*) AS n FROM outbox WHERE "offset" > ?';
 
-const PRUNE = `
-  DELETE FROM outbox WHERE "offset" IN (
-    SELECT "offset" FROM outbox WHERE at < ? ORDER BY "offset" LIMIT ?)`;
+const OLD = 'SELECT "offset" FROM outbox WHERE at < ? ORDER BY at, "offset" LIMIT ?';

@@ -167,4 +167,10 @@ export const LATE: readonly string[] = [
     STRICT, WITHOUT ROWID;
   `,
   AUDIENCE_TASKS,
+  `
+  -- Of those that are deleted: how many all consumers had acknowledged, and how many not.
+  ALTER TABLE outbox_size ADD COLUMN acked INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE outbox_size ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX outbox_by_age ON outbox (at, "offset");
+  `,
 ];
