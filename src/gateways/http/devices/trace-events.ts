@@ -4,6 +4,9 @@ import type { Api } from "../api.ts";
 import type { EventSink } from "../route.ts";
 import { refsOf, type Target } from "./find-devices.ts";
 
+/** What a stream needs of the node. */
+type Sight = Pick<Api, "chronicle" | "clock" | "limits">;
+
 const MINUTE_MS = 60_000;
 const BUSY_RETRY_MS = 60_000;
 
@@ -30,7 +33,7 @@ export async function startTrace(target: Target, minutes: number, api: Api): Pro
  *
  * @throws RuntimeError `trace.unknown` when there was none.
  */
-export function streamTrace({ principal, session }: Target, api: Api): (sink: EventSink) => void {
+export function streamTrace({ principal, session }: Target, api: Sight): (sink: EventSink) => void {
   const trace = api.chronicle.lastTrace(principal);
   if (trace === undefined) {
     throw new RuntimeError("trace.unknown", "no trace was started, or it has been forgotten");
@@ -44,12 +47,12 @@ class TraceStream {
   readonly #trace: Trace;
   readonly #wanted: (line: TraceLine) => boolean;
   readonly #sink: EventSink;
-  readonly #api: Api;
+  readonly #api: Sight;
   #isBehind = false;
   #lost = 0;
   #cancel = (): void => {};
 
-  constructor(trace: Trace, wanted: (line: TraceLine) => boolean, sink: EventSink, api: Api) {
+  constructor(trace: Trace, wanted: (line: TraceLine) => boolean, sink: EventSink, api: Sight) {
     this.#trace = trace;
     this.#wanted = wanted;
     this.#sink = sink;
