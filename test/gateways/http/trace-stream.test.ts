@@ -30,7 +30,9 @@ function reader() {
       state.hasRoom = true;
       for (const call of drained) call();
     },
-    close: () => closed.forEach((call) => call()),
+    close() {
+      for (const call of closed) call();
+    },
     lines: () =>
       [...state.text.matchAll(/event: line\ndata: (.*)/g)].map(([, it]) => JSON.parse(it!)),
   };
