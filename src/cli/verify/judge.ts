@@ -37,7 +37,7 @@ export function judge(log: string, { ledger, members, knowsKeys }: Question): Ve
   return { arrived, duplicates, strangers, missing: members.filter((it) => !messages.has(it)) };
 }
 
-/** The ids of the latest messages that receipts are to be told of, at least `atLeast` if so many. */
+/** The ids of the latest messages that receipts are told of: `atLeast`, if there are as many. */
 export function latestToTell(log: string, atLeast: number): string[] {
   const batches: string[][] = [];
   let found = 0;

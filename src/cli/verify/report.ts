@@ -90,8 +90,8 @@ Written by \`herald campaign verify --chaos --write\`. Do not edit it: run it ag
 \`${command}\`, seed ${seed}, on ${date}: Node.js ${node}, ${cores} cores,
 SQLite, ${seconds} s; **${kills} kill -9 of the node**.
 Campaigns of ${extent.members} members at ${extent.rate} messages/s, window 200, 2 windows in
-flight, 2 workers, leases of ${extent.leaseMs} ms; what is in doubt waits ${RECEIPT_WAIT_MS} ms for its
-receipt where there are receipts.
+flight, 2 workers, leases of ${extent.leaseMs} ms; where there are receipts, what is in doubt
+waits ${RECEIPT_WAIT_MS} ms for its own.
 ${met ? "Every" : "**Not** every"} guarantee holds.
 
 ${line(HEADER)}
