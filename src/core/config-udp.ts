@@ -29,7 +29,13 @@ export const udpSection = z
     handshakesBurst: int(1, 1_000_000, 60, "Handshakes from one address at once."),
     framesPerSecond: int(0, 1_000_000, 500, "Frames per second of one device; 0: no limit."),
     framesBurst: int(1, 1_000_000, 1000, "Frames a device may send at once."),
-    unsentBytesMax: int(4096, 16_777_216, 65_536, "Unconfirmed bytes until a device is too slow."),
+    // A part of a replay must fit beside what was left of the one before it.
+    unsentBytesMax: int(
+      65_536,
+      16_777_216,
+      65_536,
+      "Unconfirmed bytes until a device is too slow.",
+    ),
     heartbeatMs: int(1000, 3_600_000, 40_000, "A device silent for so long is gone."),
     helloTimeoutMs: int(100, 600_000, 10_000, "Time for the first frame."),
     attemptsMax: int(1, 20, 8, "Waits in a row, each twice as long, until a device is gone."),

@@ -160,3 +160,18 @@ test("a node that stops tells its devices to come back elsewhere", async () => {
   expect(states.all[1]).toEqual({ type: "waiting", why: "draining" });
   expect(node.udp.counts.closes.get("draining")).toBe(1);
 });
+
+test("topics work over UDP as anywhere: subscribe, publish, who is there", async () => {
+  const node = await startUdpNode();
+  const frames = collector();
+  const device = await connected(node, "ann", { onFrame: frames.add });
+  expect(await device.request({ type: "subscribe", topic: "news" })).toMatchObject({
+    ...{ type: "subscribed", topic: "news", recovered: false },
+  });
+  const published = await device.request({ type: "publish", topic: "news", payload: { n: 1 } });
+  expect(published.type).toBe("published");
+  await frames.has(1);
+  expect(frames.all).toMatchObject([{ type: "publication", topic: "news", payload: { n: 1 } }]);
+  const here = await device.request({ type: "who", topic: "news" });
+  expect(here).toMatchObject({ type: "here", count: 1 });
+});

@@ -154,6 +154,26 @@ describe("silence", () => {
   });
 });
 
+describe("a device that confirms nothing", () => {
+  test("is too slow once too many bytes wait for it, and gets them when it is back", async () => {
+    const bare = bareExchange();
+    const device = bare.device({ ...HERE });
+    await bare.advance(100);
+    device.drop();
+    for (let n = 0; n < 90; n += 1) {
+      await bare.desk.append([item(BOARD, `m${n}`, big(900))]);
+      await bare.settle();
+    }
+    expect(bare.counts.closes.get("slow")).toBe(1);
+    await bare.advance(5000);
+    const offsets: unknown[] = [];
+    bare.device(HERE, { place: device.place, onPush: ({ offset }) => offsets.push(offset) });
+    await bare.advance(5000);
+    expect(offsets).toEqual(Array.from({ length: 90 }, (_, index) => index + 1));
+    expect(bare.counts.closes.get("slow")).toBe(1);
+  });
+});
+
 describe("a session that has ended", () => {
   test("with a good-bye is gone at once", async () => {
     const bare = bareExchange();
@@ -224,7 +244,7 @@ describe("a provisioning key", () => {
   });
 });
 
-test("feature 'UDP session/register/login/rename/heartbeat': each command is served once", async () => {
+test("feature 'UDP session/register/login/rename/heartbeat': commands are served", async () => {
   const requests: DeviceRequest[] = [];
   const bare: Bare = bareExchange(
     {},
