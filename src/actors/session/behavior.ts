@@ -11,7 +11,7 @@ import {
 } from "./messages.ts";
 import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
-import { request } from "./requests.ts";
+import { request, serve } from "./requests.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { leaveTopics, noticed, subscribeAgain, subscribed } from "./subscriptions.ts";
 import { hold, tellHeld, told } from "./telling.ts";
@@ -68,6 +68,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return detach(state, message, deps, ctx);
         case "request":
           return request(state, message.request, deps, ctx);
+        case "copied":
+          return serve(state, message.request, deps, ctx);
         case "parcel":
         case "outcome":
         case "answered":

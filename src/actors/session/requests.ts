@@ -4,7 +4,7 @@ import { heard } from "./inspecting.ts";
 import { answer, send } from "./sending.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 import { publish, subscribe, unsubscribe, who } from "./subscriptions.ts";
-import { upload } from "./uploading.ts";
+import { copiedAs, upload, uploadFirst } from "./uploading.ts";
 
 /** Does what the device asks; each request with an id gets exactly one answer. */
 export function request(
@@ -14,6 +14,20 @@ export function request(
   ctx: Ctx,
 ): SessionState {
   heard(state, ctx);
+  if (asked.type === "send" || asked.type === "publish") {
+    const kind = copiedAs(state, asked, deps);
+    if (kind !== undefined) return uploadFirst(state, asked, kind, ctx);
+  }
+  return serve(state, asked, deps, ctx);
+}
+
+/** Does it, whatever else has to be done with it. */
+export function serve(
+  state: SessionState,
+  asked: DeviceRequest,
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
   switch (asked.type) {
     case "send":
       return send(state, asked, deps, ctx);

@@ -1,5 +1,5 @@
 import type { Chronicle, Origin } from "../../core/chronicle.ts";
-import type { Grants } from "../../core/device-request.ts";
+import type { DeviceRequest, Grants } from "../../core/device-request.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import type { Trace } from "../../core/trace.ts";
@@ -151,6 +151,8 @@ export interface SessionDeps {
   readonly tally: PushTally;
   readonly limits: SessionLimits;
   readonly chronicle?: Chronicle | undefined;
+  /** The kind under which the back end gets what has this topic, too; undefined: it does not. */
+  readonly copyKind?: ((topic: string) => string | undefined) | undefined;
 }
 
 export type Message =
@@ -170,6 +172,8 @@ export type Message =
   /** Something that this session asked for has an answer for the device. */
   | { readonly type: "tell"; readonly frame: DeviceFrame }
   | { readonly type: "tell-error"; readonly id: number; readonly error: RuntimeError }
+  /** The back end has its copy of this message, which goes on its way. */
+  | { readonly type: "copied"; readonly request: DeviceRequest }
   | { readonly type: "start" }
   /** Time to introduce itself to its user again. */
   | { readonly type: "introduce" }

@@ -243,7 +243,8 @@ export function leaveTopics(
   state.subscriptions = undefined;
 }
 
-function isGranted(patterns: readonly string[] | undefined, topic: string): boolean {
+/** Whether one of these patterns fits a topic. */
+export function isGranted(patterns: readonly string[] | undefined, topic: string): boolean {
   if (patterns === undefined) return false;
   let globs = parsed.get(patterns);
   if (globs === undefined) {

@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
+import { OUTBOX, outboxKind } from "../outbox/messages.ts";
 import { type UploadsMessage, uploadsKind } from "./messages.ts";
 import {
   type Ctx,
@@ -88,5 +89,7 @@ function published(
   (outcome.ok ? done : refused).add(batch.length);
   const answer = outcome.ok ? ok(true as const) : outcome;
   for (const request of batch) ctx.reply(request, answer);
+  const desk = outcome.ok ? ctx.find(outboxKind, OUTBOX) : undefined;
+  if (desk !== undefined) ctx.send(desk, { type: "grown" });
   return publishNext(state, clerk, ctx);
 }

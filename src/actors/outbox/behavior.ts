@@ -1,0 +1,97 @@
+import { ok, type Result } from "../../core/result.ts";
+import type { ActorType, Ref } from "../kernel/actor.ts";
+import { outboxKind } from "./messages.ts";
+import { grown, look, looked, readUploads, release, waited } from "./reading.ts";
+import {
+  type Ctx,
+  type Desk,
+  type Message,
+  newOutbox,
+  OUTBOX_LIMITS,
+  type OutboxDeps,
+  type OutboxState,
+  outboxFigures,
+} from "./state.ts";
+
+const MAILBOX_MAX = 10_000;
+
+/** The outbox desk: consumers read and acknowledge through it, and what is old goes. */
+export function outboxDesk(deps: OutboxDeps): ActorType<OutboxState, Message> {
+  const limits = { ...OUTBOX_LIMITS, ...deps.limits };
+  const desk: Desk = { ...deps, limits, figures: outboxFigures(deps.metrics) };
+  const { store } = deps;
+  return {
+    label: "outbox",
+    kind: outboxKind,
+    onStart: { type: "start" },
+    mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
+    restart: "permanent",
+    behavior(state, message, ctx) {
+      switch (message.type) {
+        case "start":
+          return prune(newOutbox(), desk, ctx);
+        case "read-uploads":
+          return readUploads(state, message, desk, ctx);
+        case "looked":
+          return looked(state, message, desk, ctx);
+        case "grown":
+          return grown(state, desk, ctx);
+        case "look":
+          return look(state, desk, ctx);
+        case "waited":
+          return waited(state, message.number, ctx);
+        case "release":
+          return release(state, ctx);
+        case "ack-uploads":
+          answer(ctx, message, () => store.ack(message.consumer, message.upTo));
+          return state;
+        case "view-outbox":
+          answer(ctx, message, async () => {
+            const [consumers, ledger] = await Promise.all([store.consumers(), store.ledger()]);
+            return { consumers, ledger };
+          });
+          return state;
+        case "forget-consumer":
+          answer(ctx, message, async () => ({ changed: await store.forget(message.consumer) }));
+          return state;
+        case "prune":
+          return prune(state, desk, ctx);
+        case "pruned":
+          return pruned(state, message.outcome, desk, ctx);
+        case "forward":
+          message.reply(ctx);
+          return state;
+      }
+    },
+  };
+}
+
+function answer<Answer>(
+  ctx: Ctx,
+  request: { readonly replyTo: Ref<Result<Answer>> },
+  effect: () => Promise<Answer>,
+): void {
+  ctx.perform(effect, (outcome) => ({
+    type: "forward",
+    reply: (later) => later.reply(request, outcome.ok ? ok(outcome.value) : outcome),
+  }));
+}
+
+function prune(state: OutboxState, { store, limits }: Desk, ctx: Ctx): OutboxState {
+  const before = ctx.now - limits.retentionMs;
+  ctx.perform(
+    () => store.prune(before, limits.pruneMax),
+    (outcome) => ({ type: "pruned", outcome }),
+  );
+  return state;
+}
+
+/** A batch that was full may have left some: it goes on, one step at a time. */
+function pruned(state: OutboxState, outcome: Result<number>, desk: Desk, ctx: Ctx): OutboxState {
+  const { limits, logger, figures } = desk;
+  if (outcome.ok) figures.pruned.add(outcome.value);
+  else logger.warn("old uploads are not deleted yet", { error: outcome.error.message });
+  if (outcome.ok && outcome.value === limits.pruneMax) return prune(state, desk, ctx);
+  ctx.setTimer("prune", limits.pruneEveryMs, { type: "prune" });
+  return state;
+}
