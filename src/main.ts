@@ -58,7 +58,9 @@ export async function startNode(config: Config, extras: NodeExtras = {}): Promis
     // A campaign that finishes its windows leaves nothing in doubt.
     const quietMs = config.shutdown.deadlineMs / 4;
     undo.push(() => quiesceCampaigns(base.system, { deadlineMs: quietMs }));
-    const url = await openGateways(base, { ...opened, vapidKey: senders.vapidKey, undo });
+    const { version } = extras;
+    const { vapidKey } = senders;
+    const url = await openGateways(base, { ...opened, version, vapidKey, undo });
     // Last, because it can be told only once: a start that fails must not use it up.
     const firstAdminToken = await ensureAdmin(base.system, opened.actors.access);
     logger.info("the node serves", { url, boot: base.boot });

@@ -126,6 +126,7 @@ export const configSchema = z.strictObject({
         .string()
         .min(1)
         .max(128)
+      statusPublic: z.boolean().default(false).describe("Whether /v1/status needs no token."),
         .default("campaign")
         .describe("What devices see them under."),
     })

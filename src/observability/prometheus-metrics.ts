@@ -1,10 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Figure } from "../core/figure.ts";
 import type { Labels, Metrics } from "../core/metrics.ts";
 
 export interface PrometheusMetrics extends Metrics {
   /** The text that Prometheus scrapes, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
+  /** Every series at this moment, but for histograms. */
+  figures(): Promise<readonly Figure[]>;
 }
 
 type Series = Counter | Gauge | Histogram;
@@ -61,5 +64,16 @@ export function prometheusMetrics(): PrometheusMetrics {
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,
+    figures: async () => {
+      const all = await registry.getMetricsAsJSON();
+      return all.flatMap(({ name, type, values }) => {
+        if (/histogram|summary/.test(`${type}`)) return [];
+        return values.map(({ labels, value }) => ({ name, labels: textsOf(labels), value }));
+      });
+    },
   };
+}
+
+function textsOf(labels: object): Labels {
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]));
 }

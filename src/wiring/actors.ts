@@ -41,6 +41,8 @@ export interface NodeExtras {
   readonly onFailure?: (error: unknown) => void;
   readonly sabotage?: Sabotage;
 }
+  /** What the node says of its version. */
+  readonly version?: string;
 
 /** Starts every actor that is there from the beginning, and lets running campaigns go on. */
 export async function openActors(base: Base, extras: NodeExtras) {

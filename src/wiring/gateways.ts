@@ -26,12 +26,13 @@ interface Inside {
   readonly providers: readonly Provider[];
   readonly vapidKey: (provider: string) => string | undefined;
   readonly undo: (() => Promise<void>)[];
+  readonly version?: string | undefined;
 }
 
 /** Opens both gateways on one port and returns where they serve. */
 export async function openGateways(base: Base, inside: Inside): Promise<string> {
   const { chronicle, config, logger, metrics, stores, system } = base;
-  const { actors, inbox, providers, vapidKey, undo } = inside;
+  const { actors, inbox, providers, vapidKey, version = "", undo } = inside;
   const { host, port } = config.listen;
   const listener = createListener({ host, port });
   undo.push(async () => listener.close());
@@ -68,6 +69,15 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
       return stores.inbox.ledgerOfAll();
     },
     inboxes: openInboxes(base, inbox),
+    about: {
+      version,
+      startedAt: systemClock.now(),
+      config,
+      figures: async () => {
+        await refreshLedger();
+        return metrics.figures();
+      },
+    },
     chronicle,
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),

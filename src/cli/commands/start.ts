@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
+import packageJson from "../../../package.json" with { type: "json" };
 import type { RunningNode } from "../../main.ts";
 import { type LoadedConfig, loadConfig, type Overrides } from "../config-file.ts";
 import { print } from "../output.ts";
@@ -31,7 +32,10 @@ export function startCommand(): Command {
         const signal = firstSignal();
         const failure = Promise.withResolvers<never>();
         failure.promise.catch(() => {});
-        const node = await startNode(loaded.config, { onFailure: failure.reject });
+        const node = await startNode(loaded.config, {
+          version: packageJson.version,
+          onFailure: failure.reject,
+        });
         try {
           const tokenFile = keepToken(node, loaded);
           greet(globalOptions(command).json === true, node, loaded, tokenFile);

@@ -16,6 +16,7 @@ import type { Grants } from "../../core/device-request.ts";
 import type { SecretOwner } from "../../core/device-secret.ts";
 import type { Problem } from "../../core/errors.ts";
 import type { Ledger, Outcome } from "../../core/ledger.ts";
+import type { Figure } from "../../core/figure.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
@@ -23,6 +24,7 @@ import type { Result } from "../../core/result.ts";
 
 import type { PushSettings } from "./push/settings.ts";
 
+import type { StatusSampler } from "./status/sampler.ts";
 /** The actors that the admin API talks to: every change is a message to one of them. */
 export interface Actors {
   readonly access: Ref<AccessMessage>;
@@ -124,6 +126,17 @@ export interface PeerPort {
 
 /** What the gateway is given by `main.ts`. */
 export interface HttpPorts {
+/** What the node can say of itself. */
+export interface About {
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** The configuration, with its secrets. */
+  readonly config: unknown;
+  /** Every figure of the node at this moment, but for histograms. */
+  readonly figures: () => Promise<readonly Figure[]>;
+}
+
   readonly system: System;
   readonly actors: Actors;
   readonly clock: Clock;
@@ -139,6 +152,7 @@ export interface HttpPorts {
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
   readonly inboxes: Inboxes;
   readonly chronicle: Chronicle;
+  readonly about: About;
   /** Every provider of this node, in the order of their names. */
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */
@@ -177,6 +191,8 @@ export interface HttpLimits {
   readonly metricsPublic: boolean;
 }
 
+  /** Whether `/v1/status` needs no token. Default false. */
+  readonly statusPublic: boolean;
 export const HTTP_LIMITS: HttpLimits = {
   bodyBytesMax: 1_048_576,
   listBytesMax: 33_554_432,
@@ -190,6 +206,7 @@ export const HTTP_LIMITS: HttpLimits = {
   metricsPublic: true,
 };
 
+  statusPublic: false,
 /** Documents made from the route table. */
 export interface Documents {
   readonly openApi: string;
@@ -202,6 +219,7 @@ export interface Api extends HttpPorts {
   readonly limits: HttpLimits;
   /** What the gateway says of itself, made once from the route table. */
   documents(): Documents;
+  readonly status: StatusSampler;
   /** Why this node cannot take work at this moment; none means that it can. */
   reasonsNotReady(): Promise<readonly Problem[]>;
   /**

@@ -15,6 +15,7 @@ import type { Call, DownloadRoute, EventRoute, EventSink, Route, TextRoute } fro
 import { Router } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { callOf, runJson } from "./run-json.ts";
+import { StatusSampler } from "./status/sampler.ts";
 import { type App, serveExchanges } from "./uws-http.ts";
 
 export interface HttpOptions extends HttpPorts {
@@ -70,6 +71,7 @@ class Gateway implements HttpGateway {
       ...ports,
       limits,
       ask,
+      status: new StatusSampler(ports),
       documents: () => {
         documents ??= documentsOf(ROUTES);
         return documents;

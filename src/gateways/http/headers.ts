@@ -23,9 +23,14 @@ export function withSafety(answer: Answer, requestId: string, route: Route | und
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": route?.kind === "text" ? "no-cache" : "no-store",
-      "content-security-policy": isPage ? `${NO_CONTENT}; style-src '${STYLE_HASH}'` : NO_CONTENT,
+      "content-security-policy": isPage ? policyOf(route) : NO_CONTENT,
     },
   };
+}
+
+function policyOf(route: Route | undefined): string {
+  const own = route?.kind === "text" ? route.policy : undefined;
+  return own ?? `${NO_CONTENT}; style-src '${STYLE_HASH}'`;
 }
 
 /** The documents of a route table; they are the same as long as the program is. */

@@ -64,7 +64,7 @@ interface Facts<Params extends Schema, Query extends Schema> {
   /** What a token must at least be; `none` needs no token. */
   readonly role: Role | "none";
   /** The setting under which no token is needed after all. */
-  readonly isPublicIf?: "metricsPublic";
+  readonly isPublicIf?: "metricsPublic" | "statusPublic";
   readonly summary: string;
   readonly details?: string;
   readonly params?: Params;
@@ -146,6 +146,8 @@ export interface DownloadFacts<Params extends Schema, Query extends Schema>
 export interface TextFacts extends Facts<Nothing, Nothing> {
   readonly mediaType: string;
   render(call: Call<object, object, undefined>): Promise<string>;
+  /** Of a page with a script: its Content-Security-Policy. */
+  readonly policy?: string;
 }
 
 export type JsonRoute = JsonFacts<Schema, Schema, Schema, Schema> & { readonly kind: "json" };

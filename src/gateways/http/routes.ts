@@ -13,6 +13,7 @@ import { nodeRoutes } from "./routes/node.ts";
 import { peerRoutes } from "./routes/peers.ts";
 import { providerRoutes } from "./routes/providers.ts";
 import { reviewRoutes } from "./routes/review.ts";
+import { statusRoutes } from "./routes/status.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { userRoutes } from "./routes/users.ts";
 
@@ -35,3 +36,4 @@ export const ROUTES: readonly Route[] = [
   ...insightRoutes,
   ...nodeRoutes,
 ];
+  ...statusRoutes,

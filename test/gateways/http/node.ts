@@ -208,6 +208,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.push === undefined ? {} : { push: options.push }),
     ...(options.notReady === undefined ? {} : { notReady: options.notReady }),
+    about: { version: "0", startedAt: 1, config: {}, figures: async () => [] },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const port = listener.listen();

@@ -22,7 +22,7 @@ const actorsQuery = z.strictObject({
   limit: z.int().min(1).max(1000).default(100),
 });
 
-const actor = answer(
+export const actor = answer(
   "Actor",
   z.object({
     path: z.string(),
