@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { outboxSection } from "./config-backend.ts";
 import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
 import { topicsSection } from "./config-topics.ts";
@@ -88,6 +89,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   topics: topicsSection,
+  outbox: outboxSection,
   udp: udpSection,
   members: z
     .strictObject({

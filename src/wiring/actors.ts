@@ -29,6 +29,7 @@ import { openRelations } from "./relations.ts";
 import { openReview } from "./review.ts";
 import { openSightings } from "./sightings.ts";
 import { openTopics } from "./topics.ts";
+import { openUploads } from "./uploads.ts";
 import { openUsers } from "./users.ts";
 
 const ASK_MS = 10_000;
@@ -63,6 +64,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
   const relations = openRelations(base);
   openUsers(base);
   openTopics(base);
+  const outbox = openUploads(base);
 
   const inbox = inboxDesk(system, stores.inbox);
   const audiences = openAudiences(base);
@@ -88,6 +90,7 @@ export async function openActors(base: Base, extras: NodeExtras) {
     inbox: clerk,
     members,
     numbered,
+    outbox,
     receipts,
     relations,
     review,

@@ -17,6 +17,7 @@ import type { Base } from "./base.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
 import { openUdp } from "./udp.ts";
+import { copyKindOf } from "./uploads.ts";
 
 const SECRET_BYTES = 32;
 
@@ -93,6 +94,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const { deadlineMs } = config.shutdown;
   undo.push(async () => {
     listener.stopListening();
+    actors.outbox.send({ type: "release" });
     udp?.gateway.drain();
     await Promise.all([sessions.drain(deadlineMs / 2), http.drain({ deadlineMs: deadlineMs / 2 })]);
     sessions.close();
@@ -119,7 +121,7 @@ function sessionOpener({ chronicle, config, system, tally }: Base): OpenSession 
   const under = system.supervisor("sessions");
   const subscriptionsMax = config.topics.perSession;
   const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
-  const type = sessionType({ tally, limits, chronicle });
+  const type = sessionType({ tally, limits, chronicle, copyKind: copyKindOf(config.outbox) });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

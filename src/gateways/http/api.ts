@@ -6,6 +6,7 @@ import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { CampaignMessage } from "../../actors/master/messages.ts";
 import type { MemberMessage } from "../../actors/members/messages.ts";
 import type { NumberedMessage } from "../../actors/numbered/messages.ts";
+import type { OutboxMessage } from "../../actors/outbox/messages.ts";
 import type { ReceiptsMessage } from "../../actors/receipts/messages.ts";
 import type { RelationsMessage } from "../../actors/relations/messages.ts";
 import type { ReviewMessage } from "../../actors/review/messages.ts";
@@ -34,6 +35,7 @@ export interface Actors {
   readonly members: Ref<MemberMessage>;
   readonly receipts: Ref<ReceiptsMessage>;
   readonly numbered: Ref<NumberedMessage>;
+  readonly outbox: Ref<OutboxMessage>;
   readonly relations: Ref<RelationsMessage>;
   readonly review: Ref<ReviewMessage>;
 }

@@ -56,6 +56,7 @@ interface Facts<Params extends Schema, Query extends Schema> {
     | "Audiences"
     | "Campaigns"
     | "Messages"
+    | "Uploads"
     | "Devices"
     | "Providers"
     | "Tokens"

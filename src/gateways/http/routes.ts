@@ -15,6 +15,7 @@ import { providerRoutes } from "./routes/providers.ts";
 import { reviewRoutes } from "./routes/review.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { uploadRoutes } from "./routes/uploads.ts";
 import { userRoutes } from "./routes/users.ts";
 
 /** Everything that the admin API can do, in the order of its documents. */
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   ...campaignEditRoutes,
   ...reviewRoutes,
   ...messageRoutes,
+  ...uploadRoutes,
   ...deviceRoutes,
   ...providerRoutes,
   ...boardRoutes,

@@ -6,6 +6,9 @@ import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
 import { type ActorSystem, createSystem } from "../../../src/actors/kernel/system.ts";
 import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
+import { outboxDesk } from "../../../src/actors/outbox/behavior.ts";
+import { OUTBOX } from "../../../src/actors/outbox/messages.ts";
+import { newOutbox } from "../../../src/actors/outbox/state.ts";
 import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
@@ -157,6 +160,10 @@ export async function startHttpNode(options: NodeOptions = {}) {
       { name: "members", state: newMemberDesk },
     ),
     numbered: system.spawn(numberedDesk(stores.numbered), { name: "numbered", state: null }),
+    outbox: system.spawn(
+      outboxDesk({ store: stores.outbox, logger: silentLogger, metrics: noMetrics }),
+      { name: OUTBOX, state: newOutbox() },
+    ),
     review: system.spawn(
       reviewDesk({
         ...stores,

@@ -7,6 +7,7 @@ import { errorBody } from "../../../src/gateways/http/schemas.ts";
 import { type HttpNode, startHttpNode } from "./node.ts";
 import { raw } from "./raw.ts";
 import { type Example, RELATION_EXAMPLES } from "./relation-examples.ts";
+import { UPLOAD_EXAMPLES } from "./upload-examples.ts";
 
 let node: HttpNode;
 beforeAll(async () => {
@@ -221,6 +222,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     fails: { ...NO_PROVIDER, path: "/v1/providers/null/vapid" },
   },
   ...RELATION_EXAMPLES,
+  ...UPLOAD_EXAMPLES,
   "POST /v1/tokens": {
     call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
     fails: { call: { json: { kind: "device" } }, status: 400, code: "http.invalid" },
