@@ -6,7 +6,7 @@ import { kind } from "../kernel/kind.ts";
 /** The uploads clerk is found by this kind and the name `UPLOADS`. */
 export const uploadsKind = kind<UploadsMessage>("uploads");
 
-export const UPLOADS = "clerk";
+export const UPLOADS = "uploads";
 
 /** What anyone may send to the uploads clerk: what comes at once is published as one batch. */
 export type UploadsMessage = {
