@@ -14,7 +14,12 @@ import type {
   PushMessage,
   SessionMessage,
 } from "../../src/actors/session/messages.ts";
-import { newSession, SESSION_LIMITS, type SessionLimits } from "../../src/actors/session/state.ts";
+import {
+  newSession,
+  SESSION_LIMITS,
+  type SessionDeps,
+  type SessionLimits,
+} from "../../src/actors/session/state.ts";
 import { PushTally } from "../../src/actors/session/tally.ts";
 import { topicType } from "../../src/actors/topic/behavior.ts";
 import { topicKind } from "../../src/actors/topic/messages.ts";
@@ -41,6 +46,8 @@ export interface SessionNodeOptions extends TestSystemOptions {
   readonly store?: InboxStore;
   readonly perUserMax?: number;
   readonly session?: Partial<SessionLimits>;
+  /** What its sessions share beside that. */
+  readonly shared?: Partial<SessionDeps>;
   readonly user?: Partial<UserLimits>;
   readonly clerk?: Partial<ClerkLimits>;
   readonly topic?: Partial<TopicRule>;
@@ -80,7 +87,8 @@ export function sessionNode(options: SessionNodeOptions = {}) {
     ...{ under: system.supervisor("topics"), type: topics, state: newTopic },
   });
   const sessions = system.supervisor("sessions");
-  const type = sessionType({ tally, limits: { ...SESSION_LIMITS, ...options.session } });
+  const limits = { ...SESSION_LIMITS, ...options.session };
+  const type = sessionType({ tally, limits, ...options.shared });
   let opened = 0;
 
   const openSession = (user: string, device: string): Ref<SessionMessage> => {

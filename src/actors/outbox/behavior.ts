@@ -9,8 +9,10 @@ import {
   newOutbox,
   OUTBOX_LIMITS,
   type OutboxDeps,
+  type OutboxFigures,
   type OutboxState,
   outboxFigures,
+  type Pruned,
 } from "./state.ts";
 
 const MAILBOX_MAX = 10_000;
@@ -80,18 +82,29 @@ function answer<Answer>(
 function prune(state: OutboxState, { store, limits }: Desk, ctx: Ctx): OutboxState {
   const before = ctx.now - limits.retentionMs;
   ctx.perform(
-    () => store.prune(before, limits.pruneMax),
+    async () => ({
+      count: await store.prune(before, limits.pruneMax),
+      ledger: await store.ledger(),
+    }),
     (outcome) => ({ type: "pruned", outcome }),
   );
   return state;
 }
 
 /** A batch that was full may have left some: it goes on, one step at a time. */
-function pruned(state: OutboxState, outcome: Result<number>, desk: Desk, ctx: Ctx): OutboxState {
+function pruned(state: OutboxState, outcome: Result<Pruned>, desk: Desk, ctx: Ctx): OutboxState {
   const { limits, logger, figures } = desk;
-  if (outcome.ok) figures.pruned.add(outcome.value);
+  if (outcome.ok) publish(outcome.value, figures);
   else logger.warn("old uploads are not deleted yet", { error: outcome.error.message });
-  if (outcome.ok && outcome.value === limits.pruneMax) return prune(state, desk, ctx);
+  if (outcome.ok && outcome.value.count === limits.pruneMax) return prune(state, desk, ctx);
   ctx.setTimer("prune", limits.pruneEveryMs, { type: "prune" });
   return state;
+}
+
+function publish({ count, ledger }: Pruned, figures: OutboxFigures): void {
+  figures.pruned.add(count);
+  figures.ledger.accepted.set(ledger.accepted);
+  figures.ledger.acked.set(ledger.acked);
+  figures.ledger.waiting.set(ledger.waiting);
+  figures.ledger.pruned.set(ledger.pruned);
 }

@@ -1,14 +1,14 @@
 import type { Logger } from "../../core/logger.ts";
-import type { Counter, Metrics } from "../../core/metrics.ts";
+import type { Counter, Gauge, Metrics } from "../../core/metrics.ts";
 import type { Result } from "../../core/result.ts";
-import type { OutboxStore, UploadsRead } from "../../persistence/ports/outbox.ts";
+import type { OutboxLedger, OutboxStore, UploadsRead } from "../../persistence/ports/outbox.ts";
 import type { Context } from "../kernel/actor.ts";
 import type { OutboxMessage } from "./messages.ts";
 
 export interface OutboxLimits {
   /** Uploads older than this are deleted, whoever has read them, in milliseconds. 7 days. */
   readonly retentionMs: number;
-  /** How often it is looked for them, in milliseconds, and how many go at once. */
+  /** How often it is looked for them, in milliseconds, and how many go at once. 15 000, 1 000. */
   readonly pruneEveryMs: number;
   readonly pruneMax: number;
   /** Requests that may wait for uploads at once; further ones are answered at once. 64. */
@@ -21,7 +21,7 @@ export interface OutboxLimits {
 
 export const OUTBOX_LIMITS: OutboxLimits = {
   retentionMs: 604_800_000,
-  pruneEveryMs: 60_000,
+  pruneEveryMs: 15_000,
   pruneMax: 1_000,
   waitersMax: 64,
   lookEveryMs: 50,
@@ -38,10 +38,19 @@ export interface OutboxDeps {
 export interface OutboxFigures {
   readonly read: Counter;
   readonly pruned: Counter;
+  readonly ledger: Readonly<Record<keyof OutboxLedger, Gauge>>;
 }
 
 export function outboxFigures(metrics: Metrics): OutboxFigures {
+  const help = "Uploads by where they are, as of the last look.";
+  const state = (name: string) => metrics.gauge("herald_outbox_uploads", help, { state: name });
   return {
+    ledger: {
+      accepted: state("accepted"),
+      acked: state("acked"),
+      waiting: state("waiting"),
+      pruned: state("pruned"),
+    },
     read: metrics.counter("herald_outbox_read_total", "Uploads given to consumers."),
     pruned: metrics.counter("herald_outbox_pruned_total", "Uploads deleted for their age."),
   };
@@ -85,6 +94,12 @@ export function newOutbox(): OutboxState {
   };
 }
 
+/** How many were deleted, and where all of them are now. */
+export interface Pruned {
+  readonly count: number;
+  readonly ledger: OutboxLedger;
+}
+
 export type Message =
   | OutboxMessage
   | { readonly type: "start" }
@@ -98,7 +113,7 @@ export type Message =
   | { readonly type: "look" }
   | { readonly type: "waited"; readonly number: number }
   | { readonly type: "prune" }
-  | { readonly type: "pruned"; readonly outcome: Result<number> }
+  | { readonly type: "pruned"; readonly outcome: Result<Pruned> }
   /** The outcome of an effect that changes nothing here goes to whoever asked. */
   | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void };
 
