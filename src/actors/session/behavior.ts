@@ -336,6 +336,9 @@ function end(state: SessionState, ctx: Ctx): SessionState {
 /** Does what a session that did not end by itself could not do: nobody else knows of it. */
 function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): void {
   state.owner?.send({ type: "close-session", sessionId: state.id });
+  const unsaid = state.routing?.sent?.size ?? 0;
+  tally.routes.pending -= unsaid;
+  tally.routes.lost += unsaid;
   leaveTopics(state, (topic, message) => void topic.send(message));
   if (state.connection === undefined) return;
   tally.attached--;

@@ -2,6 +2,12 @@ import type { Metrics } from "../../core/metrics.ts";
 
 /** What became of messages between devices on this node; each ends in one of these. */
 export class RouteTally {
+  /** Taken from devices; the others add up to it. */
+  accepted = 0;
+  /** On their way: their sender has been told nothing yet. */
+  pending = 0;
+  /** Their sender's session ended before it could be told. */
+  lost = 0;
   /** Told as `sent`. */
   sent = 0;
   /** Told as `answer`. */
@@ -30,8 +36,9 @@ const CODES = [
 export function exportRoutes(routes: RouteTally, metrics: Metrics): void {
   const help = "Messages between devices, by what their sender was told.";
   const name = "herald_routed";
-  metrics.observe(name, help, () => routes.sent, { outcome: "sent" });
-  metrics.observe(name, help, () => routes.answered, { outcome: "answered" });
+  for (const outcome of ["accepted", "pending", "lost", "sent", "answered"] as const) {
+    metrics.observe(name, help, () => routes[outcome], { outcome });
+  }
   for (const code of CODES) {
     metrics.observe(name, help, () => routes.refused.get(code) ?? 0, { outcome: code });
   }

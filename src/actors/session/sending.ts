@@ -25,10 +25,12 @@ export function send(state: SessionState, asked: Send, deps: SessionDeps, ctx: C
   if (!address.ok) return tellError(state, id, address.error, ctx);
   if (address.value.type === "topic") return sendToTopic(state, asked, address.value.id, ctx);
   const { requestsMax, outcomeMs } = deps.limits;
+  const { routes } = deps.tally;
+  routes.accepted++;
   const routing = routingOf(state);
   routing.sent ??= new Map();
   if (routing.sent.size >= requestsMax) {
-    deps.tally.routes.refuse("route.too-many");
+    routes.refuse("route.too-many");
     return tellError(state, id, routeError("route.too-many"), ctx);
   }
   const number = ++routing.number;
@@ -38,6 +40,7 @@ export function send(state: SessionState, asked: Send, deps: SessionDeps, ctx: C
     ...{ id, wantsAnswer, until, left: WHOLE, reached: 0, kept: 0, error: undefined },
   };
   routing.sent.set(number, sent);
+  routes.pending++;
   sweepBy(routing, until, ctx);
   return dispatch(state, parcelOf(state, asked, number, ctx), address.value, deps, ctx);
 }
@@ -111,13 +114,13 @@ export function outcomeOf(
   if (sent.left > 0) return state;
   const { id, wantsAnswer } = sent;
   if (sent.reached + sent.kept === 0) {
-    forget(state, number);
+    forget(state, number, deps);
     const code = sent.error ?? "route.offline";
     deps.tally.routes.refuse(code);
     return tellError(state, id, routeError(code), ctx);
   }
   if (wantsAnswer) return state;
-  forget(state, number);
+  forget(state, number, deps);
   deps.tally.routes.sent++;
   tell(state, { type: "sent", id, reached: sent.reached, kept: sent.kept }, ctx);
   return state;
@@ -154,7 +157,7 @@ export function answered(
     deps.tally.routes.answersLate++;
     return state;
   }
-  forget(state, number);
+  forget(state, number, deps);
   deps.tally.routes.answered++;
   const said = error === undefined ? { payload: payload ?? null } : { error };
   tell(state, { type: "answer", id: sent.id, from, ...said }, ctx);
@@ -175,12 +178,13 @@ export function sweep(state: SessionState, deps: SessionDeps, ctx: Ctx): Session
   const next = Math.min(nextSent, nextAsked);
   if (next < Number.POSITIVE_INFINITY) sweepBy(routing, next, ctx);
   for (const { id } of overdue) {
+    deps.tally.routes.pending--;
     deps.tally.routes.refuse("route.timeout");
     tellError(state, id, routeError("route.timeout"), ctx);
   }
   return state;
 }
 
-function forget(state: SessionState, number: number): void {
-  state.routing?.sent?.delete(number);
+function forget(state: SessionState, number: number, { tally }: SessionDeps): void {
+  if (state.routing?.sent?.delete(number)) tally.routes.pending--;
 }
