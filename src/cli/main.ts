@@ -11,6 +11,7 @@ import { membersCommand } from "./commands/members.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { uploadsCommand } from "./commands/uploads.ts";
 
 const program = new Command("herald")
   .description("One server for products that reach people through their devices and phones.")
@@ -36,6 +37,7 @@ for (const command of [
   providersCommand(),
   boardsCommand(),
   familiesCommand(),
+  uploadsCommand(),
   tokenCommand(),
   checkConfigCommand(),
   benchCommand(),
