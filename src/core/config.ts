@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { outboxSection } from "./config-backend.ts";
+import { classicSection } from "./config-classic.ts";
 import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
 import { topicsSection } from "./config-topics.ts";
@@ -91,6 +92,7 @@ export const configSchema = z.strictObject({
   topics: topicsSection,
   outbox: outboxSection,
   udp: udpSection,
+  classic: classicSection,
   members: z
     .strictObject({
       indexed: z

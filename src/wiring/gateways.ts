@@ -14,6 +14,7 @@ import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
 import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
+import { openClassic } from "./classic.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
 import { openUdp } from "./udp.ts";
@@ -53,6 +54,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     limits: config.websocket,
     random: systemRandom,
   });
+  const classic = openClassic(base, { ...devices, app: listener.app });
   const deviceSecret = await openDeviceSecrets(base);
   const udp = await openUdp(base, { ...devices, deviceSecret, relations: actors.relations });
   undo.push(async () => udp?.gateway.close());
@@ -96,8 +98,13 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     listener.stopListening();
     actors.outbox.send({ type: "release" });
     udp?.gateway.drain();
-    await Promise.all([sessions.drain(deadlineMs / 2), http.drain({ deadlineMs: deadlineMs / 2 })]);
+    await Promise.all([
+      sessions.drain(deadlineMs / 2),
+      classic?.drain(deadlineMs / 2),
+      http.drain({ deadlineMs: deadlineMs / 2 }),
+    ]);
     sessions.close();
+    classic?.close();
   });
   return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
 }

@@ -5,6 +5,7 @@ import { crc8 } from "./crc8.ts";
 import {
   FRAME_HEADER_BYTES,
   type FrameHeader,
+  type Layout,
   readFrameHeader,
   writeFrameHeader,
 } from "./frame.ts";
@@ -106,6 +107,16 @@ export function writeMessage({ frame, data, body }: ClassicMessage): Buffer {
   bytes[HEADER_CHECK_AT] = crc8(bytes, 0, HEADER_CHECK_AT);
   bytes[BODY_CHECK_AT] = crc8(bytes, BODY_CHECK_AT + 1, bytes.length);
   return bytes;
+}
+
+/** A copy of a message with another frame header and, if it is wide, a check that fits it. */
+export function restamped(bytes: Buffer, frame: FrameHeader, layout: Layout): Buffer {
+  const copy = Buffer.from(bytes);
+  const reserved = copy[1]!;
+  writeFrameHeader(copy, frame, layout);
+  copy[1] = reserved;
+  if (layout === "wide") copy[HEADER_CHECK_AT] = crc8(copy, 0, HEADER_CHECK_AT);
+  return copy;
 }
 
 function hex(byte: number): string {

@@ -1,0 +1,80 @@
+import { KeyedRate } from "../keyed-rate.ts";
+import { Roster } from "../websocket/roster.ts";
+import { type Use, UseCounts } from "../websocket/use-counts.ts";
+import type { ClassicConnection } from "./connection.ts";
+import { ClassicCounts } from "./counts.ts";
+import type { DeviceDeps } from "./device.ts";
+import type { ClassicOptions } from "./options.ts";
+import { Slots } from "./slots.ts";
+import { SpentLogins } from "./spent-logins.ts";
+
+const TICK_MS = 1000;
+/** Every connection is looked at once within this many ticks. */
+const SWEEP_TICKS = 5;
+
+/** What all classic WebSocket connections share: limits, slots, lists and the clock's ticks. */
+export class Hall {
+  readonly options: ClassicOptions;
+  readonly counts: ClassicCounts;
+  readonly device: DeviceDeps;
+  readonly slots = new Slots();
+  readonly spent: SpentLogins;
+  readonly logins: KeyedRate;
+  readonly addresses: UseCounts;
+  readonly open = new Roster<ClassicConnection>();
+  /** Seconds since the start; deadlines are in it. */
+  seconds = 0;
+  isDraining = false;
+  readonly #startedAt: number;
+  #stopTicking: () => void;
+
+  constructor(options: ClassicOptions) {
+    const { clock, limits, login, metrics, space } = options;
+    this.options = options;
+    this.counts = new ClassicCounts(metrics);
+    this.spent = new SpentLogins(login.skewMax);
+    this.logins = new KeyedRate(limits.loginsPerSecond, limits.loginsBurst);
+    this.addresses = new UseCounts(limits.connectionsPerAddress);
+    const { messageBytesMax, keepMs } = limits;
+    const findPhone = (user: string, slot: number) => this.slots.find(user, slot)?.sessionId;
+    const { counts } = this;
+    this.device = { space, findPhone, clock, counts, messageBytesMax, keepMs };
+    this.#startedAt = clock.monotonic();
+    this.#stopTicking = clock.after(TICK_MS, this.#tick);
+    metrics.observe("herald_classic_connections", "Classic connections", () => this.open.size);
+  }
+
+  /** Takes a connection from an address; undefined when there is no room for it. */
+  admit(address: string): Use | undefined {
+    const isFull = this.open.size >= this.options.limits.connectionsMax;
+    return this.isDraining || isFull ? undefined : this.addresses.take(address);
+  }
+
+  /** The second by which something that begins now has taken so long. */
+  deadlineIn(seconds: number): number {
+    const elapsedMs = this.options.clock.monotonic() - this.#startedAt;
+    return Math.ceil(elapsedMs / 1000 + seconds);
+  }
+
+  /** Closes so many connections, the oldest first. */
+  closeSome(count: number): void {
+    for (let left = count; left > 0 && this.open.first !== undefined; left -= 1) {
+      this.open.first.close("draining");
+    }
+  }
+
+  stop(): void {
+    this.isDraining = true;
+    this.closeSome(this.open.size);
+    this.#stopTicking();
+  }
+
+  readonly #tick = (): void => {
+    const { clock } = this.options;
+    this.#stopTicking = clock.after(TICK_MS, this.#tick);
+    this.seconds = Math.floor((clock.monotonic() - this.#startedAt) / 1000);
+    this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), (connection) => {
+      if (connection.deadline <= this.seconds) connection.overdue();
+    });
+  };
+}
