@@ -130,7 +130,6 @@ export const configSchema = z.strictObject({
         .string()
         .min(1)
         .max(128)
-      statusPublic: z.boolean().default(false).describe("Whether /v1/status needs no token."),
         .default("campaign")
         .describe("What devices see them under."),
     })
@@ -141,6 +140,7 @@ export const configSchema = z.strictObject({
       csvBytesMax: int(1024, 1e12, 10_737_418_240, "Largest CSV upload, in bytes."),
       requestsMax: int(1, 100_000, 256, "Requests in work at once."),
       metricsPublic: z.boolean().default(true).describe("Whether /metrics needs no token."),
+      statusPublic: z.boolean().default(false).describe("Whether /v1/status needs no token."),
     })
     .prefault({}),
   store: z

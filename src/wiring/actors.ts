@@ -41,9 +41,9 @@ export interface NodeExtras {
   /** Called once when the node cannot go on; it has begun to stop by then. */
   readonly onFailure?: (error: unknown) => void;
   readonly sabotage?: Sabotage;
-}
   /** What the node says of its version. */
   readonly version?: string;
+}
 
 /** Starts every actor that is there from the beginning, and lets running campaigns go on. */
 export async function openActors(base: Base, extras: NodeExtras) {

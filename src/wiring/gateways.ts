@@ -27,8 +27,8 @@ interface Inside {
   readonly inbox: InboxDesk;
   readonly providers: readonly Provider[];
   readonly vapidKey: (provider: string) => string | undefined;
-  readonly undo: (() => Promise<void>)[];
   readonly version?: string | undefined;
+  readonly undo: (() => Promise<void>)[];
 }
 
 /** Opens both gateways on one port and returns where they serve. */
@@ -71,7 +71,6 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
       await inbox.flush();
       return stores.inbox.ledgerOfAll();
     },
-    inboxes: openInboxes(base, inbox),
     about: {
       version,
       startedAt: systemClock.now(),
@@ -81,6 +80,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
         return metrics.figures();
       },
     },
+    inboxes: openInboxes(base, inbox),
     chronicle,
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),

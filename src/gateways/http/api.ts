@@ -16,16 +16,16 @@ import type { Clock } from "../../core/clock.ts";
 import type { Grants } from "../../core/device-request.ts";
 import type { SecretOwner } from "../../core/device-secret.ts";
 import type { Problem } from "../../core/errors.ts";
-import type { Ledger, Outcome } from "../../core/ledger.ts";
 import type { Figure } from "../../core/figure.ts";
+import type { Ledger, Outcome } from "../../core/ledger.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
 import type { Result } from "../../core/result.ts";
 
 import type { PushSettings } from "./push/settings.ts";
-
 import type { StatusSampler } from "./status/sampler.ts";
+
 /** The actors that the admin API talks to: every change is a message to one of them. */
 export interface Actors {
   readonly access: Ref<AccessMessage>;
@@ -126,8 +126,6 @@ export interface PeerPort {
   tell(principal: string, about: string, place: PeerView): void;
 }
 
-/** What the gateway is given by `main.ts`. */
-export interface HttpPorts {
 /** What the node can say of itself. */
 export interface About {
   readonly version: string;
@@ -139,6 +137,8 @@ export interface About {
   readonly figures: () => Promise<readonly Figure[]>;
 }
 
+/** What the gateway is given by `main.ts`. */
+export interface HttpPorts {
   readonly system: System;
   readonly actors: Actors;
   readonly clock: Clock;
@@ -152,9 +152,9 @@ export interface About {
   readonly peers?: PeerPort | undefined;
   /** Where messages of one ledger ended, or of all when no name is given. */
   readonly readLedger: (name: string | undefined) => Promise<Ledger>;
+  readonly about: About;
   readonly inboxes: Inboxes;
   readonly chronicle: Chronicle;
-  readonly about: About;
   /** Every provider of this node, in the order of their names. */
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */
@@ -191,10 +191,10 @@ export interface HttpLimits {
   readonly heartbeatMs: number;
   /** Whether `/metrics` needs no token. Default true. */
   readonly metricsPublic: boolean;
-}
-
   /** Whether `/v1/status` needs no token. Default false. */
   readonly statusPublic: boolean;
+}
+
 export const HTTP_LIMITS: HttpLimits = {
   bodyBytesMax: 1_048_576,
   listBytesMax: 33_554_432,
@@ -206,9 +206,9 @@ export const HTTP_LIMITS: HttpLimits = {
   importMs: 600_000,
   heartbeatMs: 15_000,
   metricsPublic: true,
+  statusPublic: false,
 };
 
-  statusPublic: false,
 /** Documents made from the route table. */
 export interface Documents {
   readonly openApi: string;
@@ -219,9 +219,9 @@ export interface Documents {
 /** What the handler of a route works with. */
 export interface Api extends HttpPorts {
   readonly limits: HttpLimits;
+  readonly status: StatusSampler;
   /** What the gateway says of itself, made once from the route table. */
   documents(): Documents;
-  readonly status: StatusSampler;
   /** Why this node cannot take work at this moment; none means that it can. */
   reasonsNotReady(): Promise<readonly Problem[]>;
   /**

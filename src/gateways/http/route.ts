@@ -146,9 +146,9 @@ export interface DownloadFacts<Params extends Schema, Query extends Schema>
 /** Answers with text of some media type. */
 export interface TextFacts extends Facts<Nothing, Nothing> {
   readonly mediaType: string;
-  render(call: Call<object, object, undefined>): Promise<string>;
   /** Of a page with a script: its Content-Security-Policy. */
   readonly policy?: string;
+  render(call: Call<object, object, undefined>): Promise<string>;
 }
 
 export type JsonRoute = JsonFacts<Schema, Schema, Schema, Schema> & { readonly kind: "json" };

@@ -36,6 +36,6 @@ export const ROUTES: readonly Route[] = [
   ...userRoutes,
   ...tokenRoutes,
   ...insightRoutes,
+  ...statusRoutes,
   ...nodeRoutes,
 ];
-  ...statusRoutes,

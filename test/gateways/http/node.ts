@@ -6,10 +6,10 @@ import { CLERK } from "../../../src/actors/inbox/messages.ts";
 import { CLERK_LIMITS, clerkFigures, newClerk } from "../../../src/actors/inbox/state.ts";
 import { type ActorSystem, createSystem } from "../../../src/actors/kernel/system.ts";
 import { memberDesk, newMemberDesk } from "../../../src/actors/members/desk.ts";
+import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { outboxDesk } from "../../../src/actors/outbox/behavior.ts";
 import { OUTBOX } from "../../../src/actors/outbox/messages.ts";
 import { newOutbox } from "../../../src/actors/outbox/state.ts";
-import { numberedDesk } from "../../../src/actors/numbered/desk.ts";
 import { receiptsDesk } from "../../../src/actors/receipts/behavior.ts";
 import { RECEIPTS } from "../../../src/actors/receipts/messages.ts";
 import { newReceipts } from "../../../src/actors/receipts/state.ts";
@@ -208,6 +208,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
       waiting: async (principal) => (await stores.inbox.read([principal], systemClock.now()))[0]!,
       fates: (prefix, page) => stores.inbox.fates(prefix, page),
     },
+    about: { version: "0", startedAt: 1, config: {}, figures: async () => [] },
     chronicle: new Chronicle(),
     providers: () => PROVIDERS,
     vapidKey: (provider) => (provider === "crm" ? "BKey" : undefined),
@@ -215,7 +216,6 @@ export async function startHttpNode(options: NodeOptions = {}) {
     renderMetrics: async () => "# HELP herald_up Whether it is up.\nherald_up 1\n",
     ...(options.push === undefined ? {} : { push: options.push }),
     ...(options.notReady === undefined ? {} : { notReady: options.notReady }),
-    about: { version: "0", startedAt: 1, config: {}, figures: async () => [] },
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const port = listener.listen();
