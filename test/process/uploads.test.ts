@@ -1,7 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Device } from "./device.ts";
-import { herald, type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
+import { herald, startNode, temporaryFolder } from "./herald.ts";
 
 interface Item {
   readonly offset: number;
@@ -26,6 +25,7 @@ async function start(cwd = temporaryFolder(), knownToken?: string) {
     return answer.body as T;
   };
   const board = async (name: string): Promise<Device> => {
+    await call("PUT", `/v1/boards/${name}`, {});
     const wanted = { kind: "board", board: name, ttlMs: 60_000 };
     const { token: credential } = await call<{ token: string }>("POST", "/v1/tokens", wanted);
     return Device.login(node.places.websocket, credential);
@@ -81,12 +81,20 @@ test("Upload queue with topic per msg id: each consumer takes the kinds it wants
   await node.end("SIGTERM");
 });
 
-/** Reads, takes note, and acknowledges after that, until told to stop; a dead node is waited for. */
-async function consume(url: () => string, token: string, isOver: () => boolean): Promise<Item[]> {
+interface Place {
+  readonly url: string;
+  readonly token: string;
+  /** Where the next node is, once it is there. */
+  readonly next: Promise<string>;
+}
+
+/** Reads, takes note, and acknowledges after that, until it is over; a dead node is waited for. */
+async function consume({ url: first, token, next }: Place, isOver: () => boolean): Promise<Item[]> {
   const noted: Item[] = [];
+  let url = first;
   let upTo = 0;
   const ask = async (path: string, body?: unknown): Promise<Read | undefined> => {
-    const response = await fetch(new URL(path, url()), {
+    const response = await fetch(new URL(path, url), {
       method: body === undefined ? "GET" : "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -97,7 +105,7 @@ async function consume(url: () => string, token: string, isOver: () => boolean):
     const isLast = isOver();
     const read = await ask(`/v1/uploads?consumer=crm&after=${upTo}&waitMs=200`);
     if (read === undefined) {
-      await delay(20);
+      url = await next;
       continue;
     }
     noted.push(...read.items);
@@ -109,14 +117,12 @@ async function consume(url: () => string, token: string, isOver: () => boolean):
 
 test("a kill -9 loses no upload that was answered, and none is read twice", async () => {
   const first = await start();
-  let current: NodeProcess = first.node;
+  const revived = Promise.withResolvers<string>();
   const uploaded = new Set<string>();
   let isOver = false;
-  const consumed = consume(
-    () => current.url,
-    first.token,
-    () => isOver,
-  );
+  const { token } = first;
+  const place = { url: first.node.url, token, next: revived.promise };
+  const consumed = consume(place, () => isOver);
   const keys = Array.from({ length: 600 }, (_, n) => `k-${n}`);
   const upload = async (device: Device, key: string): Promise<void> => {
     const answer = await device
@@ -136,7 +142,7 @@ test("a kill -9 loses no upload that was answered, and none is read twice", asyn
   expect(answered).toBeLessThan(keys.length);
 
   const second = await start(first.cwd, first.token);
-  current = second.node;
+  revived.resolve(second.node.url);
   const back = await second.board("lamp");
   // The device cannot know which of the others were kept: it sends them all again.
   for (const key of keys.filter((it) => !uploaded.has(it))) await upload(back, key);
