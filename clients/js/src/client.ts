@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import { Connector } from "./connector.ts";
 import type { Push } from "./delivery.ts";
-import type { AnswerFrame, Presence, RequestFrame } from "./device-frames.ts";
+import type { AnswerFrame, Command, Presence, RequestFrame } from "./device-frames.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
 import type { ReceivedFrame } from "./frames.ts";
@@ -180,6 +180,35 @@ export class HeraldClient {
     const frame = await this.#ask((id) => ({ type: "who", id, topic }), OUTCOME_MS);
     if (frame.type !== "here") throw clientError("client.frame", `${frame.type} came`);
     return frame.members;
+  }
+
+  /**
+   * Gives something to the back end, a state or an alarm; resolves once it is stored for it. With
+   * a key of yours an upload that is repeated, as after a lost answer, is one upload.
+   *
+   * @throws HeraldError as `send` does; `outbox.full` and `broker.unavailable` may pass.
+   */
+  async upload(kind: string, payload: unknown, options: { key?: string } = {}): Promise<void> {
+    const request = (id: number): RequestFrame => ({
+      type: "upload",
+      id,
+      kind,
+      payload,
+      ...options,
+    });
+    const frame = await this.#ask(request, OUTCOME_MS);
+    if (frame.type !== "uploaded") throw clientError("client.frame", `${frame.type} came`);
+  }
+
+  /**
+   * What a board says of itself: `{ do: "rename", name }`, `{ do: "unbind" }` and the like.
+   *
+   * @throws HeraldError as `send` does.
+   */
+  async command(command: Command): Promise<unknown> {
+    const frame = await this.#ask((id) => ({ type: "command", id, command }), OUTCOME_MS);
+    if (frame.type !== "done") throw clientError("client.frame", `${frame.type} came`);
+    return frame.result;
   }
 
   /**
