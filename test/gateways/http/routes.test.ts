@@ -233,6 +233,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/actors?under=/&offset=1&limit=2",
     fails: { path: "/v1/actors?offset=-1", status: 400, code: "http.invalid" },
   },
+  "GET /v1/status": { fails: { path: "/v1/status?x=1", status: 400, code: "http.invalid" } },
   "GET /v1/errors": { fails: { path: "/v1/errors?x", status: 400, code: "http.invalid" } },
   "GET /healthz": { fails: { path: "/healthz?x=1", status: 400, code: "http.invalid" } },
   "GET /readyz": { fails: { path: "/readyz?x=1", status: 400, code: "http.invalid" } },
@@ -303,6 +304,7 @@ test("the landing page, the documents and the figures need no token", async () =
     "/": "text/html; charset=utf-8",
     "/docs": "text/html; charset=utf-8",
     "/openapi.json": "application/json; charset=utf-8",
+    "/status": "text/html; charset=utf-8",
     "/metrics": "text/plain; version=0.0.4; charset=utf-8",
   };
   for (const [path, type] of Object.entries(types)) {
