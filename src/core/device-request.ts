@@ -63,11 +63,16 @@ export type DeviceRequest =
       readonly command: DeviceCommand;
     };
 
-export type DeviceCommand =
+export type DeviceCommand = BoardCommand | SubCommand;
+
+/** What a board has changed of itself; whoever keeps boards decides. */
+export type BoardCommand =
   | { readonly do: "rename"; readonly name: string }
   | { readonly do: "bind"; readonly user: string }
-  | { readonly do: "unbind" }
-  | { readonly do: "sub-online" | "sub-offline"; readonly sub: string };
+  | { readonly do: "unbind" };
+
+/** What a board says of a device behind it. */
+export type SubCommand = { readonly do: "sub-online" | "sub-offline"; readonly sub: string };
 
 /** What a device is told beside pushes. `id` is that of its request. */
 export type DeviceAnswer =

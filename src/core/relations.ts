@@ -71,6 +71,8 @@ export interface Status {
   /** For `device.offline`: when it was last seen; milliseconds since the epoch. */
   readonly lastSeen?: number;
   readonly reason?: string;
+  /** A device behind the board that has come or gone; absent: the board itself. */
+  readonly sub?: string;
   readonly at: number;
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { InboxDesk } from "../actors/inbox/desk.ts";
 import { sessionType } from "../actors/session/behavior.ts";
 import { type OpenSession, sessionKind } from "../actors/session/messages.ts";
-import { newSession, SESSION_LIMITS } from "../actors/session/state.ts";
+import { type BoardCommands, newSession, SESSION_LIMITS } from "../actors/session/state.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
@@ -14,6 +14,7 @@ import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
 import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
+import { boardCommands } from "./board-commands.ts";
 import { openClassic } from "./classic.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
@@ -42,7 +43,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const resumeSecret = await stores.credentials.secret("resume", randomBytes(SECRET_BYTES));
   const ports = { app: listener.app, clock: systemClock, logger, metrics, newId: systemNewId };
   const devices = {
-    openSession: sessionOpener(base),
+    openSession: sessionOpener(base, boardCommands(base, actors.relations)),
     findSession: (id: string) => system.find(sessionKind, id),
     resumeTokens: resumeTokens(resumeSecret),
   };
@@ -124,11 +125,15 @@ function openInboxes({ stores }: Base, desk: InboxDesk): Inboxes {
   };
 }
 
-function sessionOpener({ chronicle, config, system, tally }: Base): OpenSession {
+function sessionOpener(
+  { chronicle, config, system, tally }: Base,
+  commands: BoardCommands,
+): OpenSession {
   const under = system.supervisor("sessions");
   const subscriptionsMax = config.topics.perSession;
   const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
-  const type = sessionType({ tally, limits, chronicle, copyKind: copyKindOf(config.outbox) });
+  const copyKind = copyKindOf(config.outbox);
+  const type = sessionType({ tally, limits, chronicle, copyKind, commands });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

@@ -1,5 +1,6 @@
 import type { ActorType, EndReason } from "../kernel/actor.ts";
 import { confirm, dropExpired, retain } from "./backlog.ts";
+import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
 import { heard, look } from "./inspecting.ts";
 import {
@@ -68,6 +69,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return detach(state, message, deps, ctx);
         case "request":
           return request(state, message.request, deps, ctx);
+        case "commanded":
+          return commanded(state, message, ctx);
         case "copied":
           return serve(state, message.request, deps, ctx);
         case "parcel":

@@ -9,6 +9,7 @@ export function routingOf(state: SessionState): Routing {
     sent: undefined,
     asked: undefined,
     held: undefined,
+    commands: 0,
     sweepAt: Number.POSITIVE_INFINITY,
   };
   return state.routing;

@@ -1,5 +1,5 @@
 import type { Chronicle, Origin } from "../../core/chronicle.ts";
-import type { DeviceRequest, Grants } from "../../core/device-request.ts";
+import type { BoardCommand, DeviceRequest, Grants } from "../../core/device-request.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import type { Trace } from "../../core/trace.ts";
@@ -76,6 +76,8 @@ export interface Routing {
   asked: Map<number, Asked> | undefined;
   /** Answers for a device that is not connected now; undefined when none. */
   held: DeviceFrame[] | undefined;
+  /** How many commands of its board are in work. */
+  commands: number;
   /** When the next of them is looked at, in monotonic milliseconds; Infinity when none is. */
   sweepAt: number;
 }
@@ -153,7 +155,15 @@ export interface SessionDeps {
   readonly chronicle?: Chronicle | undefined;
   /** The kind under which the back end gets what has this topic, too; undefined: it does not. */
   readonly copyKind?: ((topic: string) => string | undefined) | undefined;
+  /** Does what boards ask to be done with themselves; absent: nobody does. */
+  readonly commands?: BoardCommands | undefined;
 }
+
+/** Whoever keeps boards: does what one asks, or answers why not. */
+export type BoardCommands = (
+  board: string,
+  command: BoardCommand,
+) => Promise<Result<{ readonly changed: boolean }>>;
 
 export type Message =
   | SessionMessage
@@ -174,6 +184,11 @@ export type Message =
   | { readonly type: "tell-error"; readonly id: number; readonly error: RuntimeError }
   /** The back end has its copy of this message, which goes on its way. */
   | { readonly type: "copied"; readonly request: DeviceRequest }
+  | {
+      readonly type: "commanded";
+      readonly id: number;
+      readonly outcome: Result<{ readonly changed: boolean }>;
+    }
   | { readonly type: "start" }
   /** Time to introduce itself to its user again. */
   | { readonly type: "introduce" }

@@ -9,6 +9,7 @@ import { loadReach, park, reachRead, takeReach } from "./reach.ts";
 import { read, readAgain, readDone, toPush } from "./reading.ts";
 import { arrive, kept, missed, refused, route } from "./routing.ts";
 import type { Ctx, Message, UserDeps, UserState } from "./state.ts";
+import { changeSub, listSubs } from "./subs.ts";
 
 type Opening = Extract<UserMessage, { type: "open-session" }>;
 
@@ -60,6 +61,10 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "list-sessions":
           ctx.reply(message, ok(state.sessions.map(({ id, device }) => ({ id, device }))));
           return state;
+        case "change-sub":
+          return changeSub(state, message, deps, ctx);
+        case "list-subs":
+          return listSubs(state, message, ctx);
         case "kick":
           return kick(state, message, ctx);
         case "read-done":

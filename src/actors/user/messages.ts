@@ -12,6 +12,12 @@ import type { Parcel, Push, SessionMessage } from "../session/messages.ts";
  */
 export const userKind = kind<UserMessage>("user");
 
+export interface SubDevice {
+  readonly sub: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
 /** What anyone may send to a user: the owner of the principal's sessions and inbox. */
 export type UserMessage =
   /**
@@ -62,6 +68,18 @@ export type UserMessage =
   | {
       readonly type: "list-sessions";
       readonly replyTo: Ref<Result<readonly { readonly id: string; readonly device: string }[]>>;
+    }
+  /** From a board's session: a device behind the board has come or gone. */
+  | {
+      readonly type: "change-sub";
+      readonly sub: string;
+      readonly online: boolean;
+      readonly replyTo: Ref<Result<{ readonly changed: boolean }>>;
+    }
+  /** The devices behind a board that are here, and since when. */
+  | {
+      readonly type: "list-subs";
+      readonly replyTo: Ref<Result<readonly SubDevice[]>>;
     }
   /** Ends the sessions of one device, or all of them; `why` is told to them. */
   | { readonly type: "kick"; readonly device: string | undefined; readonly why?: string };

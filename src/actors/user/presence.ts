@@ -65,11 +65,17 @@ export function linger(state: UserState, { limits }: UserDeps, ctx: Ctx): void {
   ctx.setTimer("linger", limits.presence.windowMs, { type: "linger-over" });
 }
 
-/** Tells these principals what was announced last. */
-export function announceTo(state: UserState, keys: Iterable<string>, ctx: Ctx): void {
-  const event = state.presence?.announced === true ? "device.online" : "device.offline";
-  const isGone = event === "device.offline";
-  const push = statusPush(state, { event, ...(isGone ? { lastSeen: ctx.now } : {}) }, ctx);
+type Facts = Pick<Status, "event" | "lastSeen" | "sub">;
+
+/** What was announced of it last. */
+export function lastAnnounced(state: UserState, ctx: Ctx): Facts {
+  if (state.presence?.announced === true) return { event: "device.online" };
+  return { event: "device.offline", lastSeen: ctx.now };
+}
+
+/** Tells these principals, as far as they are here. */
+export function announceTo(state: UserState, facts: Facts, keys: Iterable<string>, ctx: Ctx): void {
+  const push = statusPush(state, facts, ctx);
   for (const key of keys) {
     const target = ctx.find(userKind, key);
     if (target !== undefined) ctx.send(target, { type: "volatile", push });
@@ -77,7 +83,7 @@ export function announceTo(state: UserState, keys: Iterable<string>, ctx: Ctx): 
 }
 
 /** A status about this principal, as a push to whoever is connected. */
-function statusPush(state: UserState, status: Pick<Status, "event" | "lastSeen">, ctx: Ctx): Push {
+function statusPush(state: UserState, status: Facts, ctx: Ctx): Push {
   const { id } = state;
   const { now } = ctx;
   const board = boardOf(id);
@@ -96,5 +102,5 @@ function statusPush(state: UserState, status: Pick<Status, "event" | "lastSeen">
 
 function announce(state: UserState, ctx: Ctx): void {
   state.presence!.announced = state.present;
-  announceTo(state, state.reach!.roles.keys(), ctx);
+  announceTo(state, lastAnnounced(state, ctx), state.reach!.roles.keys(), ctx);
 }

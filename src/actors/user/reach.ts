@@ -1,9 +1,10 @@
 import type { Reach } from "../../core/relations.ts";
 import type { Result } from "../../core/result.ts";
 import { RELATIONS, type RelationsMessage, relationsKind } from "../relations/messages.ts";
-import { announceTo, presenceChanged } from "./presence.ts";
+import { announceTo, lastAnnounced, presenceChanged } from "./presence.ts";
 import { refuse, route } from "./routing.ts";
 import type { Ctx, Message, UserDeps, UserState } from "./state.ts";
+import { announceSubsTo } from "./subs.ts";
 
 /** Routes that wait until it is known whom the principal may reach. */
 const PARKED_MAX = 256;
@@ -52,7 +53,10 @@ export function takeReach(state: UserState, reach: Reach, deps: UserDeps, ctx: C
   state.reachIs = "known";
   const added = [...(state.reach?.roles.keys() ?? [])].filter((key) => !before?.roles.has(key));
   if (state.presence === undefined) presenceChanged(state, deps, ctx);
-  else if (state.presence.announced && !state.presence.isHeld) announceTo(state, added, ctx);
+  else if (state.presence.announced && !state.presence.isHeld) {
+    announceTo(state, lastAnnounced(state, ctx), added, ctx);
+  }
+  announceSubsTo(state, added, ctx);
   const { parked } = state;
   state.parked = undefined;
   for (const waiting of parked ?? []) route(state, waiting, deps, ctx);

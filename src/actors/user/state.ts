@@ -47,6 +47,17 @@ export interface UserState {
   present: boolean;
   /** What was announced of that; undefined for who has nobody to tell. */
   presence: Presence | undefined;
+  /** The devices behind a board; undefined before the first. */
+  subs: Subs | undefined;
+}
+
+/** What a board has said of the devices behind it. */
+export interface Subs {
+  /** Those that are here, and since when; milliseconds since the epoch. */
+  readonly online: Map<string, number>;
+  /** When the present window began, in monotonic milliseconds, and the changes within it. */
+  beganAt: number;
+  changes: number;
 }
 
 interface Presence {
@@ -135,5 +146,6 @@ export function newUser(id: string): UserState {
     parked: undefined,
     present: false,
     presence: undefined,
+    subs: undefined,
   };
 }

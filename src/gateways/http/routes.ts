@@ -14,6 +14,7 @@ import { peerRoutes } from "./routes/peers.ts";
 import { providerRoutes } from "./routes/providers.ts";
 import { reviewRoutes } from "./routes/review.ts";
 import { statusRoutes } from "./routes/status.ts";
+import { subDeviceRoutes } from "./routes/sub-devices.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { userRoutes } from "./routes/users.ts";
@@ -31,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   ...deviceRoutes,
   ...providerRoutes,
   ...boardRoutes,
+  ...subDeviceRoutes,
   ...peerRoutes,
   ...familyRoutes,
   ...userRoutes,

@@ -31,6 +31,10 @@ export const RELATION_EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/boards/b-1",
     fails: { ...NO_BOARD, path: "/v1/boards/b-9" },
   },
+  "GET /v1/boards/{id}/subs": {
+    path: "/v1/boards/b-1/subs",
+    fails: { ...NO_BOARD, path: "/v1/boards/b-9/subs" },
+  },
   "POST /v1/boards/{id}/bind": {
     path: "/v1/boards/b-1/bind",
     call: { json: { user: "ann" } },
