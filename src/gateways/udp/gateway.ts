@@ -1,10 +1,9 @@
-import { createSocket, type Socket } from "node:dgram";
-import { isIPv6 } from "node:net";
-import { RuntimeError } from "../../core/errors.ts";
+import type { Socket } from "node:dgram";
 import { UdpCounts } from "./counts.ts";
 import { Exchange, type Send } from "./exchange.ts";
 import type { UdpOptions } from "./options.ts";
 import type { PeerAddress } from "./peers.ts";
+import { bindSocket } from "./socket.ts";
 
 /** The UDP gateway, once it is open. */
 export interface UdpGateway {
@@ -20,8 +19,6 @@ export interface UdpGateway {
 }
 
 const PUBLISH_MS = 1000;
-/** For bursts while the event loop is busy; the system may give less. */
-const RECEIVE_BUFFER_BYTES = 4_194_304;
 
 /**
  * Opens the UDP gateway and resolves once it receives.
@@ -30,7 +27,7 @@ const RECEIVE_BUFFER_BYTES = 4_194_304;
  */
 export async function openUdpGateway(options: UdpOptions): Promise<UdpGateway> {
   const { host, port, clock, metrics } = options;
-  const socket = await bind(host, port);
+  const socket = await bindSocket(host, port);
   const counts = new UdpCounts(metrics);
   const exchange = new Exchange(options, counts, sender(socket, counts));
   socket.on("message", (bytes, { address, port }) => exchange.receive(bytes, { address, port }));
@@ -72,29 +69,4 @@ function sender(socket: Socket, counts: UdpCounts): Send {
     counts.bytesOut += bytes.length;
     socket.send(bytes, port, address, sent);
   };
-}
-
-function bind(host: string, port: number): Promise<Socket> {
-  const socket = createSocket({
-    type: isIPv6(host) ? "udp6" : "udp4",
-    // Addresses are numbers already: nothing is to be looked up, and nothing to be waited for.
-    lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
-  });
-  return new Promise((resolve, reject) => {
-    socket.once("error", (cause) => {
-      const message = `UDP cannot listen on ${host} port ${port}: ${cause.message}`;
-      reject(new RuntimeError("config.invalid", message, { cause }));
-    });
-    socket.bind({ address: host, port, exclusive: true }, () => {
-      socket.removeAllListeners("error");
-      // A later error is of one datagram, and is told to whoever sent it.
-      socket.on("error", () => {});
-      try {
-        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-      } catch {
-        // The system allows less: what it has is what there is.
-      }
-      resolve(socket);
-    });
-  });
 }
