@@ -6,11 +6,13 @@ import { boardsCommand } from "./commands/boards.ts";
 import { campaignCommand } from "./commands/campaign.ts";
 import { checkConfigCommand } from "./commands/check-config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { devicesCommand } from "./commands/devices.ts";
 import { familiesCommand } from "./commands/families.ts";
 import { membersCommand } from "./commands/members.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { topCommand } from "./commands/top.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 
 const program = new Command("herald")
@@ -35,6 +37,8 @@ for (const command of [
   audienceCommand(),
   campaignCommand(),
   providersCommand(),
+  devicesCommand(),
+  topCommand(),
   boardsCommand(),
   familiesCommand(),
   uploadsCommand(),
