@@ -56,4 +56,8 @@ export const classicSection = z
     path: ["secret"],
     message: "a secret, when classic is enabled",
   })
+  .refine(({ udpEnabled, idBits }) => !udpEnabled || idBits === 64, {
+    path: ["idBits"],
+    message: "64, when udpEnabled is true",
+  })
   .prefault({});

@@ -1,10 +1,15 @@
+import type { Ref } from "../actors/kernel/actor.ts";
+import type { RelationsMessage } from "../actors/relations/messages.ts";
 import type { OpenSession } from "../actors/session/messages.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type ClassicGateway, openClassicGateway } from "../gateways/classic/gateway.ts";
 import type { ClassicOptions } from "../gateways/classic/options.ts";
+import { type ClassicUdpGateway, openClassicUdp } from "../gateways/classic/udp-gateway.ts";
+import type { ClassicRegistry } from "../gateways/classic/udp-options.ts";
 import type { ListenerApp } from "../gateways/listener.ts";
 import type { Base } from "./base.ts";
+import { classicRegistry } from "./classic-registry.ts";
 
 /** Opens `/ws` for classic devices where the configuration has it, before the app listens. */
 export function openClassic(
@@ -13,6 +18,31 @@ export function openClassic(
 ): ClassicGateway | undefined {
   const options = classicOptions(base, shared.openSession);
   return options && openClassicGateway({ ...options, app: shared.app });
+}
+
+/** Opens the port for classic boards over UDP where the configuration has it. */
+export async function openClassicBoards(
+  base: Base,
+  shared: {
+    readonly openSession: OpenSession;
+    readonly relations: Ref<RelationsMessage>;
+    readonly classic: ClassicGateway | undefined;
+    /** Instead of the built-in registry. */
+    readonly registry?: ClassicRegistry | undefined;
+  },
+): Promise<ClassicUdpGateway | undefined> {
+  const { config, logger } = base;
+  const { udpEnabled, udpHost: host = config.listen.host, udpPort: port } = config.classic;
+  const options = classicOptions(base, shared.openSession);
+  if (!udpEnabled || options === undefined) return undefined;
+  const registry = shared.registry ?? (await classicRegistry(base, shared.relations));
+  const findPhone = shared.classic?.findPhone;
+  const gateway = await openClassicUdp({
+    ...options,
+    ...{ host, port, registry, findPhone, limits: config.classic },
+  });
+  logger.info("classic boards may come over UDP", { host, port: gateway.port });
+  return gateway;
 }
 
 /** What both classic gateways are given; undefined when they are off. */

@@ -15,7 +15,7 @@ import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 import { boardCommands } from "./board-commands.ts";
-import { openClassic } from "./classic.ts";
+import { openClassic, openClassicBoards } from "./classic.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
 import { openUdp } from "./udp.ts";
@@ -59,6 +59,8 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const deviceSecret = await openDeviceSecrets(base);
   const udp = await openUdp(base, { ...devices, deviceSecret, relations: actors.relations });
   undo.push(async () => udp?.gateway.close());
+  const classicUdp = await openClassicBoards(base, { ...devices, ...actors, classic });
+  undo.push(async () => classicUdp?.close());
   const refreshLedger = exportStores(stores, metrics);
   const http = openHttpGateway({
     ...ports,
@@ -99,6 +101,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     listener.stopListening();
     actors.outbox.send({ type: "release" });
     udp?.gateway.drain();
+    classicUdp?.drain();
     await Promise.all([
       sessions.drain(deadlineMs / 2),
       classic?.drain(deadlineMs / 2),

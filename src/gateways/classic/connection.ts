@@ -12,7 +12,7 @@ import { departureOf } from "../websocket/counts.ts";
 import { type Bucket, payFrame } from "../websocket/frame-rate.ts";
 import type { Member } from "../websocket/roster.ts";
 import type { Use } from "../websocket/use-counts.ts";
-import { ClassicDevice } from "./device.ts";
+import { type Carrier, ClassicDevice } from "./device.ts";
 import type { Hall } from "./hall.ts";
 import { silenceSeconds } from "./heartbeat.ts";
 import type { Self } from "./inward.ts";
@@ -31,8 +31,9 @@ const DROPPED = 2;
 
 /** A WebSocket of a classic device, and the ref of it that its session sends to. */
 export class ClassicConnection
-  implements Ref<ConnectionMessage>, Member<ClassicConnection>, Bucket
+  implements Ref<ConnectionMessage>, Member<ClassicConnection>, Bucket, Carrier
 {
+  readonly isReliable = true;
   readonly hall: Hall;
   readonly address: Use;
   socket: ClassicSocket | undefined = undefined;
@@ -76,6 +77,11 @@ export class ClassicConnection
   opened(socket: ClassicSocket): void {
     this.socket = socket;
     this.hall.open.add(this);
+  }
+
+  /** A message for the device. */
+  write(bytes: Buffer): boolean {
+    return this.#write(bytes, true);
   }
 
   /** Called by the session's effects. */
@@ -167,7 +173,7 @@ export class ClassicConnection
     this.#slot = slot;
     const sign = login.id < 0n ? -1n : 1n;
     const self: Self = { kind, principal, number: login.id + sign * BigInt(slot) };
-    this.device = new ClassicDevice(hall.device, self, (bytes) => this.#write(bytes, true));
+    this.device = new ClassicDevice(hall.device, self, this);
     this.#attach(self);
   }
 

@@ -28,12 +28,25 @@ export interface DeviceDeps extends Reading {
   readonly keepMs: number;
 }
 
+/** What takes messages to a device. */
+export interface Carrier {
+  /** False when they cannot be taken now. */
+  write(bytes: Buffer): boolean;
+  /** Whether what it takes arrives while it lasts, so that it counts as confirmed. */
+  readonly isReliable: boolean;
+}
+
 /** What a device is told when its upload, or its command, has come to something. */
 export type Settled = (outcome: { readonly ok: boolean }) => void;
 
 type Pending =
   | { readonly type: "send"; readonly destination: bigint }
   | { readonly type: "own"; readonly settled: Settled };
+
+/** What an acknowledgement of the device is: an answer to another device, or of a push. */
+type Owed =
+  | { readonly type: "answer"; readonly request: number }
+  | { readonly type: "confirmation"; readonly offset: number };
 
 /** A request without its id, which the device here gives it. */
 type Asked<Request = DeviceRequest> = Request extends { readonly id: number }
@@ -42,8 +55,8 @@ type Asked<Request = DeviceRequest> = Request extends { readonly id: number }
 
 /** Requests of one device that have not been answered; more are refused. */
 const PENDING_MAX = 256;
-/** Questions that a device may owe answers to; the oldest are forgotten. */
-const QUESTIONS_MAX = 64;
+/** Messages whose answer or acknowledgement is known as such; the oldest are forgotten. */
+const OWED_MAX = 64;
 /** The topic of messages that were kept while their receiver was away. */
 const KEPT_TOPIC = "message";
 
@@ -54,19 +67,19 @@ const KEPT_TOPIC = "message";
 export class ClassicDevice {
   readonly self: Self;
   readonly #deps: DeviceDeps;
-  readonly #write: (bytes: Buffer) => boolean;
+  readonly #carrier: Carrier;
   session: Ref<SessionMessage> | undefined = undefined;
   readonly #sequence: Sequence = { frame: 0, data: 0 };
   #requests = 0;
   readonly #pending = new Map<number, Pending>();
-  /** Numbers of questions of others, by what the answer to each has in its header. */
-  #questions: Map<string, number> | undefined = undefined;
+  /** What the device may confirm or answer, by what that will have in its header. */
+  #owed: Map<string, Owed> | undefined = undefined;
   #knowsOfKick = false;
 
-  constructor(deps: DeviceDeps, self: Self, write: (bytes: Buffer) => boolean) {
+  constructor(deps: DeviceDeps, self: Self, carrier: Carrier) {
     this.#deps = deps;
     this.self = self;
-    this.#write = write;
+    this.#carrier = carrier;
   }
 
   /** One message of the device. */
@@ -121,7 +134,7 @@ export class ClassicDevice {
 
   #send(asked: Extract<Inward, { type: "send" }>): void {
     const { message, destination, to, payload } = asked;
-    if (message?.data.isAck && this.#answer(message, payload)) return;
+    if (message?.data.isAck && this.#settle(message, payload)) return;
     const { keepMs } = this.#deps;
     const kept = keepMs === 0 ? {} : { keepMs };
     const pending: Pending = { type: "send", destination };
@@ -143,14 +156,17 @@ export class ClassicDevice {
     return false;
   }
 
-  /** Whether it answers a question of another device. */
-  #answer(message: ClassicMessage, payload: unknown): boolean {
-    const key = questionKey(message);
-    const request = this.#questions?.get(key);
-    if (request === undefined) return false;
-    this.#questions!.delete(key);
-    const answer = toSessionMessage({ type: "answer", request, payload });
-    if (this.session?.send(answer) !== true) this.#deps.counts.drop("busy");
+  /** Whether it answers another device, or confirms a push. */
+  #settle(message: ClassicMessage, payload: unknown): boolean {
+    const key = owedKey(message);
+    const owed = this.#owed?.get(key);
+    if (owed === undefined) return false;
+    this.#owed!.delete(key);
+    const said: SessionMessage =
+      owed.type === "answer"
+        ? toSessionMessage({ type: "answer", request: owed.request, payload })
+        : { type: "ack", offsets: [owed.offset], upTo: -1 };
+    if (this.session?.send(said) !== true) this.#deps.counts.drop("busy");
     return true;
   }
 
@@ -160,7 +176,7 @@ export class ClassicDevice {
       const sent = this.#deliver(
         writeParcel({ from, payload }, this.self, this.#sequence, this.#writing),
       );
-      if (request !== undefined && sent?.message !== undefined) this.#owe(sent.message, request);
+      if (request !== undefined) this.#owe(sent?.message, { type: "answer", request });
       return;
     }
     const id = "id" in frame ? frame.id : undefined;
@@ -173,13 +189,14 @@ export class ClassicDevice {
     else if (isRefused && frame.code === "route.offline") this.#sayOffline(pending.destination);
   }
 
-  #owe(message: ClassicMessage, request: number): void {
-    this.#questions ??= new Map();
-    const key = questionKey(message);
-    this.#questions.delete(key);
-    const oldest = this.#questions.size < QUESTIONS_MAX ? undefined : this.#questions.keys().next();
-    if (oldest?.value !== undefined) this.#questions.delete(oldest.value);
-    this.#questions.set(key, request);
+  #owe(message: ClassicMessage | undefined, owed: Owed): void {
+    if (message === undefined) return;
+    this.#owed ??= new Map();
+    const key = owedKey(message);
+    this.#owed.delete(key);
+    const oldest = this.#owed.size < OWED_MAX ? undefined : this.#owed.keys().next();
+    if (oldest?.value !== undefined) this.#owed.delete(oldest.value);
+    this.#owed.set(key, owed);
   }
 
   /** The old words for "nobody is there": a phone is told that the board is offline. */
@@ -195,7 +212,6 @@ export class ClassicDevice {
     this.#deliver(writeOwn(MESSAGE_IDS.status, body, self, this.#sequence, this.#writing));
   }
 
-  /** What is written counts as confirmed: the old protocol has no word for it. */
   #push(push: Extract<ConnectionMessage, { type: "push" }>["push"]): void {
     const { topic, offset, ack } = push;
     const payload = parse(push.payload);
@@ -205,7 +221,8 @@ export class ClassicDevice {
       this.#knowsOfKick = true;
     }
     if (offset === undefined || !ack) return;
-    this.session?.send({ type: "ack", offsets: [offset], upTo: -1 });
+    if (this.#carrier.isReliable) this.session?.send({ type: "ack", offsets: [offset], upTo: -1 });
+    else this.#owe(written.message, { type: "confirmation", offset });
   }
 
   #pushed(topic: string, payload: unknown): Outward {
@@ -223,7 +240,7 @@ export class ClassicDevice {
       counts.drop(outward.reason);
       return undefined;
     }
-    if (!this.#write(outward.bytes)) {
+    if (!this.#carrier.write(outward.bytes)) {
       counts.drop("unsent");
       return undefined;
     }
@@ -247,7 +264,7 @@ export function acknowledgement({ frame, data }: ClassicMessage, body: Buffer): 
   return writeMessage({ frame, data: { ...data, isAck: true, isRead: true }, body });
 }
 
-function questionKey({ data }: ClassicMessage): string {
+function owedKey({ data }: ClassicMessage): string {
   return `${data.messageId}:${data.sequence}`;
 }
 

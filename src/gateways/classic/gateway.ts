@@ -14,6 +14,8 @@ export interface ClassicGateway {
   readonly counts: ClassicCounts;
   /** Users of whom a phone is logged in: each has a table of slots. */
   readonly users: number;
+  /** The session of the phone with a slot, if it is logged in. */
+  findPhone(user: string, slot: number): string | undefined;
   /** Takes no more connections and closes those there are, piece by piece. */
   drain(deadlineMs: number): Promise<void>;
   /** Closes what is left and stops the gateway's timer. */
@@ -61,6 +63,7 @@ export function openClassicGateway(options: ClassicSocketOptions): ClassicGatewa
       return hall.slots.users;
     },
     counts: hall.counts,
+    findPhone: hall.device.findPhone,
     drain(deadlineMs) {
       hall.isDraining = true;
       const endsAt = clock.monotonic() + deadlineMs;

@@ -1,0 +1,141 @@
+import { boardKey } from "../../core/address.ts";
+import type { DeviceCommand } from "../../core/device-request.ts";
+import { toRuntimeError } from "../../core/errors.ts";
+import { isName } from "../../core/names.ts";
+import { fail } from "../../core/result.ts";
+import type { ClassicCommand, ClassicReply, ReplyCode } from "./commands.ts";
+import { classicNumber } from "./ids.ts";
+import type { ClassicUdpOptions, NewClassicBoard } from "./udp-options.ts";
+import type { ClassicPeer } from "./udp-peer.ts";
+
+type Of<Type extends ClassicCommand["type"]> = Extract<ClassicCommand, { type: Type }>;
+/** Called once, when the command has come to something. */
+type Reply = (reply: ClassicReply) => void;
+
+const NOBODY = 0n;
+
+/** Does a command of a board that has a session, and replies by its code. */
+export function carryOut(
+  peer: ClassicPeer,
+  command: Exclude<ClassicCommand, { type: "session" }>,
+  options: ClassicUdpOptions,
+  reply: Reply,
+): void {
+  const { sid: session } = peer;
+  switch (command.type) {
+    case "register":
+      return register(peer, command, options, reply);
+    case "login":
+      return login(peer, command, options, reply);
+    case "rename":
+    case "unbind": {
+      const { mac } = peer;
+      const { type } = command;
+      const answer = (code: ReplyCode) => reply({ type, code, session, mac });
+      if (!command.mac.equals(mac)) return answer("command");
+      if (command.type === "unbind") return ask(peer, { do: "unbind" }, answer);
+      const { name } = command;
+      return isName(name) ? ask(peer, { do: "rename", name }, answer) : answer("command");
+    }
+    case "heartbeat": {
+      const { type, id } = command;
+      const { device } = peer;
+      // Who is not logged in, or no longer, is told so by its first heartbeat.
+      if (device === undefined) return reply({ type, code: "server", session });
+      const isItself = id === undefined || id === device.self.number;
+      return reply({ type, code: isItself ? "ok" : "command", session });
+    }
+    case "sub-offline": {
+      const { type, sub } = command;
+      if (sub !== undefined) {
+        const gone: DeviceCommand = { do: "sub-offline", sub: `${sub}` };
+        return ask(peer, gone, (code) => reply({ type, code, session }));
+      }
+      // Without one it is the board itself that leaves.
+      peer.leave("good-bye");
+      return reply({ type, code: "ok", session });
+    }
+  }
+}
+
+/** The reply to a command that a board may not send, or that has not the length it must have. */
+export function notUnderstood(session: ClassicPeer["sid"]): ClassicReply {
+  return { type: "heartbeat", code: "command", session };
+}
+
+/** The reply to whoever has no session, or has one no longer. */
+export function unknownSession(session: ClassicPeer["sid"]): ClassicReply {
+  return { type: "heartbeat", code: "server", session };
+}
+
+function register(
+  { sid: session, mac, serial }: ClassicPeer,
+  command: Of<"register">,
+  { registry, space }: ClassicUdpOptions,
+  reply: Reply,
+): void {
+  const refuse = (code: ReplyCode) =>
+    reply({ type: "register", code, session, id: NOBODY, cookie: "" });
+  if (!command.mac.equals(mac) || !command.serial.equals(serial)) return refuse("command");
+  if (registry.register === undefined) return refuse("server");
+  void registry
+    .register(boardOf(command))
+    .catch((thrown: unknown) => fail<never>(toRuntimeError(thrown)))
+    .then((outcome) => {
+      if (!outcome.ok) return refuse(codeOf(outcome.error.code));
+      const { board, cookie } = outcome.value;
+      const id = classicNumber(boardKey(board), space);
+      if (id === undefined) return refuse("server");
+      return reply({ type: "register", code: "ok", session, id, cookie });
+    });
+}
+
+function boardOf(command: Of<"register">): NewClassicBoard {
+  const { mac, serial, deviceType, companyType, producedAt, signature, name } = command;
+  return {
+    ...{ deviceType, companyType, producedAt, name },
+    mac: mac.toString("hex"),
+    serial: serial.toString("hex"),
+    signature: signature.toString("base64"),
+  };
+}
+
+function login(
+  peer: ClassicPeer,
+  { mac, cookie }: Of<"login">,
+  { limits, registry, space }: ClassicUdpOptions,
+  reply: Reply,
+): void {
+  const { sid: session } = peer;
+  const answer = (code: ReplyCode): void => {
+    peer.isJoining = false;
+    reply({ type: "login", code, session, heartbeatSeconds: limits.udpHeartbeatSeconds });
+  };
+  if (!mac.equals(peer.mac)) return answer("command");
+  if (peer.isJoining) {
+    return reply({ type: "login", code: "server", session, heartbeatSeconds: 0 });
+  }
+  peer.isJoining = true;
+  void registry
+    .login({ mac: mac.toString("hex"), cookie })
+    .catch((thrown: unknown) => fail<never>(toRuntimeError(thrown)))
+    .then((outcome) => {
+      if (!outcome.ok) return answer(codeOf(outcome.error.code));
+      const principal = boardKey(outcome.value);
+      const number = classicNumber(principal, space);
+      if (number === undefined || peer.isOver) return answer("server");
+      const self = { kind: "board", principal, number } as const;
+      return peer.join(self, (isWelcome) => answer(isWelcome ? "ok" : "server"));
+    });
+}
+
+function ask(peer: ClassicPeer, command: DeviceCommand, answer: (code: ReplyCode) => void): void {
+  const { device } = peer;
+  if (device === undefined) return answer("server");
+  device.request({ type: "command", command }, ({ ok }) => answer(ok ? "ok" : "server"));
+}
+
+/** Whether it was the user's own service that could not be reached. */
+function codeOf(code: string): ReplyCode {
+  return code === "platform.failed" ? "http" : "server";
+}

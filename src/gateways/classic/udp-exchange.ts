@@ -1,0 +1,208 @@
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { KeyedRate } from "../keyed-rate.ts";
+import { COMMANDS, readCommand, writeReply } from "./commands.ts";
+import type { ClassicCounts } from "./counts.ts";
+import { type ClassicMessage, MESSAGE_IDS, readMessage } from "./data.ts";
+import { acknowledgement } from "./device.ts";
+import { FRAME_HEADER_BYTES, OPCODES, readFrameHeader } from "./frame.ts";
+import { toUpload } from "./inward.ts";
+import { carryOut, notUnderstood, unknownSession } from "./udp-commands.ts";
+import type { ClassicUdpOptions } from "./udp-options.ts";
+import { ClassicPeer, type PeerDeps, type Place } from "./udp-peer.ts";
+import { UdpReplies } from "./udp-replies.ts";
+
+const SESSION_BYTES = 16;
+const NO_SESSION = Buffer.alloc(SESSION_BYTES);
+/** Largest datagram, in bytes. */
+const DATAGRAM_MAX = 10_240;
+/** A board may be somewhere else so often, in milliseconds. */
+const MOVE_MS = 1000;
+
+/**
+ * The classic gateway for UDP without its socket: what is done with each datagram.
+ *
+ * A board is found by its session's id, whatever address it comes from. Nothing is done twice:
+ * what repeats an earlier datagram gets the same reply, what is older is dropped.
+ */
+export class ClassicExchange {
+  readonly #options: ClassicUdpOptions;
+  readonly #counts: ClassicCounts;
+  readonly #deps: PeerDeps;
+  readonly #rate: KeyedRate;
+  readonly #replies = new UdpReplies();
+  /** By session in hex; the one that was silent longest comes first. */
+  readonly #peers = new Map<string, ClassicPeer>();
+  isDraining = false;
+
+  constructor(options: ClassicUdpOptions, counts: ClassicCounts, send: PeerDeps["send"]) {
+    const { clock, limits, metrics, space } = options;
+    this.#options = options;
+    this.#counts = counts;
+    this.#rate = new KeyedRate(limits.datagramsPerSecond, limits.datagramsBurst);
+    const { messageBytesMax, keepMs } = limits;
+    const findPhone = options.findPhone ?? (() => undefined);
+    const device = { space, clock, counts, messageBytesMax, keepMs, findPhone };
+    this.#deps = { options, device, send };
+    metrics.observe("herald_classic_udp_sessions", "Classic UDP sessions", () => this.sessions);
+  }
+
+  get sessions(): number {
+    return this.#peers.size;
+  }
+
+  receive(bytes: Buffer, from: Place): void {
+    const counts = this.#counts;
+    counts.messageIn();
+    if (!this.#rate.pay(from.address, this.#now)) return counts.drop("rate");
+    if (bytes.length > DATAGRAM_MAX) return counts.drop("too-large");
+    const header = readFrameHeader(bytes, "wide");
+    if (!header.ok) return counts.drop("malformed");
+    const { opcode, sequence } = header.value;
+    if (opcode === OPCODES.forward) return this.#forward(bytes, sequence);
+    const read = readMessage(bytes);
+    if (!read.ok || opcode !== OPCODES.toServer) return counts.drop("malformed");
+    return this.#toServer(read.value, UdpReplies.keyOf(bytes, from), from);
+  }
+
+  /** Ends what was silent for too long. */
+  tick(): void {
+    for (const [key, peer] of this.#peers) {
+      if (peer.until > this.#now) break;
+      this.#remove(key, peer, "heartbeat-lost");
+    }
+  }
+
+  /** Ends all. */
+  close(): void {
+    this.isDraining = true;
+    for (const [key, peer] of this.#peers) this.#remove(key, peer, "draining");
+  }
+
+  #toServer(message: ClassicMessage, key: string, from: Place): void {
+    const known = this.#replies.begin(key, this.#now);
+    if (known.type === "replied") return this.#deps.send(known.bytes, from);
+    if (known.type === "pending") return;
+    if (message.data.messageId === COMMANDS.session) return this.#open(message, key, from);
+    const reply = (body: Buffer): void => this.#reply(message, key, body, from);
+    const sid = message.body.subarray(0, SESSION_BYTES);
+    const peer = this.#peers.get(sid.toString("hex"));
+    if (peer === undefined) {
+      this.#counts.drop("no-session");
+      return reply(writeReply(unknownSession(NO_SESSION)));
+    }
+    const isTaken = known.type === "again" || peer.takes(message.frame.sequence);
+    if (!isTaken) return this.#stale(key);
+    this.#heard(peer);
+    const { messageId } = message.data;
+    if (messageId === MESSAGE_IDS.state || messageId === MESSAGE_IDS.alarm) {
+      return this.#upload(peer, message, key, from);
+    }
+    const command = readCommand(messageId, message.body);
+    if (!command.ok || command.value.type === "session") {
+      this.#counts.drop("malformed");
+      return reply(writeReply(notUnderstood(peer.sid)));
+    }
+    if (command.value.type === "heartbeat") this.#move(peer, from);
+    carryOut(peer, command.value, this.#options, (answer) => reply(writeReply(answer)));
+  }
+
+  #stale(key: string): void {
+    this.#replies.forget(key);
+    this.#counts.drop("sequence");
+  }
+
+  #open(message: ClassicMessage, key: string, from: Place): void {
+    const read = readCommand(COMMANDS.session, message.body);
+    const reply = (body: Buffer): void => this.#reply(message, key, body, from);
+    if (!read.ok || read.value.type !== "session") {
+      this.#counts.drop("malformed");
+      return reply(writeReply(notUnderstood(NO_SESSION)));
+    }
+    const { limits } = this.#options;
+    if (this.isDraining || this.sessions >= limits.udpSessionsMax) {
+      this.#counts.drop("busy");
+      return reply(writeReply({ type: "session", code: "server", session: NO_SESSION }));
+    }
+    const { mac, serial } = read.value;
+    const sid = newSession();
+    const until = this.#now + limits.udpSilenceMs;
+    const known = { mac: Buffer.from(mac), serial: Buffer.from(serial) };
+    const peer = new ClassicPeer(this.#deps, {
+      ...{ ...known, sid, place: from, movedAt: this.#now, until },
+    });
+    this.#peers.set(sid.toString("hex"), peer);
+    return reply(writeReply({ type: "session", code: "ok", session: sid }));
+  }
+
+  /** Acknowledged once the broker has it; what it has not, the board says again. */
+  #upload(peer: ClassicPeer, message: ClassicMessage, key: string, from: Place): void {
+    const { device, sid } = peer;
+    const body = message.body.subarray(SESSION_BYTES);
+    const upload = toUpload(message, body);
+    if (device === undefined || upload.type !== "upload") {
+      this.#counts.drop("no-session");
+      return this.#reply(message, key, writeReply(unknownSession(sid)), from);
+    }
+    device.upload(upload, ({ ok }) => {
+      if (!ok) return this.#replies.end(key, "failed");
+      const reply = writeReply({ type: "heartbeat", code: "ok", session: sid });
+      return this.#reply(message, key, reply, from);
+    });
+  }
+
+  /** The outer header and the session, and within them a message for another device. */
+  #forward(bytes: Buffer, sequence: number): void {
+    const at = FRAME_HEADER_BYTES + SESSION_BYTES;
+    const sid = bytes.subarray(FRAME_HEADER_BYTES, at);
+    const peer = this.#peers.get(sid.toString("hex"));
+    if (peer?.device === undefined) return this.#counts.drop("no-session");
+    if (!peer.takes(sequence)) return this.#counts.drop("sequence");
+    this.#heard(peer);
+    peer.device.receive(Buffer.from(bytes.subarray(at)));
+  }
+
+  #reply(message: ClassicMessage, key: string, body: Buffer, to: Place): void {
+    const bytes = acknowledgement(message, body);
+    this.#replies.end(key, bytes);
+    this.#counts.messageOut();
+    this.#deps.send(bytes, to);
+  }
+
+  /** Who has not logged in must do so in time; those who have must only be heard. */
+  #heard(peer: ClassicPeer): void {
+    if (peer.device === undefined) return;
+    const key = peer.sid.toString("hex");
+    if (!this.#peers.delete(key)) return;
+    peer.until = this.#now + this.#options.limits.udpSilenceMs;
+    this.#peers.set(key, peer);
+  }
+
+  /** A board is where its heartbeat comes from: networks change addresses as they like. */
+  #move(peer: ClassicPeer, from: Place): void {
+    const { address, port } = peer.place;
+    if (address === from.address && port === from.port) return;
+    if (this.#now - peer.movedAt < MOVE_MS) return this.#counts.drop("rate");
+    peer.place = from;
+    peer.movedAt = this.#now;
+  }
+
+  #remove(key: string, peer: ClassicPeer, why: string): void {
+    this.#peers.delete(key);
+    peer.isOver = true;
+    peer.leave(why);
+    this.#counts.closed(why);
+  }
+
+  get #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+/** A random UUID of version 4, in bytes. */
+function newSession(): Buffer {
+  const bytes = randomBytes(SESSION_BYTES);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes;
+}
