@@ -33,6 +33,8 @@ export interface NewPeer {
 
 /** The sequence starts anew only from here, and only to here. */
 const WRAP = { from: 65_530, to: 10 } as const;
+/** What is further ahead is from before it began anew. */
+const AHEAD_MAX = 32_768;
 
 /**
  * A board over classic UDP: its session there and, once it has logged in, the connection that its
@@ -84,7 +86,8 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   /** Whether a datagram with this number is newer than those before; then it is the newest. */
   takes(sequence: number): boolean {
     const last = this.#sequence;
-    const isNewer = sequence > last || (sequence < WRAP.to && last > WRAP.from);
+    const isAhead = sequence > last && (last < 0 || sequence - last < AHEAD_MAX);
+    const isNewer = isAhead || (sequence < WRAP.to && last > WRAP.from);
     if (isNewer) this.#sequence = sequence;
     return isNewer;
   }
