@@ -11,13 +11,13 @@ import type { Actors, Inboxes } from "../gateways/http/api.ts";
 import { openHttpGateway } from "../gateways/http/gateway.ts";
 import { createListener } from "../gateways/listener.ts";
 import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
-import { exportStores } from "../observability/store-metrics.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 import { boardCommands } from "./board-commands.ts";
 import { openClassic, openClassicBoards } from "./classic.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
+import { openSight } from "./sight.ts";
 import { openUdp } from "./udp.ts";
 import { copyKindOf } from "./uploads.ts";
 
@@ -35,7 +35,7 @@ interface Inside {
 /** Opens both gateways on one port and returns where they serve. */
 export async function openGateways(base: Base, inside: Inside): Promise<string> {
   const { chronicle, config, logger, metrics, stores, system } = base;
-  const { actors, inbox, providers, vapidKey, version = "", undo } = inside;
+  const { actors, inbox, providers, vapidKey, version, undo } = inside;
   const { host, port } = config.listen;
   const listener = createListener({ host, port });
   undo.push(async () => listener.close());
@@ -61,7 +61,6 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   undo.push(async () => udp?.gateway.close());
   const classicUdp = await openClassicBoards(base, { ...devices, ...actors, classic });
   undo.push(async () => classicUdp?.close());
-  const refreshLedger = exportStores(stores, metrics);
   const http = openHttpGateway({
     ...ports,
     system,
@@ -88,10 +87,6 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     vapidKey,
-    renderMetrics: async () => {
-      await refreshLedger();
-      return metrics.render();
-    },
     ...(config.compat.push ? { push: config.compat } : {}),
     limits: config.http,
   });
@@ -111,21 +106,6 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     classic?.close();
   });
   return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
-}
-
-/** Looks into the store; what devices have confirmed before is settled there first. */
-function openInboxes({ stores }: Base, desk: InboxDesk): Inboxes {
-  return {
-    waiting: async (principal) => {
-      await desk.flush();
-      const [inbox] = await stores.inbox.read([principal], systemClock.now());
-      return inbox!;
-    },
-    fates: async (prefix, page) => {
-      await desk.flush();
-      return stores.inbox.fates(prefix, page);
-    },
-  };
 }
 
 function sessionOpener(

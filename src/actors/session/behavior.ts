@@ -14,7 +14,7 @@ import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
-import { leaveTopics, noticed, subscribeAgain, subscribed } from "./subscriptions.ts";
+import { fromTopic, leaveTopics } from "./subscriptions.ts";
 import { hold, tellHeld, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
 import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
@@ -70,9 +70,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "request":
           return request(state, message.request, deps, ctx);
         case "commanded":
-          return commanded(state, message, ctx);
         case "copied":
-          return serve(state, message.request, deps, ctx);
+          return fromBackEnd(state, message, deps, ctx);
         case "parcel":
         case "outcome":
         case "answered":
@@ -86,17 +85,14 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "publication":
         case "presence":
         case "topic-ended":
-          return noticed(state, message, ctx);
         case "subscribed":
-          return subscribed(state, message, ctx);
         case "subscribe-again":
-          return subscribeAgain(state, message, ctx);
+          return fromTopic(state, message, ctx);
         case "tell":
         case "tell-error":
           return told(state, message, ctx);
         case "grants":
-          state.grants = message.grants;
-          return state;
+          return granted(state, message.grants);
         case "inspect":
         case "trace":
           return look(state, message, ctx);
@@ -125,6 +121,22 @@ function introduced(state: SessionState, ctx: Ctx): SessionState {
 
 function reopen(state: SessionState, ctx: Ctx): SessionState {
   introduceLater(state, ctx);
+  return state;
+}
+
+/** The back end has answered a command, or has a copy of a message that may go its way now. */
+function fromBackEnd(
+  state: SessionState,
+  message: Extract<Message, { type: "commanded" | "copied" }>,
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  if (message.type === "commanded") return commanded(state, message, ctx);
+  return serve(state, message.request, deps, ctx);
+}
+
+function granted(state: SessionState, grants: SessionState["grants"]): SessionState {
+  state.grants = grants;
   return state;
 }
 

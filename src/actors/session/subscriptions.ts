@@ -24,6 +24,24 @@ const FAILURES_MAX = 5;
 type Request<Type> = Extract<DeviceRequest, { type: Type }>;
 type Told = Extract<Message, { type: "subscribed" }>;
 
+/** A topic, or what was asked of one, has something to say. */
+export function fromTopic(
+  state: SessionState,
+  message: Extract<Message, { type: TopicNotice["type"] | "subscribed" | "subscribe-again" }>,
+  ctx: Ctx,
+): SessionState {
+  switch (message.type) {
+    case "subscribed":
+      return subscribed(state, message, ctx);
+    case "subscribe-again":
+      return subscribeAgain(state, message, ctx);
+    case "publication":
+    case "presence":
+    case "topic-ended":
+      return noticed(state, message, ctx);
+  }
+}
+
 /**
  * Subscribes the connection to a topic.
  *
@@ -104,7 +122,7 @@ export function who(state: SessionState, { id, topic }: Request<"who">, ctx: Ctx
 }
 
 /** The topic's answer; one to a subscription that is not any more is nothing. */
-export function subscribed(state: SessionState, told: Told, ctx: Ctx): SessionState {
+function subscribed(state: SessionState, told: Told, ctx: Ctx): SessionState {
   const { topic, subscription, outcome } = told;
   if (state.subscriptions?.get(topic) !== subscription) return state;
   const answer = outcome.ok ? outcome.value : outcome;
@@ -153,7 +171,7 @@ function failed(
 }
 
 /** What a topic says by itself. */
-export function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionState {
+function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionState {
   switch (notice.type) {
     case "publication":
       return published(state, notice.publication, ctx);
@@ -209,7 +227,7 @@ function again(topic: string, subscription: Subscription, ctx: Ctx): void {
   ctx.setTimer(`topic ${topic}`, AGAIN_MS * (0.5 + ctx.random()), message);
 }
 
-export function subscribeAgain(
+function subscribeAgain(
   state: SessionState,
   { topic, subscription }: Extract<Message, { type: "subscribe-again" }>,
   ctx: Ctx,

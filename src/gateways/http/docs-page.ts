@@ -52,7 +52,8 @@ export function landingPage(): string {
 <li><a href="/docs">/docs</a>: the admin API to read</li>
 <li><a href="/openapi.json">/openapi.json</a>: the same for machines</li>
 <li><a href="/healthz">/healthz</a> and <a href="/readyz">/readyz</a>: does it live, can it work
-</li><li><a href="/metrics">/metrics</a>: figures for Prometheus</li>
+</li><li><a href="/status">/status</a>: what it does, for people</li>
+<li><a href="/metrics">/metrics</a>: figures for Prometheus</li>
 <li><code>/v1/connect</code>: the WebSocket of devices</li></ul>`,
   );
 }

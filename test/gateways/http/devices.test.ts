@@ -140,7 +140,7 @@ test("why a message of a device was refused is told with what to do", async () =
   phone.close();
 });
 
-test("a message that waits is told with what it waits for, and one that ended with how", async () => {
+test("what a message waits for is told, and how one has ended", async () => {
   const push = (id: string) => {
     return node.call("POST", "/v1/push", { to: ["user:w-ann"], topic: "t", payload: 1, id });
   };

@@ -1,9 +1,10 @@
 import type { ActorSnapshot } from "../../../actors/kernel/actor.ts";
+import type { ActorSystem } from "../../../actors/kernel/system.ts";
 import { sessionKind } from "../../../actors/session/messages.ts";
 import { userKind } from "../../../actors/user/messages.ts";
 import { kindOf } from "../../../core/address.ts";
+import type { Clock } from "../../../core/clock.ts";
 import { type Figure, figureOf } from "../../../core/figure.ts";
-import type { HttpPorts } from "../api.ts";
 
 /** How long one sample serves all who ask, in milliseconds. */
 const FRESH_MS = 1_000;
@@ -13,7 +14,16 @@ const BUSIEST = 10;
 /** A rate over a longer time than this says nothing of now. */
 const RATE_OVER_MS = 60_000;
 
-type Ports = Pick<HttpPorts, "about" | "clock" | "system">;
+/** What it looks at. */
+interface Ports {
+  readonly about: {
+    readonly version: string;
+    readonly startedAt: number;
+    readonly figures: () => Promise<readonly Figure[]>;
+  };
+  readonly clock: Clock;
+  readonly system: Pick<ActorSystem, "node" | "inspect" | "each" | "count">;
+}
 
 export type Sample = Awaited<ReturnType<typeof take>>;
 
