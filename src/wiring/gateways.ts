@@ -7,7 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
 import { resumeTokens } from "../gateways/auth/resume-tokens.ts";
-import type { Actors, Inboxes } from "../gateways/http/api.ts";
+import type { Actors } from "../gateways/http/api.ts";
 import { openHttpGateway } from "../gateways/http/gateway.ts";
 import { createListener } from "../gateways/listener.ts";
 import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
@@ -68,22 +68,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     mint: (request) => tokens.mint(request),
     deviceSecret,
     peers: udp?.peers,
-    readLedger: async (name) => {
-      if (name !== undefined) return inbox.ledger(name);
-      await inbox.flush();
-      return stores.inbox.ledgerOfAll();
-    },
-    about: {
-      version,
-      startedAt: systemClock.now(),
-      config,
-      figures: async () => {
-        await refreshLedger();
-        return metrics.figures();
-      },
-    },
-    inboxes: openInboxes(base, inbox),
-    chronicle,
+    ...openSight(base, { inbox, version }),
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     vapidKey,
