@@ -12,6 +12,8 @@ type Frame = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 export class Device {
   readonly pushes: Received[] = [];
+  /** Called with every frame that comes. */
+  onFrame: (frame: Frame) => void = () => {};
   /** The close code, once the connection has ended. */
   readonly closed: Promise<number>;
   readonly #socket: WebSocket;
@@ -30,7 +32,7 @@ export class Device {
   }
 
   /** Connects and logs in; what it receives it confirms unless told not to. */
-  static async login(url: string, credential: string, ack = true): Promise<Device> {
+  static async login(url: string, credential: string, ack = true, name = "test"): Promise<Device> {
     const socket = new WebSocket(url, ["herald.v1.json"]);
     const device = new Device(socket, ack);
     const opened = new Promise<void>((resolve, reject) => {
@@ -39,7 +41,7 @@ export class Device {
     });
     await opened;
     const welcome = device.next((frame) => frame.type === "welcome");
-    device.#send({ type: "hello", credential, device: "test" });
+    device.#send({ type: "hello", credential, device: name });
     await welcome;
     return device;
   }
@@ -93,6 +95,7 @@ export class Device {
   }
 
   #take(frame: Frame): void {
+    this.onFrame(frame);
     if (frame.type === "push") {
       const push = frame as unknown as Received;
       this.pushes.push(push);
