@@ -13,7 +13,7 @@ import { alternate, type BenchReport, report, runDirectly } from "./report.ts";
 const SUBSCRIBERS = 10_000;
 const ROUNDS = 9;
 const BURST = 5;
-const PACED = { count: 60, everyMs: 80 };
+const PACED = { count: 60, everyMs: 96 };
 const TOPIC = "news";
 const PAYLOAD = JSON.stringify({ title: "It begins", body: "x".repeat(64) });
 const PUBLISH = Buffer.from(`{"type":"publish","id":1,"topic":"${TOPIC}","payload":${PAYLOAD}}`);

@@ -94,7 +94,7 @@ test("what the credential does not allow is refused, and says what", async () =>
   expect(none.words()).toEqual(["error 1 topic.forbidden"]);
 });
 
-test("a device that comes back with its place gets what it missed, before what follows", async () => {
+test("a device that says where it was gets what it missed, before what follows", async () => {
   const { device } = await start();
   const [a, b] = [await device("a"), await device("b")];
   await a.ask({ type: "subscribe", id: 1, topic: "news" });

@@ -1,4 +1,4 @@
-/** Audiences, campaigns, inboxes, access; see `migrations.ts`. A published step is never edited: add another. */
+/** Audiences, campaigns, inboxes, access. A published step is never edited: add another. */
 export const EARLY: readonly string[] = [
   `
   CREATE TABLE audiences (

@@ -1,6 +1,6 @@
 import { AUDIENCE_TASKS } from "./audience-tasks.ts";
 
-/** Receipts, members, and what devices are and send; see `migrations.ts`. A published step is never edited: add another. */
+/** Receipts, members, devices. A published step is never edited: add another. */
 export const LATE: readonly string[] = [
   `
   -- One row per part of a message. Without a campaign nobody knows yet whose it is.
