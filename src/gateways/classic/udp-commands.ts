@@ -124,6 +124,9 @@ function login(
       const principal = boardKey(outcome.value);
       const number = classicNumber(principal, space);
       if (number === undefined || peer.isOver) return answer("server");
+      const known = peer.device?.self.principal;
+      // It is logged in already: its session goes on, and nobody else may have it.
+      if (known !== undefined) return answer(known === principal ? "ok" : "command");
       const self = { kind: "board", principal, number } as const;
       return peer.join(self, (isWelcome) => answer(isWelcome ? "ok" : "server"));
     });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { KeyedRate } from "../keyed-rate.ts";
 import { COMMANDS, readCommand, writeReply } from "./commands.ts";
 import type { ClassicCounts } from "./counts.ts";
-import { type ClassicMessage, MESSAGE_IDS, readMessage } from "./data.ts";
+import { type ClassicMessage, DATA_HEADER_BYTES, MESSAGE_IDS, readMessage } from "./data.ts";
 import { acknowledgement } from "./device.ts";
 import { FRAME_HEADER_BYTES, OPCODES, readFrameHeader } from "./frame.ts";
 import { toUpload } from "./inward.ts";
@@ -14,6 +14,8 @@ import { UdpReplies } from "./udp-replies.ts";
 
 const SESSION_BYTES = 16;
 const NO_SESSION = Buffer.alloc(SESSION_BYTES);
+/** Where it is in a reply: behind the headers and the code. */
+const SESSION_AT = FRAME_HEADER_BYTES + DATA_HEADER_BYTES + 4;
 /** Largest datagram, in bytes. */
 const DATAGRAM_MAX = 10_240;
 /** A board may be somewhere else so often, in milliseconds. */
@@ -80,10 +82,10 @@ export class ClassicExchange {
   }
 
   #toServer(message: ClassicMessage, key: string, from: Place): void {
+    if (message.data.messageId === COMMANDS.session) return this.#openOnce(message, key, from);
     const known = this.#replies.begin(key, this.#now);
     if (known.type === "replied") return this.#deps.send(known.bytes, from);
     if (known.type === "pending") return;
-    if (message.data.messageId === COMMANDS.session) return this.#open(message, key, from);
     const reply = (body: Buffer): void => this.#reply(message, key, body, from);
     const sid = message.body.subarray(0, SESSION_BYTES);
     const peer = this.#peers.get(sid.toString("hex"));
@@ -110,6 +112,18 @@ export class ClassicExchange {
   #stale(key: string): void {
     this.#replies.forget(key);
     this.#counts.drop("sequence");
+  }
+
+  /** A session is given again until it is used: after that, the board has begun anew. */
+  #openOnce(message: ClassicMessage, key: string, from: Place): void {
+    const known = this.#replies.begin(key, this.#now);
+    if (known.type === "replied") {
+      const sid = known.bytes.subarray(SESSION_AT, SESSION_AT + SESSION_BYTES);
+      if (this.#peers.get(sid.toString("hex"))?.isUsed === false) {
+        return this.#deps.send(known.bytes, from);
+      }
+    }
+    this.#open(message, key, from);
   }
 
   #open(message: ClassicMessage, key: string, from: Place): void {

@@ -83,6 +83,10 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
     return 0;
   }
 
+  get isUsed(): boolean {
+    return this.#sequence >= 0;
+  }
+
   /** Whether a datagram with this number is newer than those before; then it is the newest. */
   takes(sequence: number): boolean {
     const last = this.#sequence;
@@ -92,9 +96,8 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
     return isNewer;
   }
 
-  /** Opens its session with the node; `welcomed` is told whether it came to one. */
+  /** Opens its session with the node, once; `welcomed` is told whether it came to one. */
   join(self: Self, welcomed: (isWelcome: boolean) => void): void {
-    this.leave("replaced");
     const { options, device } = this.#deps;
     this.#sessionId = options.newId("s");
     this.#welcomed = welcomed;

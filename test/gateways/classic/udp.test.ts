@@ -93,6 +93,26 @@ test("an upload that the outbox had no room for is done when the board repeats i
   expect(await outbox.read({ after: 1, limit: 10 })).toHaveLength(1);
 });
 
+test("a push stays in the inbox until the board has acknowledged it", async () => {
+  const { board, node } = await boardsNode();
+  const lamp = board(7);
+  await lamp.connect();
+  await node.push("board:107", { messageId: 0x50, body: "AQID" });
+  const first = await lamp.delivered();
+  expect([first.messageId, [...first.body]]).toEqual([0x50, [1, 2, 3]]);
+  await lamp.open();
+  await lamp.login();
+  const again = await lamp.delivered();
+  expect([again.messageId, [...again.body]]).toEqual([0x50, [1, 2, 3]]);
+  await lamp.forward({ ...again, isAck: true });
+  await lamp.heartbeat();
+  await node.inbox.flush();
+  await lamp.open();
+  await lamp.login();
+  expect((await lamp.login()).code).toBe(OK);
+  expect(lamp.left).toBe(0);
+});
+
 test("a datagram that is repeated gets the same bytes, and is done once", async () => {
   const { board, registered, outbox, udp } = await boardsNode();
   const lamp = board(7);
