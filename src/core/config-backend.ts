@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SECRET_FORM } from "./signature.ts";
 
 const DAY_MS = 86_400_000;
 const RULES_MAX = 1000;
@@ -24,3 +25,35 @@ export const outboxSection = z
       .describe("Messages of devices that the back end gets, too, as `{match, kind}`."),
   })
   .prefault({});
+
+/** The user's own service that decides about devices; `docs/backend.md` explains it. */
+export const platformSection = z
+  .strictObject({
+    url: z
+      .string()
+      .max(2048)
+      .refine(isPlatformUrl, "an http: or https: address without a user, a query or a #fragment")
+      .optional()
+      .describe("Where it is. Without it the node decides alone."),
+    secrets: z
+      .array(z.string().regex(SECRET_FORM))
+      .max(8)
+      .default([])
+      .describe("Sign what it is asked; several while they are exchanged."),
+    timeoutMs: int(100, 60_000, 2000, "Time for one question and its answer."),
+    attemptsMax: int(1, 10, 3, "How often one question is asked until it is answered."),
+    maxInFlight: int(1, 1000, 32, "Questions at the same time."),
+    asksLogins: z.boolean().default(true).describe("Whether it decides who may log in."),
+    loginCacheMs: int(0, DAY_MS, 60_000, "How long its answer to a log-in holds; 0: not."),
+    whenDown: z
+      .enum(["admit", "refuse"])
+      .default("refuse")
+      .describe("What happens to devices that log in when it cannot be asked."),
+  })
+  .prefault({});
+
+function isPlatformUrl(text: string): boolean {
+  if (!/^https?:/.test(text) || !URL.canParse(text)) return false;
+  const { username, password, search, hash } = new URL(text);
+  return username === "" && password === "" && search === "" && hash === "";
+}

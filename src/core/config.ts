@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { outboxSection } from "./config-backend.ts";
+import { outboxSection, platformSection } from "./config-backend.ts";
 import { classicSection } from "./config-classic.ts";
 import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
@@ -91,6 +91,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   topics: topicsSection,
   outbox: outboxSection,
+  platform: platformSection,
   udp: udpSection,
   classic: classicSection,
   members: z

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { InboxDesk } from "../actors/inbox/desk.ts";
 import { sessionType } from "../actors/session/behavior.ts";
 import { type OpenSession, sessionKind } from "../actors/session/messages.ts";
-import { type BoardCommands, newSession, SESSION_LIMITS } from "../actors/session/state.ts";
+import { newSession, SESSION_LIMITS } from "../actors/session/state.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
@@ -13,8 +13,8 @@ import { createListener } from "../gateways/listener.ts";
 import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
-import { boardCommands } from "./board-commands.ts";
 import { openClassic, openClassicBoards } from "./classic.ts";
+import { type Decisions, openDecisions } from "./platform.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
 import { openSight } from "./sight.ts";
@@ -42,8 +42,10 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const tokens = await openDeviceTokens(base);
   const resumeSecret = await stores.credentials.secret("resume", randomBytes(SECRET_BYTES));
   const ports = { app: listener.app, clock: systemClock, logger, metrics, newId: systemNewId };
+  const decisions = openDecisions(base, actors.relations);
+  undo.push(async () => decisions.close());
   const devices = {
-    openSession: sessionOpener(base, boardCommands(base, actors.relations)),
+    openSession: sessionOpener(base, decisions),
     findSession: (id: string) => system.find(sessionKind, id),
     resumeTokens: resumeTokens(resumeSecret),
   };
@@ -57,7 +59,12 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   });
   const classic = openClassic(base, { ...devices, app: listener.app });
   const deviceSecret = await openDeviceSecrets(base);
-  const udp = await openUdp(base, { ...devices, deviceSecret, relations: actors.relations });
+  const udp = await openUdp(base, {
+    ...devices,
+    deviceSecret,
+    relations: actors.relations,
+    chooseBoardId: decisions.boardId,
+  });
   undo.push(async () => udp?.gateway.close());
   const classicUdp = await openClassicBoards(base, { ...devices, ...actors, classic });
   undo.push(async () => classicUdp?.close());
@@ -95,13 +102,13 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
 
 function sessionOpener(
   { chronicle, config, system, tally }: Base,
-  commands: BoardCommands,
+  { commands, admit }: Decisions,
 ): OpenSession {
   const under = system.supervisor("sessions");
   const subscriptionsMax = config.topics.perSession;
   const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
   const copyKind = copyKindOf(config.outbox);
-  const type = sessionType({ tally, limits, chronicle, copyKind, commands });
+  const type = sessionType({ tally, limits, chronicle, copyKind, commands, admit });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

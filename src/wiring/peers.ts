@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Ref } from "../actors/kernel/actor.ts";
 import type { RelationsMessage } from "../actors/relations/messages.ts";
 import { pushToUser } from "../actors/session/broadcast.ts";
-import { addressOf } from "../core/address.ts";
+import { addressOf, boardKey } from "../core/address.ts";
 import { systemClock } from "../core/clock.ts";
 import { BOARD_DEVICE, type SecretOwner } from "../core/device-secret.ts";
 import { RuntimeError, toRuntimeError } from "../core/errors.ts";
@@ -12,6 +12,7 @@ import { fail, ok, type Result } from "../core/result.ts";
 import type { PeerPort, PeerView } from "../gateways/http/api.ts";
 import type { RegisterBoard } from "../gateways/udp/messages.ts";
 import type { Base } from "./base.ts";
+import type { Decisions } from "./platform.ts";
 
 /** The topic of pushes that tell where another device is. */
 const PEER_TOPIC = "herald.peer";
@@ -57,16 +58,17 @@ export function peerPort({ system }: Base, desk: Ref<RelationsMessage>, find: Fi
 }
 
 /**
- * Registers boards by themselves, without a service of the user's own.
+ * Registers boards by themselves.
  *
- * The id comes from hardware address and serial number, so that an answer that was lost can be
- * asked for again. A board that belongs to somebody is not given its secret a second time: whoever
+ * The id comes from hardware address and serial number, unless a service of the user's own
+ * chooses one, so that an answer that was lost can be asked for again. A board that belongs to somebody is not given its secret a second time: whoever
  * has the provisioning key could become it.
  */
-export function builtInRegistry(
+export function boardRegistry(
   { system }: Base,
   desk: Ref<RelationsMessage>,
   deviceSecret: (owner: SecretOwner) => string,
+  chooseId: Decisions["boardId"],
 ): RegisterBoard {
   const ask = async <T>(request: (replyTo: Ref<Result<T>>) => RelationsMessage): Promise<T> => {
     const answer = await system.ask<RelationsMessage, Result<T>>(desk, request, {
@@ -76,8 +78,10 @@ export function builtInRegistry(
     return answer.value;
   };
   return async ({ mac, serial, model, name }, by) => {
-    const id = boardIdOf(mac, serial);
-    const principal = `board:${id}`;
+    const chosen = await chooseId({ mac, serial, model, name });
+    if (!chosen.ok) return chosen;
+    const { board: id = boardIdOf(mac, serial) } = chosen.value;
+    const principal = boardKey(id);
     try {
       const reach = await ask<Reach>((replyTo) => ({ type: "reach", principal, replyTo }));
       if (reach.roles.size > 0) {

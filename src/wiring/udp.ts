@@ -16,7 +16,8 @@ import type { PeerPort } from "../gateways/http/api.ts";
 import { openUdpGateway, type UdpGateway } from "../gateways/udp/gateway.ts";
 import type { UdpOptions } from "../gateways/udp/options.ts";
 import type { Base } from "./base.ts";
-import { builtInRegistry, peerPort } from "./peers.ts";
+import { boardRegistry, peerPort } from "./peers.ts";
+import type { Decisions } from "./platform.ts";
 
 const SECRET_BYTES = 32;
 
@@ -27,8 +28,7 @@ interface Shared {
   readonly openSession: OpenSession;
   readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
   readonly resumeTokens: ResumeTokens;
-  /** Instead of the built-in registry. */
-  readonly registerBoard?: UdpOptions["registerBoard"];
+  readonly chooseBoardId: Decisions["boardId"];
 }
 
 /** The gateway, and what it knows of where devices are. */
@@ -49,7 +49,7 @@ export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | u
   const gateway = await openUdpGateway({
     ...{ openSession, findSession, resumeTokens },
     introduce: peers.introduce,
-    registerBoard: shared.registerBoard ?? builtInRegistry(base, relations, shared.deviceSecret),
+    registerBoard: boardRegistry(base, relations, shared.deviceSecret, shared.chooseBoardId),
     host,
     port,
     system,

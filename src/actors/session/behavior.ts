@@ -1,4 +1,5 @@
 import type { ActorType, EndReason } from "../kernel/actor.ts";
+import { admitted, askAdmission, hasLeft, withExtra } from "./admission.ts";
 import { confirm, dropExpired, retain } from "./backlog.ts";
 import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
@@ -13,7 +14,7 @@ import {
 import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
-import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
+import type { Attach, Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { fromTopic, leaveTopics } from "./subscriptions.ts";
 import { hold, tellHeld, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
@@ -64,7 +65,10 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "reopen":
           return reopen(state, ctx);
         case "attach":
+          if (deps.admit !== undefined) return askAdmission(state, message, deps.admit, ctx);
           return attach(state, message, deps, ctx);
+        case "admitted":
+          return cameIn(state, message, deps, ctx);
         case "detach":
           return detach(state, message, deps, ctx);
         case "request":
@@ -92,7 +96,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "tell-error":
           return told(state, message, ctx);
         case "grants":
-          return granted(state, message.grants);
+          return granted(state, withExtra(state, message.grants));
         case "inspect":
         case "trace":
           return look(state, message, ctx);
@@ -270,9 +274,19 @@ function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: n
   if (head > state.taken) state.taken = head;
 }
 
+function cameIn(
+  state: SessionState,
+  message: Extract<Message, { type: "admitted" }>,
+  deps: SessionDeps,
+  ctx: Ctx,
+): SessionState {
+  const joined = admitted(state, message, deps, ctx);
+  return joined === undefined ? state : attach(state, joined, deps, ctx);
+}
+
 function attach(
   state: SessionState,
-  { connection, offset, grants, from }: Extract<Message, { type: "attach" }>,
+  { connection, offset, grants, from }: Attach,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
@@ -307,7 +321,10 @@ function detach(
   ctx: Ctx,
 ): SessionState {
   // The end of a connection that was replaced says nothing about the present one.
-  if (state.connection !== connection) return state;
+  if (state.connection !== connection) {
+    hasLeft(state, { connection }, deps, ctx);
+    return state;
+  }
   noteClosed(state, why ?? "lost", undefined, ctx);
   detached(state, deps, ctx);
   return final ? end(state, ctx) : state;
@@ -355,6 +372,7 @@ function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): 
   tally.routes.pending -= unsaid;
   tally.routes.lost += unsaid;
   leaveTopics(state, (topic, message) => void topic.send(message));
+  state.joining?.connection.send({ type: "close", reason: "busy" });
   if (state.connection === undefined) return;
   tally.attached--;
   state.connection.send({ type: "close", reason: reason === "crashed" ? "internal" : "draining" });

@@ -61,6 +61,10 @@ export interface SessionState {
   connectedAt: number;
   /** When the device's last frame came, in monotonic seconds; -1 before the first. */
   heardAt: number;
+  /** A connection that is not attached before the device is admitted. */
+  joining: Attach | undefined;
+  /** What whoever admitted the device allows beside the credential. */
+  extra: Grants | undefined;
   chronicle: Chronicle | undefined;
   /** What follows its principal; undefined for almost all. */
   trace: Trace | undefined;
@@ -157,7 +161,17 @@ export interface SessionDeps {
   readonly copyKind?: ((topic: string) => string | undefined) | undefined;
   /** Does what boards ask to be done with themselves; absent: nobody does. */
   readonly commands?: BoardCommands | undefined;
+  /** Says whether a device may come in whose credential is good; absent: all may. */
+  readonly admit?: Admit | undefined;
 }
+
+export type Attach = Extract<SessionMessage, { readonly type: "attach" }>;
+
+/** Whoever decides about log-ins: an error is a refusal, or that nobody could decide. */
+export type Admit = (who: {
+  readonly principal: string;
+  readonly device: string;
+}) => Promise<Result<{ readonly grants?: Grants | undefined }>>;
 
 /** Whoever keeps boards: does what one asks, or answers why not. */
 export type BoardCommands = (
@@ -184,6 +198,11 @@ export type Message =
   | { readonly type: "tell-error"; readonly id: number; readonly error: RuntimeError }
   /** The back end has its copy of this message, which goes on its way. */
   | { readonly type: "copied"; readonly request: DeviceRequest }
+  | {
+      readonly type: "admitted";
+      readonly attach: Attach;
+      readonly outcome: Awaited<ReturnType<Admit>>;
+    }
   | {
       readonly type: "commanded";
       readonly id: number;
@@ -234,6 +253,8 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     from: undefined,
     connectedAt: 0,
     heardAt: -1,
+    joining: undefined,
+    extra: undefined,
     chronicle: undefined,
     trace: undefined,
   };
