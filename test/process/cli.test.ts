@@ -56,6 +56,12 @@ describe("help", () => {
       "campaign why",
       "check-config",
       "demo",
+      "devices kick",
+      "devices list",
+      "devices send",
+      "devices show",
+      "devices trace",
+      "devices why",
       "families dismiss",
       "families invite",
       "families join",
@@ -75,6 +81,11 @@ describe("help", () => {
       "token create",
       "token list",
       "token revoke",
+      "top",
+      "uploads ack",
+      "uploads consumers",
+      "uploads forget",
+      "uploads read",
     ]);
     for (const { words, help } of leaves) {
       expect(help, words.join(" ")).toMatch(
