@@ -18,6 +18,8 @@ const NO_SESSION = Buffer.alloc(SESSION_BYTES);
 const SESSION_AT = FRAME_HEADER_BYTES + DATA_HEADER_BYTES + 4;
 /** Largest datagram, in bytes. */
 const DATAGRAM_MAX = 10_240;
+/** Largest message within one. */
+const INNER_MAX = DATAGRAM_MAX - FRAME_HEADER_BYTES - SESSION_BYTES;
 /** A board may be somewhere else so often, in milliseconds. */
 const MOVE_MS = 1000;
 
@@ -42,7 +44,8 @@ export class ClassicExchange {
     this.#options = options;
     this.#counts = counts;
     this.#rate = new KeyedRate(limits.datagramsPerSecond, limits.datagramsBurst);
-    const { messageBytesMax, keepMs } = limits;
+    const { keepMs } = limits;
+    const messageBytesMax = Math.min(limits.messageBytesMax, INNER_MAX);
     const findPhone = options.findPhone ?? (() => undefined);
     const device = { space, clock, counts, messageBytesMax, keepMs, findPhone };
     this.#deps = { options, device, send };
