@@ -24,6 +24,7 @@ import {
 import { userType } from "../../src/actors/user/behavior.ts";
 import { userKind } from "../../src/actors/user/messages.ts";
 import { newUser, USER_LIMITS, type UserLimits } from "../../src/actors/user/state.ts";
+import { Chronicle } from "../../src/core/chronicle.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { type Logger, silentLogger } from "../../src/core/logger.ts";
 import { type Metrics, noMetrics } from "../../src/core/metrics.ts";
@@ -72,7 +73,7 @@ export interface DeviceNode {
   stop(): Promise<void>;
 }
 
-/** The limits of the configuration's defaults. */
+/** The limits of the configuration's defaults, but for how often one may connect: always. */
 export const WS_LIMITS: WebSocketLimits = {
   frameBytesMax: 65_536,
   framesPerSecond: 500,
@@ -80,10 +81,16 @@ export const WS_LIMITS: WebSocketLimits = {
   connectionsMax: 100_000,
   connectionsPerAddress: 1000,
   connectionsPerUser: 20,
+  connectsPerSecond: 0,
+  connectsBurst: 5000,
+  addressConnectsPerSecond: 0,
+  addressConnectsBurst: 1000,
   unsentBytesMax: 131_072,
   heldPublicationsMax: 100,
   heartbeatMs: 60_000,
   helloTimeoutMs: 10_000,
+};
+
 };
 
 const SECRET = Buffer.from("the secret of a node under test, of no worth");
@@ -191,7 +198,8 @@ function spawnActors({ system, stores, logger, metrics, tally, graceMs, user }: 
     state: newUser,
   });
   const sessions = system.supervisor("sessions");
-  const type = sessionType({ tally, limits: { ...SESSION_LIMITS, graceMs } });
+  const limits = { ...SESSION_LIMITS, graceMs };
+  const type = sessionType({ tally, limits, chronicle: new Chronicle() });
   if (system.find(clerkKind, CLERK) === undefined) throw new Error("the clerk is not there");
   return (session: { id: string; user: string; device: string }) =>
     system.spawn(type, { name: session.id, state: newSession(session), under: sessions });
