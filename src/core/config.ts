@@ -5,6 +5,7 @@ import { loginSection, presenceSection } from "./config-devices.ts";
 import { providersSection } from "./config-providers.ts";
 import { topicsSection } from "./config-topics.ts";
 import { udpSection } from "./config-udp.ts";
+import { websocketSection } from "./config-websocket.ts";
 import { type Problem, RuntimeError } from "./errors.ts";
 import { isAttributeName } from "./member-rules.ts";
 import { describeProblems, problemsOf } from "./problems.ts";
@@ -61,20 +62,7 @@ export const configSchema = z.strictObject({
       audience: z.string().min(1).optional().describe("What a device token must say as `aud`."),
     })
     .prefault({}),
-  websocket: z
-    .strictObject({
-      frameBytesMax: int(1024, 1_048_576, 65_536, "Largest frame taken from a device, in bytes."),
-      framesPerSecond: int(0, 1_000_000, 500, "Frames per second of one device; 0: no limit."),
-      framesBurst: int(1, 1_000_000, 1000, "Frames a device may send at once."),
-      connectionsMax: int(1, 5_000_000, 100_000, "Connections on this node."),
-      connectionsPerAddress: int(1, 5_000_000, 1000, "Connections from one address."),
-      connectionsPerUser: int(1, 10_000, 20, "Connections of one user."),
-      unsentBytesMax: int(4096, 16_777_216, 131_072, "Unsent bytes until a client is too slow."),
-      heldPublicationsMax: int(1, 10_000, 100, "Publications waiting for a slow client."),
-      heartbeatMs: int(8000, 600_000, 60_000, "A silent connection is pinged, then closed."),
-      helloTimeoutMs: int(100, 600_000, 10_000, "Time for the first frame."),
-    })
-    .prefault({}),
+  websocket: websocketSection,
   session: z
     .strictObject({
       graceMs: int(0, DAY_MS, 60_000, "How long a session outlives its connection."),

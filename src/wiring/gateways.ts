@@ -7,6 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
 import { resumeTokens } from "../gateways/auth/resume-tokens.ts";
+import { Bans } from "../gateways/bans.ts";
 import type { Actors } from "../gateways/http/api.ts";
 import { openHttpGateway } from "../gateways/http/gateway.ts";
 import { createListener } from "../gateways/listener.ts";
@@ -49,9 +50,11 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     findSession: (id: string) => system.find(sessionKind, id),
     resumeTokens: resumeTokens(resumeSecret),
   };
+  const bans = new Bans(config.websocket, systemClock);
   const sessions = openWebSocketGateway({
     ...ports,
     ...devices,
+    bans,
     chronicle,
     deviceTokens: tokens,
     limits: config.websocket,
@@ -76,6 +79,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     deviceSecret,
     peers: udp?.peers,
     ...openSight(base, { inbox, version }),
+    bans,
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     vapidKey,

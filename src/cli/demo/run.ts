@@ -56,7 +56,7 @@ export async function runDemo(json: boolean, say: Say): Promise<DemoFigures> {
         listen: { port: 0 },
         log: { level: "warn" },
         auth: { secret },
-        websocket: { connectionsPerAddress: 10_000 },
+        websocket: { connectionsPerAddress: 10_000, addressConnectsPerSecond: 0 },
       },
       {},
     ),

@@ -23,6 +23,7 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
 import type { Result } from "../../core/result.ts";
 
+import type { Bans } from "../bans.ts";
 import type { PushSettings } from "./push/settings.ts";
 import type { StatusSampler } from "./status/sampler.ts";
 
@@ -155,6 +156,8 @@ export interface HttpPorts {
   readonly about: About;
   readonly inboxes: Inboxes;
   readonly chronicle: Chronicle;
+  /** Who connected too often, and is refused. */
+  readonly bans: Bans;
   /** Every provider of this node, in the order of their names. */
   readonly providers: () => readonly ProviderView[];
   /** The keys that a provider signs its receipts with; none when it may send none. */

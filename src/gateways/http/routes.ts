@@ -1,5 +1,6 @@
 import type { Route } from "./route.ts";
 import { audienceRoutes } from "./routes/audiences.ts";
+import { banRoutes } from "./routes/bans.ts";
 import { boardRoutes } from "./routes/boards.ts";
 import { browserRoutes } from "./routes/browsers.ts";
 import { campaignEditRoutes } from "./routes/campaign-edits.ts";
@@ -30,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...uploadRoutes,
   ...deviceRoutes,
+  ...banRoutes,
   ...providerRoutes,
   ...boardRoutes,
   ...subDeviceRoutes,

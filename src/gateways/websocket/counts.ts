@@ -4,7 +4,15 @@ import type { ErrorCode } from "../../core/errors.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 
 /** Why an upgrade was refused. */
-export type UpgradeRefusal = "draining" | "subprotocol" | "version" | "address" | "full";
+export type UpgradeRefusal =
+  | "draining"
+  | "subprotocol"
+  | "version"
+  | "address"
+  | "full"
+  | "rate"
+  | "address-rate"
+  | "banned";
 
 /** How a connection ended that the server did not close. */
 export type Departure = "good-bye" | "going-away" | "lost" | "other";

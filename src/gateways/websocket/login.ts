@@ -97,6 +97,8 @@ export class Login implements Reception {
     }
     const { hub } = connection;
     connection.device = hello.device;
+    const bannedMs = this.#options.bans.waitMs("principal", principal);
+    if (bannedMs > 0) return this.#refuseBanned(connection, principal, bannedMs);
     connection.user = hub.users.take(principal);
     if (connection.user === undefined) {
       const message = `the user has ${hub.users.max} connections already`;
@@ -152,6 +154,14 @@ export class Login implements Reception {
     this.#held ??= [];
     if (this.#held.length < HELD_MAX) this.#held.push(frame);
     else connection.refuseBusy(idOf(frame));
+  }
+
+  #refuseBanned(connection: Connection, principal: string, retryAfterMs: number): void {
+    const message = `${principal} has logged in too often`;
+    const error = new RuntimeError("gateway.banned", message, { retryAfterMs });
+    connection.writeError(error);
+    this.#note(connection, principal, connection.device, error);
+    connection.close("busy", retryAfterMs);
   }
 
   #refuse(connection: Connection, message: string): void {

@@ -8,9 +8,11 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { NewId, Random } from "../../core/random.ts";
 import type { DeviceTokens } from "../auth/device-tokens.ts";
 import type { ResumeTokens } from "../auth/resume-tokens.ts";
+import type { Bans } from "../bans.ts";
+import type { ConnectLimits } from "./connect-gate.ts";
 
 /** What one connection, and all of them together, may ask of the node. */
-export interface WebSocketLimits {
+export interface WebSocketLimits extends ConnectLimits {
   /** Largest frame taken from a device, in bytes. Default 65 536. */
   readonly frameBytesMax: number;
   /** Frames per second of one connection; 0: no limit. Default 500. */
@@ -44,6 +46,8 @@ export interface WebSocketOptions {
   readonly resumeTokens: ResumeTokens;
   /** Where refused log-ins are noted. */
   readonly chronicle?: Chronicle | undefined;
+  /** Those who connect too often; shared with whoever lists and lifts bans. */
+  readonly bans: Bans;
   readonly limits: WebSocketLimits;
   readonly clock: Clock;
   readonly random: Random;

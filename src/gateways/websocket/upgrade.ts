@@ -5,6 +5,7 @@ import type { Codec } from "../protocol/codec.ts";
 import { jsonCodec } from "../protocol/json.ts";
 import { msgpackCodec } from "../protocol/msgpack.ts";
 import { wireText } from "../wire-text.ts";
+import { ConnectGate } from "./connect-gate.ts";
 import { Connection } from "./connection.ts";
 import type { UpgradeRefusal } from "./counts.ts";
 import type { Hub } from "./hub.ts";
@@ -14,7 +15,7 @@ import type { WebSocketOptions } from "./options.ts";
 const CODECS: ReadonlyMap<string, Codec> = new Map(
   [jsonCodec, msgpackCodec].map((codec) => [codec.subprotocol, codec]),
 );
-const RETRY_SECONDS = 5;
+const RETRY_MS = 5000;
 
 /** Takes a connection or refuses it, before any frame: subprotocol, limits, draining. */
 export class Upgrader {
@@ -22,9 +23,12 @@ export class Upgrader {
   readonly #hub: Hub;
   readonly #options: WebSocketOptions;
 
+  readonly #gate: ConnectGate;
+
   constructor(hub: Hub, options: WebSocketOptions) {
     this.#hub = hub;
     this.#options = options;
+    this.#gate = new ConnectGate(options.limits, options);
   }
 
   upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
@@ -34,7 +38,10 @@ export class Upgrader {
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
     if (codec === undefined) return this.#refuse(res, "subprotocol");
     if (hub.connections >= hub.limits.connectionsMax) return this.#refuse(res, "full");
-    const address = hub.addresses.take(Buffer.from(res.getRemoteAddressAsText()).toString());
+    const from = Buffer.from(res.getRemoteAddressAsText()).toString();
+    const wait = this.#gate.admit(from);
+    if (wait !== undefined) return this.#refuse(res, wait.reason, wait.retryAfterMs);
+    const address = hub.addresses.take(from);
     if (address === undefined) return this.#refuse(res, "address");
     const connection = new Connection(hub, codec, address, new Login(this.#options));
     const key = req.getHeader("sec-websocket-key");
@@ -42,15 +49,15 @@ export class Upgrader {
     res.upgrade({ connection }, key, codec.subprotocol, "", context);
   }
 
-  #refuse(res: HttpResponse, reason: UpgradeRefusal): void {
+  #refuse(res: HttpResponse, reason: UpgradeRefusal, retryAfterMs = RETRY_MS): void {
     this.#hub.counts.refusedUpgrade(reason);
     const { status, code, message } = REFUSALS[reason];
     const { advice, retryable } = ERRORS[code];
-    const retry = retryable ? { retryAfterMs: RETRY_SECONDS * 1000 } : {};
+    const retry = retryable ? { retryAfterMs } : {};
     const error = { code, message, advice, retryable, ...retry, problems: [] };
     res.cork(() => {
       res.writeStatus(status).writeHeader("Content-Type", "application/json");
-      if (retryable) res.writeHeader("Retry-After", String(RETRY_SECONDS));
+      if (retryable) res.writeHeader("Retry-After", String(Math.ceil(retryAfterMs / 1000)));
       if (reason === "version") res.writeHeader("Sec-WebSocket-Version", "13");
       res.end(wireText(JSON.stringify({ error })));
     });
@@ -92,6 +99,21 @@ const REFUSALS: Readonly<Record<UpgradeRefusal, Refusal>> = {
     status: "503 Service Unavailable",
     code: "gateway.busy",
     message: "the address has as many connections as one may have",
+  },
+  "address-rate": {
+    status: "503 Service Unavailable",
+    code: "gateway.busy",
+    message: "the address connects faster than one may",
+  },
+  rate: {
+    status: "503 Service Unavailable",
+    code: "gateway.busy",
+    message: "more connect to the node than it can log in at once",
+  },
+  banned: {
+    status: "429 Too Many Requests",
+    code: "gateway.banned",
+    message: "the address has connected too often",
   },
   full: {
     status: "503 Service Unavailable",

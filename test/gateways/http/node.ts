@@ -39,6 +39,7 @@ import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom, systemNewId } from "../../../src/core/random.ts";
 import { fail, ok } from "../../../src/core/result.ts";
 import { deviceTokens } from "../../../src/gateways/auth/device-tokens.ts";
+import { Bans } from "../../../src/gateways/bans.ts";
 import {
   askOf,
   HTTP_LIMITS,
@@ -210,6 +211,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     },
     about: { version: "0", startedAt: 1, config: {}, figures: async () => [] },
     chronicle: new Chronicle(),
+    bans: someBans(),
     providers: () => PROVIDERS,
     vapidKey: (provider) => (provider === "crm" ? "BKey" : undefined),
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),
@@ -270,6 +272,14 @@ export async function startHttpNode(options: NodeOptions = {}) {
       await system.stop({ deadlineMs: 1_000 });
     },
   };
+}
+
+/** One user is banned, who logs in twice where once is enough. */
+function someBans(): Bans {
+  const limits = { flapsPerUser: 1, flapsPerAddress: 0, flapWindowMs: 60_000, banMs: 300_000 };
+  const bans = new Bans(limits, systemClock);
+  for (let connects = 0; connects < 2; connects += 1) bans.waitMs("principal", "restless");
+  return bans;
 }
 
 /** Principals and topics come to be when they are first asked for. */

@@ -179,6 +179,11 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/push/n-1",
     fails: { path: "/v1/push/n-9", status: 404, code: "push.unknown" },
   },
+  "GET /v1/bans": { fails: { path: "/v1/bans?since=1", status: 400, code: "http.invalid" } },
+  "DELETE /v1/bans/{kind}/{name}": {
+    path: "/v1/bans/principal/restless",
+    fails: { path: "/v1/bans/principal/nobody", status: 404, code: "ban.unknown" },
+  },
   "GET /v1/devices": {
     path: "/v1/devices?user=u-1",
     fails: { path: "/v1/devices?user=u-1&board=b-1", status: 400, code: "http.invalid" },
