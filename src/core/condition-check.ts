@@ -37,6 +37,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const SCALAR = "a text of at most 1024 characters, a number, true or false";
+const WORDS: Readonly<Record<string, string>> = { string: "text", number: "number" };
 const ORDERED = "a text of at most 1024 characters or a number";
 
 /** Everything that keeps a value from being a condition, in the order of its fields. */
@@ -107,6 +108,29 @@ class Check {
       this.#fault(path, `beside attr at least one of ${KINDS["attr"]!.join(", ")}`);
     }
     for (const test of tests) this.#test(test, value[test], [...path, test]);
+    this.#range(value, path);
+  }
+
+  /** Tests that no value fulfills together are a mistake, which would take nobody unsaid. */
+  #range(value: Fields, path: Path): void {
+    const given = (name: string): boolean => isOrdered(value[name]);
+    const lows = ["gt", "gte"].filter(given);
+    const highs = ["lt", "lte"].filter(given);
+    const [first] = [...lows, ...highs];
+    if (first === undefined) return;
+    const type = typeof value[first];
+    const other = [...lows, ...highs].find((name) => typeof value[name] !== type);
+    if (other !== undefined) {
+      return this.#fault([...path, other], `a ${WORDS[type] ?? type} as ${first} has`);
+    }
+    const texts = ["prefix", "pattern"].filter((name) => Object.hasOwn(value, name));
+    if (type === "number" && texts.length > 0) {
+      return this.#fault([...path, texts[0]!], `no such test beside ${first} with a number`);
+    }
+    for (const low of lows) {
+      const empty = highs.find((high) => !isBelow(value, low, high));
+      if (empty !== undefined) return this.#fault([...path, empty], `more than ${low} has`);
+    }
   }
 
   #test(test: string, value: unknown, at: Path): void {
@@ -212,6 +236,13 @@ function isOrdered(value: unknown): value is string | number {
 function isInOrder(low: string | number, high: string | number): boolean {
   if (typeof low === "string") return typeof high === "string" && compareText(low, high) <= 0;
   return typeof high === "number" && low <= high;
+}
+
+/** Whether something is between these ends, which are of one type; an end may be in it. */
+function isBelow(value: Fields, low: string, high: string): boolean {
+  const ends = [value[low], value[high]] as [string | number, string | number];
+  const isOneValue = low === "gte" && high === "lte" && ends[0] === ends[1];
+  return isOneValue || (ends[0] !== ends[1] && isInOrder(...ends));
 }
 
 function isScalar(value: unknown): value is Scalar {

@@ -123,6 +123,24 @@ test.each<[string, unknown, string[]]>([
   for (const [index, start] of expected.entries()) expect(found[index]).toContain(start);
 });
 
+test("tests that no value fulfills together are refused, with the field", () => {
+  const refused = (tests: object): string[] => problemsOf({ attr: "age", ...tests });
+  expect(refused({ gte: 18, lt: "65" })).toEqual(["lt: a number as gte has"]);
+  expect(refused({ gt: "a", lte: 3 })).toEqual(["lte: a text as gt has"]);
+  expect(refused({ gte: 65, lt: 18 })).toEqual(["lt: more than gte has"]);
+  expect(refused({ gt: 5, lte: 5 })).toEqual(["lte: more than gt has"]);
+  expect(refused({ gte: 18, prefix: "1" })).toEqual([
+    "prefix: no such test beside gte with a number",
+  ]);
+  for (const fine of [
+    { gte: 5, lte: 5 },
+    { gt: "A", lt: "a" },
+    { lt: 3, eq: 1 },
+    { gt: 1, gte: 2 },
+  ])
+    expect(refused(fine)).toEqual([]);
+});
+
 test("a condition is bounded in depth, parts, values, audiences and patterns", () => {
   let deep: unknown = { tag: "x" };
   for (let level = 0; level < 2_000; level += 1) deep = { not: deep };

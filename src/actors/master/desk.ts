@@ -13,7 +13,7 @@ import {
   campaignKind,
   type MasterMessage,
 } from "./messages.ts";
-import { checkSpec } from "./spec.ts";
+import { checkAudience, checkSpec } from "./spec.ts";
 
 export interface CampaignDeskDeps {
   readonly campaigns: CampaignStore;
@@ -94,14 +94,7 @@ function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx
   perform(ctx, request, async () => {
     const { spec, by } = request;
     checkSpec(spec, deps.providers);
-    const audience = await deps.audiences.read(spec.audience);
-    if (audience === undefined) {
-      throw new RuntimeError("audience.unknown", `there is no audience ${spec.audience}`);
-    }
-    if (audience.state !== "finished") {
-      const message = `audience ${audience.id} is ${audience.state}, not finished`;
-      throw new RuntimeError("audience.not-ready", message);
-    }
+    await checkAudience(spec.audience, deps.audiences);
     const campaign: Campaign = {
       ...spec,
       id: deps.newId("cmp"),

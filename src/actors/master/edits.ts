@@ -4,7 +4,7 @@ import { isRunning } from "../../core/task.ts";
 import { adopt, load } from "./commands.ts";
 import type { Campaign, CampaignSpec } from "./messages.ts";
 import { repace } from "./run.ts";
-import { checkSpec, SPEC_LIMITS } from "./spec.ts";
+import { checkAudience, checkSpec, SPEC_LIMITS } from "./spec.ts";
 import type { Ctx, Edit, Loaded, MasterDeps, MasterState, Message, Report } from "./state.ts";
 
 /** What a run is built on: it stays while a campaign is paused. */
@@ -111,7 +111,7 @@ async function change(
   const spec = after as unknown as CampaignSpec;
   if (state === "pause") checkFixed(before, spec);
   checkSpec(spec, deps.providers);
-  if (spec.audience !== before.audience) await checkAudience(spec.audience, deps);
+  if (spec.audience !== before.audience) await checkAudience(spec.audience, deps.audiences);
   await deps.campaigns.edit(id, { state, version }, { spec, by, why, at });
 }
 
@@ -126,15 +126,6 @@ function checkFixed(before: CampaignSpec, after: CampaignSpec): void {
     ({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`,
   );
   throw new RuntimeError("campaign.invalid", list.join("; "), { problems });
-}
-
-async function checkAudience(id: string, { audiences }: MasterDeps): Promise<void> {
-  const audience = await audiences.read(id);
-  if (audience === undefined) {
-    throw new RuntimeError("audience.unknown", `there is no audience ${id}`);
-  }
-  if (audience.state === "finished") return;
-  throw new RuntimeError("audience.not-ready", `audience ${id} is ${audience.state}, not finished`);
 }
 
 function specOf(campaign: Campaign): CampaignSpec {

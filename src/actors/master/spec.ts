@@ -1,6 +1,7 @@
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import { isTimeZone } from "../../core/schedule.ts";
 import { compileMessage, payloadsOf } from "../../core/variants.ts";
+import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { CampaignSpec } from "./messages.ts";
 
@@ -46,7 +47,28 @@ export function providerOf(name: string, providers: ReadonlyMap<string, Provider
   const provider = providers.get(name);
   if (provider !== undefined) return provider;
   const known = [...providers.keys()].sort().join(", ");
-  throw new RuntimeError("provider.unknown", `there is no provider ${name}; there are: ${known}`);
+  throw new RuntimeError("provider.unknown", `there is no provider ${name}; there are: ${known}`, {
+    problems: [{ path: "provider", expected: `one of ${known}`, got: name }],
+  });
+}
+
+/**
+ * The audience that a campaign is to have, which is frozen.
+ *
+ * @throws RuntimeError `audience.unknown`, `audience.not-ready`; both name the field.
+ */
+export async function checkAudience(
+  id: string,
+  audiences: Pick<AudienceStore, "read">,
+): Promise<void> {
+  const audience = await audiences.read(id);
+  if (audience?.state === "finished") return;
+  const problems = [{ path: "audience", expected: "the id of one that is finished", got: id }];
+  if (audience === undefined) {
+    throw new RuntimeError("audience.unknown", `there is no audience ${id}`, { problems });
+  }
+  const message = `audience ${id} is ${audience.state}, not finished`;
+  throw new RuntimeError("audience.not-ready", message, { problems });
 }
 
 function textProblems(spec: CampaignSpec): Problem[] {

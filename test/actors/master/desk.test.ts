@@ -22,11 +22,11 @@ function create(rig: Rig, spec: Partial<CampaignSpec>): Promise<Result<Campaign>
 test("a campaign needs an audience that is there and ready", async () => {
   const rig = startCampaigns();
   expect(await create(rig, { audience: "aud_x" })).toMatchObject({
-    error: { code: "audience.unknown" },
+    error: { code: "audience.unknown", problems: [{ path: "audience", got: "aud_x" }] },
   });
   await rig.stores.audiences.create(newAudience("aud_y", "half", { by: "test", at: 0 }));
   expect(await create(rig, { audience: "aud_y" })).toMatchObject({
-    error: { code: "audience.not-ready" },
+    error: { code: "audience.not-ready", problems: [{ path: "audience", got: "aud_y" }] },
   });
 });
 
@@ -34,7 +34,8 @@ test("an unknown provider is refused with a list of those there are", async () =
   const rig = startCampaigns();
   const { id: audience } = await rig.audience(1);
   const refused = await create(rig, { audience, provider: "pigeon" });
-  expect(refused).toMatchObject({ error: { code: "provider.unknown" } });
+  const problems = [{ path: "provider", expected: "one of recording", got: "pigeon" }];
+  expect(refused).toMatchObject({ error: { code: "provider.unknown", problems } });
   expect(!refused.ok && refused.error.message).toContain("there are: recording");
 });
 
