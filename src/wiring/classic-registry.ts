@@ -8,23 +8,26 @@ import type { Reach } from "../core/relations.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { ClassicRegistry, NewClassicBoard } from "../gateways/classic/udp-options.ts";
 import type { Base } from "./base.ts";
+import type { Decisions } from "./platform.ts";
 
 const ASK_MS = 5_000;
 const SECRET_BYTES = 32;
 /** Bits of a board's number: enough that no two boards have the same, and few enough for all. */
 const NUMBER_BITS = 47n;
+const NUMBER = /^[1-9]\d{0,18}$/;
 
 /**
- * Knows classic boards by itself, without a service of the user's own.
+ * Knows classic boards by itself.
  *
- * A board's number comes from hardware address and serial number, so that a reply that was lost
- * can be asked for again. Its cookie is derived from a secret of the installation and from the
+ * A board's number comes from hardware address and serial number, unless a service of the user's
+ * own chooses one, so that a reply that was lost can be asked for again. Its cookie is derived from a secret of the installation and from the
  * version of the board's secret: `rotate-secret` makes it invalid. A board that belongs to
  * somebody gets no cookie a second time: anyone can say to be it.
  */
 export async function classicRegistry(
   { config, stores, system }: Base,
   desk: Ref<RelationsMessage>,
+  chooseId: Decisions["boardId"],
 ): Promise<ClassicRegistry> {
   const secret = await stores.credentials.secret("classic", randomBytes(SECRET_BYTES));
   const ask = async <T>(request: (replyTo: Ref<Result<T>>) => RelationsMessage): Promise<T> => {
@@ -36,7 +39,7 @@ export async function classicRegistry(
   const read = (id: string) =>
     ask<Board>((replyTo) => ({ type: "read-board", board: id, replyTo }));
   const register = async (board: NewClassicBoard) => {
-    const id = numberOf(board);
+    const id = await idOf(board, chooseId);
     const principal = boardKey(id);
     const reach = await ask<Reach>((replyTo) => ({ type: "reach", principal, replyTo }));
     if (reach.roles.size > 0) {
@@ -74,14 +77,28 @@ function cookieOf(secret: Uint8Array, { id, secretVersion }: Board): string {
   return `${id}|${mark}`;
 }
 
+async function idOf(board: NewClassicBoard, chooseId: Decisions["boardId"]): Promise<string> {
+  const { mac, serial, name } = board;
+  const chosen = await chooseId({ mac, serial, name, model: modelOf(board) });
+  if (!chosen.ok) throw chosen.error;
+  const { board: id = numberOf(board) } = chosen.value;
+  if (NUMBER.test(id) && BigInt(id) < 1n << 63n) return id;
+  throw new RuntimeError("platform.failed", "a classic board's id must be a positive number");
+}
+
+function modelOf({ deviceType }: NewClassicBoard): string {
+  return `classic ${deviceType}`;
+}
+
 function numberOf({ mac, serial }: NewClassicBoard): string {
   const digest = createHash("sha256").update(`${mac} ${serial}`).digest();
   return `${(digest.readBigUInt64BE() >> (64n - NUMBER_BITS)) + 1n}`;
 }
 
-function factsOf(id: string, { mac, serial, deviceType, name }: NewClassicBoard) {
+function factsOf(id: string, board: NewClassicBoard) {
+  const { mac, serial, name } = board;
   const named = isName(name) ? { name } : {};
-  return { id, mac, serial, model: `classic ${deviceType}`, ...named };
+  return { id, mac, serial, model: modelOf(board), ...named };
 }
 
 async function asResult<T>(value: Promise<T>): Promise<Result<T>> {

@@ -6,10 +6,10 @@ import { systemNewId, systemRandom } from "../core/random.ts";
 import { type ClassicGateway, openClassicGateway } from "../gateways/classic/gateway.ts";
 import type { ClassicOptions } from "../gateways/classic/options.ts";
 import { type ClassicUdpGateway, openClassicUdp } from "../gateways/classic/udp-gateway.ts";
-import type { ClassicRegistry } from "../gateways/classic/udp-options.ts";
 import type { ListenerApp } from "../gateways/listener.ts";
 import type { Base } from "./base.ts";
 import { classicRegistry } from "./classic-registry.ts";
+import type { Decisions } from "./platform.ts";
 
 /** Opens `/ws` for classic devices where the configuration has it, before the app listens. */
 export function openClassic(
@@ -27,15 +27,14 @@ export async function openClassicBoards(
     readonly openSession: OpenSession;
     readonly relations: Ref<RelationsMessage>;
     readonly classic: ClassicGateway | undefined;
-    /** Instead of the built-in registry. */
-    readonly registry?: ClassicRegistry | undefined;
+    readonly chooseBoardId: Decisions["boardId"];
   },
 ): Promise<ClassicUdpGateway | undefined> {
   const { config, logger } = base;
   const { udpEnabled, udpHost: host = config.listen.host, udpPort: port } = config.classic;
   const options = classicOptions(base, shared.openSession);
   if (!udpEnabled || options === undefined) return undefined;
-  const registry = shared.registry ?? (await classicRegistry(base, shared.relations));
+  const registry = await classicRegistry(base, shared.relations, shared.chooseBoardId);
   const findPhone = shared.classic?.findPhone;
   const gateway = await openClassicUdp({
     ...options,

@@ -62,14 +62,11 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   });
   const classic = openClassic(base, { ...devices, app: listener.app });
   const deviceSecret = await openDeviceSecrets(base);
-  const udp = await openUdp(base, {
-    ...devices,
-    deviceSecret,
-    relations: actors.relations,
-    chooseBoardId: decisions.boardId,
-  });
+  const { relations } = actors;
+  const registering = { ...devices, relations, chooseBoardId: decisions.boardId };
+  const udp = await openUdp(base, { ...registering, deviceSecret });
   undo.push(async () => udp?.gateway.close());
-  const classicUdp = await openClassicBoards(base, { ...devices, ...actors, classic });
+  const classicUdp = await openClassicBoards(base, { ...registering, classic });
   undo.push(async () => classicUdp?.close());
   const http = openHttpGateway({
     ...ports,
