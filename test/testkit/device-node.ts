@@ -35,6 +35,7 @@ import {
   deviceTokens,
 } from "../../src/gateways/auth/device-tokens.ts";
 import { type ResumeTokens, resumeTokens } from "../../src/gateways/auth/resume-tokens.ts";
+import { type BanLimits, Bans } from "../../src/gateways/bans.ts";
 import { createListener } from "../../src/gateways/listener.ts";
 import {
   openWebSocketGateway,
@@ -47,6 +48,7 @@ import type { Stores } from "../../src/persistence/ports/stores.ts";
 export interface DeviceNodeOptions {
   readonly stores?: Stores;
   readonly limits?: Partial<WebSocketLimits>;
+  readonly bans?: Partial<BanLimits>;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
   readonly logger?: Logger;
@@ -61,6 +63,7 @@ export interface DeviceNode {
   readonly port: number;
   readonly system: ActorSystem;
   readonly gateway: WebSocketGateway;
+  readonly bans: Bans;
   readonly inbox: InboxDesk;
   readonly tokens: DeviceTokens;
   readonly tally: PushTally;
@@ -73,7 +76,7 @@ export interface DeviceNode {
   stop(): Promise<void>;
 }
 
-/** The limits of the configuration's defaults. */
+/** The limits of the configuration's defaults, but for how often one may connect: always. */
 export const WS_LIMITS: WebSocketLimits = {
   frameBytesMax: 65_536,
   framesPerSecond: 500,
@@ -81,10 +84,22 @@ export const WS_LIMITS: WebSocketLimits = {
   connectionsMax: 100_000,
   connectionsPerAddress: 1000,
   connectionsPerUser: 20,
+  connectsPerSecond: 0,
+  connectsBurst: 5000,
+  addressConnectsPerSecond: 0,
+  addressConnectsBurst: 1000,
   unsentBytesMax: 131_072,
   heldPublicationsMax: 100,
   heartbeatMs: 60_000,
   helloTimeoutMs: 10_000,
+};
+
+/** Nobody is banned. */
+const BAN_LIMITS: BanLimits = {
+  flapsPerUser: 0,
+  flapsPerAddress: 0,
+  flapWindowMs: 60_000,
+  banMs: 300_000,
 };
 
 const SECRET = Buffer.from("the secret of a node under test, of no worth");
@@ -117,7 +132,9 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
   const listener = createListener({ host: "0.0.0.0", port: 0 });
   const tokens = deviceTokens({ secret: SECRET, publicKeys: [], clock, ...options.tokens });
   const continued = resumeTokens(SECRET);
+  const bans = new Bans({ ...BAN_LIMITS, ...options.bans }, clock);
   const gateway = openWebSocketGateway({
+    bans,
     app: listener.app,
     openSession,
     findSession: (id) => system.find(sessionKind, id),
@@ -136,6 +153,7 @@ export function startDeviceNode(options: DeviceNodeOptions = {}): DeviceNode {
     port,
     system,
     gateway,
+    bans,
     inbox,
     tokens,
     tally,
