@@ -41,6 +41,7 @@ describe("help", () => {
       "campaign edit",
       "campaign export",
       "campaign list",
+      "campaign log",
       "campaign pause",
       "campaign proceed",
       "campaign resize",
@@ -150,10 +151,10 @@ describe("what is typed wrong", () => {
   test("every option of a campaign that cannot be read is named at once", async () => {
     const { status, stderr } = await herald([
       ...["campaign", "create", "--name", "x", "--audience", "aud_1", "--payload", "{"],
-      ...["--rate", "fast", "--workers", "", "--ttl", "soon"],
+      ...["--rate", "fast", "--workers", "", "--ttl", "soon", "--set", "[]"],
     ]);
     expect(status).toBe(1);
-    for (const flag of ["--payload", "--rate", "--workers", "--ttl"]) {
+    for (const flag of ["--payload", "--rate", "--workers", "--ttl", "--set"]) {
       expect(stderr).toContain(flag);
     }
   });

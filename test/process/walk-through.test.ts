@@ -41,6 +41,7 @@ test("the walk-through of the README works command by command", async () => {
   expect(told["campaign pause"]).toBe("started -> pause\n");
   expect(told["campaign edit"]).toMatch(/version +2/);
   expect(told["campaign resume"]).toBe("pause -> started\n");
+  expect(told["campaign log"]).toMatch(/ready +started +1 .*approved/);
   expect(told["campaign why"]).toContain("m-00001 ");
   expect(told["campaign export"]).toContain("10,001 lines written to results.csv");
   const [header, ...rows] = readFileSync(join(cwd, "results.csv"), "utf8").trim().split("\r\n");

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Campaign, SpecVersion } from "../../actors/master/messages.ts";
+import type { Campaign, SpecVersion, Transition } from "../../actors/master/messages.ts";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import type { PageOf } from "../../persistence/ports/audience.ts";
 import { fields, instant, print } from "../output.ts";
@@ -8,7 +8,7 @@ import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 /** What can be changed of a campaign after it was made. */
 export function changeCommands(): Command[] {
-  return [editCommand(), resizeCommand(), versionsCommand()];
+  return [editCommand(), resizeCommand(), versionsCommand(), logCommand()];
 }
 
 interface EditOptions {
@@ -37,7 +37,7 @@ Examples:
       action(async (command, id: string) => {
         const { set, remove = [], expect, why } = command.opts<EditOptions>();
         const problems: Problem[] = [];
-        const changes = set === undefined ? {} : json(set, problems);
+        const changes = set === undefined ? {} : jsonObject(set, problems);
         const body = {
           ...changes,
           // Null takes an optional part away.
@@ -105,8 +105,30 @@ function versionsCommand(): Command {
     );
 }
 
-/** An object of JSON; anything else becomes a problem. */
-function json(text: string, problems: Problem[]): object {
+function logCommand(): Command {
+  return listsPages(talksToNode(new Command("log")))
+    .description("list a campaign's changes of state: who, why and when")
+    .argument("<id>", "the campaign's id")
+    .addHelpText("after", "\nExample:\n  herald campaign log cmp_9fQ...")
+    .action(
+      action(async (command, id: string) => {
+        const path = pagePath(`${pathOf(id)}/log`, command);
+        const page = await apiOf(globalOptions(command)).get<PageOf<Transition>>(path);
+        print(globalOptions(command).json === true, page, ({ items, next }) =>
+          pageTable(
+            ["at", "from", "to", "epoch", "by", "why"],
+            items.map(({ at, from, to, epoch, by, why }) => [
+              ...[instant(at), from, to, String(epoch), by, why],
+            ]),
+            next,
+          ),
+        );
+      }),
+    );
+}
+
+/** The object of JSON in `--set`; anything else becomes a problem. */
+export function jsonObject(text: string, problems: Problem[]): object {
   try {
     const value = JSON.parse(text) as unknown;
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;

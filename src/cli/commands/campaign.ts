@@ -11,7 +11,7 @@ import { liveLines, watchCampaign } from "../campaign-watch.ts";
 import { display, duration, fields, print, readDuration } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
-import { changeCommands } from "./campaign-change.ts";
+import { changeCommands, jsonObject } from "./campaign-change.ts";
 import { reviewCommands } from "./campaign-review.ts";
 import { verifyCommand } from "./verify.ts";
 
@@ -45,6 +45,7 @@ interface CreateOptions {
   readonly ttl?: string;
   readonly guarantee?: string;
   readonly ack: boolean;
+  readonly set?: string;
 }
 
 function createCommand(): Command {
@@ -53,21 +54,23 @@ function createCommand(): Command {
     .requiredOption("--name <name>", "its name")
     .requiredOption("--audience <id>", "the audience it goes to")
     .requiredOption("--payload <json>", "what to send; text may hold {{variable|fallback}}")
-    .option("--provider <name>", "session (devices over WebSocket) or null (measuring)")
+    .option("--provider <name>", "who sends; see 'providers list'; session by default")
     .option("--topic <topic>", "topic of the messages")
     .option("--rate <n>", "messages per second, 0 for no limit")
     .option("--workers <n>", "workers that push in parallel")
     .option("--window <n>", "recipients per journal step")
     .option("--in-flight <n>", "windows in flight per worker")
     .option("--ttl <duration>", "how long a message waits for its member: 30s, 24h, 7d")
-    .option("--guarantee <name>", "at-most-once, at-least-once or key")
+    .option("--guarantee <name>", "at-most-once, at-least-once, key or receipt")
     .option("--no-ack", "do not ask devices to confirm")
+    .option("--set <json>", "more, as the HTTP API has it: schedule, quietHours, cap, arms ...")
     .addHelpText(
       "after",
       `
 Example:
   herald campaign create --name hello --audience aud_Zk3... --rate 500 \\
-    --payload '{"title":"Hello {{name|there}}"}'`,
+    --payload '{"title":"Hello {{name|there}}"}' \\
+    --set '{"schedule":{"local":"2026-12-24T18:00","defaultTimeZone":"UTC"}}'`,
     )
     .action(
       action(async (command) => {
@@ -188,6 +191,7 @@ function specOf(options: CreateOptions): object {
     window: number("--window", options.window),
     inFlight: number("--in-flight", options.inFlight),
     ttlMs: readDuration("--ttl", options.ttl, problems),
+    ...(options.set === undefined ? {} : jsonObject(options.set, problems)),
   };
   if (problems.length === 0) return spec;
   throw new RuntimeError("cli.invalid", "options that cannot be used", { problems });
