@@ -3,6 +3,7 @@ import { type Condition, readCondition } from "../../src/core/condition.ts";
 import { matches } from "../../src/core/condition-matches.ts";
 import type { Scalar } from "../../src/core/member-rules.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
+import { compareText } from "../../src/core/text-order.ts";
 import type { Member, MemberChange } from "../../src/persistence/ports/members.ts";
 import { idsOf } from "./member-store.ts";
 import { audience, type OpenStores, openFor } from "./open-stores.ts";
@@ -86,15 +87,17 @@ class Maker {
     const ordered = () => this.pick<string | number>([...NUMBERS, ...TEXTS, "de", "Europe"]);
     const kind = this.pick(["eq", "ne", "lt", "lte", "gt", "gte"]);
     const prefix = this.pick(["a", "ab", "é", "🎉", "\uffff", "m-1", "de", "Europe/"]);
-    const pair = this.below(2) ? [this.pick(NUMBERS), this.pick(NUMBERS)] : ["a", this.pick(TEXTS)];
+    const [low, high] = this.below(2)
+      ? [this.pick(NUMBERS), this.pick(NUMBERS)].sort((a, b) => a - b)
+      : [this.pick(TEXTS), this.pick(TEXTS)].sort(compareText);
     const test = this.pick<object>([
       { [kind]: kind.length === 2 && kind.endsWith("q") ? this.scalar() : ordered() },
       { in: [this.scalar(), this.scalar(), "de"] },
-      { between: pair },
+      { between: [low, high] },
       { prefix },
       { pattern: this.pick(["*", "a*", "?", "*b*", "m-?", "🎉*", "de*", "", "*/*"]) || "a" },
       { exists: this.below(2) === 0 },
-      { gte: ordered(), lt: ordered() },
+      low === high ? { gte: low, lte: high } : { gte: low, lt: high },
     ]);
     return readCondition({ attr, ...test });
   }

@@ -76,8 +76,8 @@ test("no value of a condition becomes part of the statement", () => {
   const evil = "x' OR 1=1 --";
   const condition = readCondition({
     all: [
-      { attr: "a", eq: evil, ne: evil, lt: evil, gte: evil, in: [evil], between: [evil, evil] },
-      { attr: "a", prefix: evil, pattern: `*${evil}*` },
+      { attr: "a", eq: evil, ne: evil, lt: evil, lte: evil, in: [evil], between: [evil, evil] },
+      { attr: "a", gte: evil, prefix: evil, pattern: `*${evil}*` },
       { audience: evil },
       { sample: 5, salt: evil },
     ],
