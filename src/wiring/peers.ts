@@ -61,8 +61,8 @@ export function peerPort({ system }: Base, desk: Ref<RelationsMessage>, find: Fi
  * Registers boards by themselves.
  *
  * The id comes from hardware address and serial number, unless a service of the user's own
- * chooses one, so that an answer that was lost can be asked for again. A board that belongs to somebody is not given its secret a second time: whoever
- * has the provisioning key could become it.
+ * chooses one, so that an answer that was lost can be asked for again. A board that belongs to
+ * somebody is not given its secret a second time: whoever has the provisioning key could become it.
  */
 export function boardRegistry(
   { system }: Base,

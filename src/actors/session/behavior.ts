@@ -65,10 +65,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "reopen":
           return reopen(state, ctx);
         case "attach":
-          if (deps.admit !== undefined) return askAdmission(state, message, deps.admit, ctx);
-          return attach(state, message, deps, ctx);
         case "admitted":
-          return cameIn(state, message, deps, ctx);
+          return join(state, message, deps, ctx);
         case "detach":
           return detach(state, message, deps, ctx);
         case "request":
@@ -274,12 +272,17 @@ function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: n
   if (head > state.taken) state.taken = head;
 }
 
-function cameIn(
+/** A connection that is attached at once, or when whoever decides about devices has said so. */
+function join(
   state: SessionState,
-  message: Extract<Message, { type: "admitted" }>,
+  message: Attach | Extract<Message, { type: "admitted" }>,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
+  if (message.type === "attach") {
+    if (deps.admit !== undefined) return askAdmission(state, message, deps.admit, ctx);
+    return attach(state, message, deps, ctx);
+  }
   const joined = admitted(state, message, deps, ctx);
   return joined === undefined ? state : attach(state, joined, deps, ctx);
 }

@@ -58,7 +58,7 @@ test("a device that nobody could decide about is told to come again", async () =
   expect(ann.closed()).toBe("busy");
 });
 
-test("what is granted is there beside what the credential allows, also after a refresh", async () => {
+test("what is granted adds to the credential, also after a refresh", async () => {
   const { talker, answer, settle } = start();
   const ann = await talker();
   await answer(0, ok({ grants: { subscribe: [], publish: ["extra"] } }));
@@ -74,7 +74,7 @@ test("what is granted is there beside what the credential allows, also after a r
   expect(await publish(4, "extra")).toBe("published");
 });
 
-test("a session that is continued is asked about anew, and stays for the next when refused", async () => {
+test("a session that is continued is asked about anew, and stays when refused", async () => {
   const { talker, answer, attach, settle, asked, system } = start();
   const ann = await talker();
   await answer(0, ok({}));
@@ -91,7 +91,7 @@ test("a session that is continued is asked about anew, and stays for the next wh
   expect(asked).toHaveLength(3);
 });
 
-test("a connection that leaves, or is replaced, while it is asked about is not attached", async () => {
+test("a connection that leaves or is replaced while it is asked about stays out", async () => {
   const { talker, answer, attach, settle, isKnown, system } = start();
   const gone = await talker();
   const next = attach(gone.session);

@@ -67,7 +67,7 @@ test("over UDP the service gives a board its id, and is asked whether it may log
   lamp.close();
 });
 
-test("over UDP a board that the service refuses is not registered, or does not come in", async () => {
+test("over UDP a board that the service refuses does not register or come in", async () => {
   const { register, connect, service, node } = await start((_, answer) =>
     answer.json(403, { allow: false, reason: "unknown model" }),
   );

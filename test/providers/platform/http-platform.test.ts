@@ -37,7 +37,7 @@ async function start(behavior: Behavior = allow, changes: Partial<PlatformSettin
   return { service, platform, advance };
 }
 
-test("each question is one signed request that says what is asked, of whom, and its id", async () => {
+test("each question is one signed request: what is asked, of whom, and its id", async () => {
   const { service, platform } = await start();
   await platform.login(ANN);
   await platform.register({ mac: "m", serial: "s", model: "lamp", name: "" });

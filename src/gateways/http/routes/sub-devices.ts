@@ -19,8 +19,8 @@ export const subDeviceRoutes: readonly Route[] = [
     role: "viewer",
     summary: "List the devices behind a board that are online",
     details:
-      "As the board has said by the commands `sub-online` and `sub-offline`; none while the board " +
-      "itself is away.",
+      "As the board has said by the commands `sub-online` and `sub-offline`; none while the " +
+      "board itself is away.",
     params: byBoard,
     answer: subDevices,
     handle: async ({ params: { id }, api }) => {
