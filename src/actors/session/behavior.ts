@@ -59,11 +59,10 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "start":
           return start(state, deps, ctx);
         case "introduce":
-          return introduced(state, ctx);
+        case "reopen":
+          return introduceAgain(state, message.type, ctx);
         case "opened":
           return opened(state, message.inbox, deps, ctx);
-        case "reopen":
-          return reopen(state, ctx);
         case "attach":
         case "admitted":
           return join(state, message, deps, ctx);
@@ -116,13 +115,10 @@ function start(state: SessionState, { limits, chronicle }: SessionDeps, ctx: Ctx
   return state;
 }
 
-function introduced(state: SessionState, ctx: Ctx): SessionState {
-  introduce(state, ctx);
-  return state;
-}
-
-function reopen(state: SessionState, ctx: Ctx): SessionState {
-  introduceLater(state, ctx);
+/** Now, or a moment after a user that is about to end has said so. */
+function introduceAgain(state: SessionState, when: "introduce" | "reopen", ctx: Ctx): SessionState {
+  if (when === "introduce") introduce(state, ctx);
+  else introduceLater(state, ctx);
   return state;
 }
 

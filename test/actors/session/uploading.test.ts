@@ -117,7 +117,7 @@ test("a message of a topic that the rules name goes to the back end, then on its
   expect(lamp!.frames().map(({ type }) => type)).toEqual(["sent", "sent"]);
 });
 
-test("what the back end must have and cannot get goes nowhere, and the device is told", async () => {
+test("what the back end must have and cannot get goes nowhere, and that is told", async () => {
   const { talkers, settle, relations, refuse } = start(alarms);
   relations.bind("ann", "lamp");
   const [ann, lamp] = await talkers("ann", "board:lamp");

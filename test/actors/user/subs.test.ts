@@ -62,7 +62,7 @@ test("whoever comes to reach the board learns of those that are online", async (
   expect(told(zoe)).toEqual(["device.online bulb"]);
 });
 
-test("a board that is away has nobody online behind it; back in time, it has them again", async () => {
+test("a board that is away has nobody behind it; back in time, it has them again", async () => {
   const { command, subs, hub, attach, settle } = await start();
   await command({ do: "sub-online", sub: "bulb" });
   hub.drop();
