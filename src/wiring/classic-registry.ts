@@ -20,10 +20,9 @@ const NUMBER = /^[1-9]\d{0,18}$/;
  * Knows classic boards by itself.
  *
  * A board's number comes from hardware address and serial number, unless a service of the user's
- * own chooses one, so that a reply that was lost can be asked for again. Its cookie is derived
- * from a secret of the installation and from the version of the board's secret: `rotate-secret`
- * makes it invalid. A board that belongs to somebody gets no cookie a second time: anyone can say
- * to be it.
+ * own chooses one, so that a reply that was lost can be asked for again. Its cookie is derived from
+ * a secret of the installation and from the version of the board's secret: `rotate-secret` makes it
+ * invalid. A board that belongs to somebody gets no cookie a second time: anyone can say to be it.
  */
 export async function classicRegistry(
   { config, stores, system }: Base,

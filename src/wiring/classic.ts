@@ -3,6 +3,7 @@ import type { RelationsMessage } from "../actors/relations/messages.ts";
 import type { OpenSession } from "../actors/session/messages.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
+import type { Bans } from "../gateways/bans.ts";
 import { type ClassicGateway, openClassicGateway } from "../gateways/classic/gateway.ts";
 import type { ClassicOptions } from "../gateways/classic/options.ts";
 import { type ClassicUdpGateway, openClassicUdp } from "../gateways/classic/udp-gateway.ts";
@@ -14,10 +15,15 @@ import type { Decisions } from "./platform.ts";
 /** Opens `/ws` for classic devices where the configuration has it, before the app listens. */
 export function openClassic(
   base: Base,
-  shared: { readonly app: ListenerApp; readonly openSession: OpenSession },
+  shared: {
+    readonly app: ListenerApp;
+    readonly openSession: OpenSession;
+    readonly bans: Bans;
+  },
 ): ClassicGateway | undefined {
+  const { app, bans } = shared;
   const options = classicOptions(base, shared.openSession);
-  return options && openClassicGateway({ ...options, app: shared.app });
+  return options && openClassicGateway({ ...options, app, bans });
 }
 
 /** Opens the port for classic boards over UDP where the configuration has it. */
@@ -46,7 +52,7 @@ export async function openClassicBoards(
 
 /** What both classic gateways are given; undefined when they are off. */
 function classicOptions(
-  { config, logger, metrics }: Base,
+  { chronicle, config, logger, metrics }: Base,
   openSession: OpenSession,
 ): ClassicOptions | undefined {
   const { enabled, secret, idBits, phonesArePositive, clockSkewSeconds, allowsNoClock } =
@@ -56,6 +62,7 @@ function classicOptions(
     space: { bits: idBits === 32 ? 32 : 64, phonesArePositive },
     login: { secret, skewMax: clockSkewSeconds, allowsNoClock },
     openSession,
+    chronicle,
     limits: config.classic,
     clock: systemClock,
     random: systemRandom,

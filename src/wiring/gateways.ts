@@ -60,7 +60,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     limits: config.websocket,
     random: systemRandom,
   });
-  const classic = openClassic(base, { ...devices, app: listener.app });
+  const classic = openClassic(base, { ...devices, bans, app: listener.app });
   const deviceSecret = await openDeviceSecrets(base);
   const { relations } = actors;
   const registering = { ...devices, relations, chooseBoardId: decisions.boardId };

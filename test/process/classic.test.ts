@@ -18,7 +18,7 @@ interface Upload {
   readonly payload: unknown;
 }
 
-test("feature 'WS login, heartbeat, kick': classic and new devices are one home on a real node", async () => {
+test("feature 'WS login, heartbeat, kick': classic and new devices are one home", async () => {
   const { node, call, socket } = await start();
   await call("PUT", "/v1/boards/17", { name: "Lamp" });
   const old = await socket(USER);
@@ -63,7 +63,7 @@ test("feature 'WS login, heartbeat, kick': classic and new devices are one home 
   expect((await node.end("SIGTERM")).status).toBe(0);
 });
 
-test("feature 'UDP session/register/login/rename/heartbeat': a board over classic UDP", async () => {
+test("feature 'UDP session/register/login/rename/heartbeat': a classic board", async () => {
   const { node, call, board, socket } = await start();
   const lamp = board(7);
   await lamp.connect("Lampe");
@@ -100,7 +100,7 @@ test("feature 'UDP session/register/login/rename/heartbeat': a board over classi
   expect((await node.end("SIGTERM")).status).toBe(0);
 });
 
-test("feature '15 phones per user', weakness 5: a node that is killed locks nobody out", async () => {
+test("feature '15 phones per user', weakness 5: a killed node locks nobody out", async () => {
   const first = await start();
   for (let slot = 1; slot <= 15; slot += 1) {
     const phone = await ClassicSocket.open(first.port);

@@ -31,7 +31,7 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
       "feature 'UDP session/register/login/rename/heartbeat': commands are served",
     ],
     [CLASSIC_UDP]: [
-      "a board opens a session, registers, logs in, and is told when to be heard again",
+      "a board opens a session, registers, logs in, and is told its heartbeat",
       "a datagram that is repeated gets the same bytes, and is done once",
     ],
   },
@@ -207,7 +207,7 @@ export const WEAKNESSES: readonly Claim[] = [
     was: "slots of a user's phones leaked, until it was locked out",
     shownBy: {
       "gateways/classic/login.test.ts": [
-        "weakness 5: fifteen phones of a user are let in, and each that leaves makes room",
+        "weakness 5: fifteen phones of a user are let in, and who leaves makes room",
         "weakness 5: phones that say nothing any more make room, too",
       ],
       "actors/user/login-policy.test.ts": [
@@ -253,7 +253,7 @@ export const WEAKNESSES: readonly Claim[] = [
     was: "a log-in that was overheard was good for a minute",
     shownBy: {
       "gateways/classic/login.test.ts": [
-        "weakness 6: a log-in that was overheard is refused, within the minute and after",
+        "weakness 6: an overheard log-in is refused, within the minute and after",
       ],
       [UDP]: ["weakness 6: a recorded conversation is worth nothing, now or after a restart"],
     },

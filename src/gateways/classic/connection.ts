@@ -1,4 +1,3 @@
-import type { WebSocket } from "uWebSockets.js";
 import { Buffer } from "node:buffer";
 import type { Ref } from "../../actors/kernel/actor.ts";
 import type {
@@ -10,17 +9,20 @@ import { BOARD_DEVICE } from "../../core/device-secret.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { departureOf } from "../websocket/counts.ts";
 import { type Bucket, payFrame } from "../websocket/frame-rate.ts";
-import type { Member } from "../websocket/roster.ts";
 import type { Use } from "../websocket/use-counts.ts";
 import { type Carrier, ClassicDevice } from "./device.ts";
-import type { Hall } from "./hall.ts";
+import type { Guest, Hall } from "./hall.ts";
 import { silenceSeconds } from "./heartbeat.ts";
 import type { Self } from "./inward.ts";
 import { LOGIN_ERRORS, type LoginError } from "./login.ts";
 import { whoLogsIn } from "./who.ts";
 
-/** The socket as uWebSockets.js gives it; `connection` is put there by the upgrade. */
-export type ClassicSocket = WebSocket<{ connection: ClassicConnection }>;
+/** What a connection needs of a socket of uWebSockets.js. */
+export interface ClassicSocket {
+  send(content: string | Uint8Array, isBinary: boolean, compress: boolean): number;
+  end(code: number, message: string): void;
+  getBufferedAmount(): number;
+}
 
 /** What a device says to be there, and what it is answered. */
 const HEARTBEAT = { ask: "p", answer: "P" } as const;
@@ -29,10 +31,16 @@ const PING = 0;
 /** The result of a `send` that was not taken. */
 const DROPPED = 2;
 
+/** What a device is told whose session ends before it has begun. */
+const REFUSALS: Readonly<Partial<Record<CloseReason, LoginError>>> = {
+  "too-many-sessions": "elsewhere",
+  replaced: "elsewhere",
+  kicked: "password",
+  unauthorized: "password",
+};
+
 /** A WebSocket of a classic device, and the ref of it that its session sends to. */
-export class ClassicConnection
-  implements Ref<ConnectionMessage>, Member<ClassicConnection>, Bucket, Carrier
-{
+export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket, Carrier {
   readonly isReliable = true;
   readonly hall: Hall;
   readonly address: Use;
@@ -42,8 +50,8 @@ export class ClassicConnection
   isWelcome = false;
   /** When it ends unless something comes first, in the hall's seconds. */
   deadline: number;
-  previous: ClassicConnection | undefined = undefined;
-  next: ClassicConnection | undefined = undefined;
+  previous: Guest | undefined = undefined;
+  next: Guest | undefined = undefined;
   credit: number;
   creditAt: number;
   sessionId = "";
@@ -205,8 +213,7 @@ export class ClassicConnection
 
   #closedBySession(reason: CloseReason, message: string | undefined): void {
     if (!this.isWelcome) {
-      const isFull = reason === "too-many-sessions" || reason === "replaced";
-      return this.#refuse(isFull ? "elsewhere" : "server", reason);
+      return this.#refuse(REFUSALS[reason] ?? "server", reason);
     }
     const isPutOut = reason === "kicked" || reason === "replaced";
     if (isPutOut) this.device?.sayKicked(message ?? reason);

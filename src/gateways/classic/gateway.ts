@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { wireText } from "../wire-text.ts";
-import { ClassicConnection, type ClassicSocket } from "./connection.ts";
+import { ClassicConnection } from "./connection.ts";
 import type { ClassicCounts } from "./counts.ts";
 import { Hall } from "./hall.ts";
 import type { ClassicSocketOptions } from "./options.ts";
@@ -83,6 +83,7 @@ export function openClassicGateway(options: ClassicSocketOptions): ClassicGatewa
 
 const BUSY = "the node has as many connections as it may have, or as one address may have";
 
-function connectionOf(ws: ClassicSocket): ClassicConnection {
-  return (ws as ClassicSocket & { readonly connection: ClassicConnection }).connection;
+/** What the upgrade has put on a socket. */
+function connectionOf(ws: object): ClassicConnection {
+  return (ws as { readonly connection: ClassicConnection }).connection;
 }

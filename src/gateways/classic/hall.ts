@@ -1,7 +1,7 @@
+import type { CloseReason } from "../../actors/session/messages.ts";
 import { KeyedRate } from "../keyed-rate.ts";
-import { Roster } from "../websocket/roster.ts";
+import { type Member, Roster } from "../websocket/roster.ts";
 import { type Use, UseCounts } from "../websocket/use-counts.ts";
-import type { ClassicConnection } from "./connection.ts";
 import { ClassicCounts } from "./counts.ts";
 import type { DeviceDeps } from "./device.ts";
 import type { ClassicOptions } from "./options.ts";
@@ -12,6 +12,15 @@ const TICK_MS = 1000;
 /** Every connection is looked at once within this many ticks. */
 const SWEEP_TICKS = 5;
 
+/** A connection, as far as the hall is concerned with it. */
+export interface Guest extends Member<Guest> {
+  /** When it ends unless something comes first, in the hall's seconds. */
+  readonly deadline: number;
+  /** The deadline has passed. */
+  overdue(): void;
+  close(reason: CloseReason): void;
+}
+
 /** What all classic WebSocket connections share: limits, slots, lists and the clock's ticks. */
 export class Hall {
   readonly options: ClassicOptions;
@@ -21,7 +30,7 @@ export class Hall {
   readonly spent: SpentLogins;
   readonly logins: KeyedRate;
   readonly addresses: UseCounts;
-  readonly open = new Roster<ClassicConnection>();
+  readonly open = new Roster<Guest>();
   /** Seconds since the start; deadlines are in it. */
   seconds = 0;
   isDraining = false;
@@ -46,8 +55,10 @@ export class Hall {
 
   /** Takes a connection from an address; undefined when there is no room for it. */
   admit(address: string): Use | undefined {
-    const isFull = this.open.size >= this.options.limits.connectionsMax;
-    return this.isDraining || isFull ? undefined : this.addresses.take(address);
+    const { bans, limits } = this.options;
+    if (this.isDraining || this.open.size >= limits.connectionsMax) return undefined;
+    const isBanned = bans !== undefined && bans.waitMs("address", address) > 0;
+    return isBanned ? undefined : this.addresses.take(address);
   }
 
   /** The second by which something that begins now has taken so long. */

@@ -1,9 +1,11 @@
-import type { TemplatedApp } from "uWebSockets.js";
 import type { OpenSession } from "../../actors/session/messages.ts";
+import type { Chronicle } from "../../core/chronicle.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { NewId, Random } from "../../core/random.ts";
+import type { Bans } from "../bans.ts";
+import type { ListenerApp } from "../listener.ts";
 import type { IdSpace } from "./ids.ts";
 import type { LoginRules } from "./login.ts";
 
@@ -34,6 +36,10 @@ export interface ClassicOptions {
   readonly space: IdSpace;
   readonly login: LoginRules;
   readonly openSession: OpenSession;
+  /** Who connects too often is refused by all gateways alike. */
+  readonly bans?: Bans | undefined;
+  /** Where refused log-ins are noted. */
+  readonly chronicle?: Chronicle | undefined;
   readonly limits: ClassicLimits;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,5 +51,5 @@ export interface ClassicOptions {
 /** What the one for WebSocket is given. */
 export interface ClassicSocketOptions extends ClassicOptions {
   /** Shared with the other gateways: see `openListener`. */
-  readonly app: TemplatedApp;
+  readonly app: ListenerApp;
 }

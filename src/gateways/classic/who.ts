@@ -19,6 +19,23 @@ export function whoLogsIn(text: string, { options, logins, spent }: Hall, addres
   if (identity === undefined || (identity.kind === "phone" && identity.slot !== 0)) {
     return { ok: false, error: "device" };
   }
-  if (login.timestamp !== 0 && !spent.spend(text, now)) return { ok: false, error: "timestamp" };
+  const { principal } = identity;
+  const refuse = (error: LoginError, message: string): Who => {
+    const from = { transport: "classic", address } as const;
+    const event = {
+      type: "refused",
+      device: "classic",
+      from,
+      code: "auth.invalid",
+      message,
+    } as const;
+    options.chronicle?.note(principal, event, clock.now());
+    return { ok: false, error };
+  };
+  if (login.timestamp !== 0 && !spent.spend(text, now)) {
+    return refuse("timestamp", "the text of its log-in was used before");
+  }
+  const bannedMs = options.bans?.waitMs("principal", principal) ?? 0;
+  if (bannedMs > 0) return refuse("server", `it logs in too often; banned for ${bannedMs} ms`);
   return { ok: true, identity, login };
 }

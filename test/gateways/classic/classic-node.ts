@@ -7,6 +7,7 @@ import { outboxBroker } from "../../../src/broker/outbox/outbox-broker.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { systemNewId, systemRandom } from "../../../src/core/random.ts";
+import { type BanLimits, Bans } from "../../../src/gateways/bans.ts";
 import { type ClassicGateway, openClassicGateway } from "../../../src/gateways/classic/gateway.ts";
 import type { ClassicLimits, ClassicOptions } from "../../../src/gateways/classic/options.ts";
 import { createListener } from "../../../src/gateways/listener.ts";
@@ -52,6 +53,8 @@ interface ClassicNodeOptions {
   readonly node?: Parameters<typeof testNode>[0];
   readonly limits?: Partial<ClassicLimits>;
   readonly classic?: Partial<ClassicOptions>;
+  /** Who connects too often; nobody is banned without. */
+  readonly bans?: BanLimits;
   /** Uploads that the outbox has room for. */
   readonly outboxMax?: number;
 }
@@ -74,6 +77,7 @@ export function classicNode(more: ClassicNodeOptions = {}): ClassicNode {
     newId: systemNewId,
     logger: silentLogger,
     metrics: noMetrics,
+    ...(more.bans === undefined ? {} : { bans: new Bans(more.bans, node.clock) }),
     ...other,
   };
   const listener = createListener({ host: "127.0.0.1", port: 0 });

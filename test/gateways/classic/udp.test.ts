@@ -4,7 +4,7 @@ import { boardsNode } from "./boards-node.ts";
 import { message, statusOf } from "./bytes.ts";
 import { COMMAND, OK, replyOf, SERVER } from "./datagrams.ts";
 
-test("a board opens a session, registers, logs in, and is told when to be heard again", async () => {
+test("a board opens a session, registers, logs in, and is told its heartbeat", async () => {
   const { board, registered, udp } = await boardsNode();
   const lamp = board(7);
   const opened = await lamp.open();
@@ -21,7 +21,7 @@ test("a board opens a session, registers, logs in, and is told when to be heard 
   expect(udp.sessions).toBe(1);
 });
 
-test("a phone of today commands a board over classic UDP, which answers and says more", async () => {
+test("a phone of today commands a board over classic UDP, which answers", async () => {
   const { board, relations, phone } = await boardsNode();
   relations.bind("ann", "107");
   const lamp = board(7);
@@ -132,7 +132,7 @@ test("a datagram that is repeated gets the same bytes, and is done once", async 
   expect(await outbox.read({ after: 0, limit: 10 })).toHaveLength(1);
 });
 
-test("what is older than the newest is dropped; the numbers may begin again from the top", async () => {
+test("what is older than the newest is dropped; numbers may begin again", async () => {
   const { board, udp } = await boardsNode();
   const lamp = board(7);
   await lamp.connect();

@@ -26,7 +26,7 @@ test("weakness 1: every kind of upload of a board is taken, and everything goes 
   expect(uploads.slice(0, 3).map(({ kind }) => kind)).toEqual(["state", "alarm", "classic.50"]);
 });
 
-test("weakness 2: with no board over UDP at all a phone is answered, and the node goes on", async () => {
+test("weakness 2: with no board over UDP at all, a phone is answered", async () => {
   const { device, relations, udp } = await boardsNode();
   relations.bind("4096", "107");
   const phone = await device(USER);
@@ -81,7 +81,7 @@ test("weakness 3: the payload of a status is where its length says, for every le
   }
 });
 
-test("weakness 3: a board may register without a name, with one of 255 bytes, and with UTF-8", async () => {
+test("weakness 3: a board may register without a name, and with one of 255 bytes", async () => {
   const { board, registered } = await boardsNode();
   for (const [mark, name] of [
     [1, ""],
@@ -95,7 +95,7 @@ test("weakness 3: a board may register without a name, with one of 255 bytes, an
   expect(registered.map(({ name }) => name.length)).toEqual([0, 255, 8]);
 });
 
-test("weakness 4: what is no message is counted and answered by nothing, whatever its length", async () => {
+test("weakness 4: what is no message is counted, whatever its length", async () => {
   const { board, udp } = await boardsNode();
   const lamp = board(7);
   await lamp.connect();
@@ -148,7 +148,7 @@ test("weakness 6: a device of today cannot speak for another one in classic byte
   expect(await board.nextMessage()).toMatchObject({ source: 0n, destination: BOARD });
 });
 
-test("weakness 7: a message of 32 KiB goes down as it came up; a larger one is counted", async () => {
+test("weakness 7: a message of 32 KiB goes down as it came up; more is counted", async () => {
   const { device, relations, classic } = classicNode();
   relations.bind("4096", "17");
   const [board, phone] = [await device(BOARD), await device(USER)];

@@ -42,7 +42,7 @@ test("a classic phone and its classic board write to each other, each by its num
   expect(second.left).toBe(0);
 });
 
-test("a phone of today asks a classic board, which answers by the mark of its message", async () => {
+test("a phone of today asks a classic board, and gets its answer", async () => {
   const { relations, device, phone } = classicNode();
   relations.bind("ann", "17");
   const board = await device(BOARD);
@@ -61,7 +61,7 @@ test("a phone of today asks a classic board, which answers by the mark of its me
   expect(Buffer.from(body, "base64").toString()).toBe("red");
 });
 
-test("a phone of today gets what a classic board says, with its body and byte by byte", async () => {
+test("a phone of today gets what a classic board says, byte by byte", async () => {
   const { relations, device, phone } = classicNode();
   relations.bind("ann", "17");
   const board = await device(BOARD);
@@ -74,7 +74,7 @@ test("a phone of today gets what a classic board says, with its body and byte by
   expect(read(Buffer.from(payload.bytes, "base64"))).toMatchObject({ source: BOARD });
 });
 
-test("a board that comes and goes is told to classic phones as 0x36, to others as a push", async () => {
+test("a board's coming and going is told to classic phones as 0x36", async () => {
   const { relations, device, phone } = classicNode();
   relations.view("ann", { "board:17": "owner", "4096": "member" }, "ann");
   relations.view("4096", { "board:17": "member", ann: "owner" }, "ann");
