@@ -145,6 +145,12 @@ test("more recipients than one request may have are refused before anything is s
   assert.equal((await push(hello(["user:x-0"]))).items[0]?.["offset"], 1);
 });
 
+test("more families than one request may have are refused", async () => {
+  const to = Array.from({ length: 101 }, (_, n) => `family:x-${n}`);
+  const { problems } = await node.fail("POST", "/v1/push", hello(to));
+  assert.equal(problems[0].expected, "at most 100 families in one request");
+});
+
 test("of one request the urgent messages are recorded first", async () => {
   const messages = ["low", "normal", "high", "normal"].map((priority) =>
     hello(["user:o-ann"], { priority }),

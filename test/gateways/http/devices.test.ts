@@ -65,6 +65,10 @@ test("pages of sessions follow each other, also while sessions come and go", asy
   }
   assert.equal(new Set(seen).size, seen.length);
   for (const user of ["p-1", "p-2", "p-3"]) assert.ok(seen.includes(`user:${user}`));
+  const other = await node.login({ user: "p-1" });
+  const own = await node.call("GET", "/v1/devices?user=p-1&limit=1");
+  assert.deepEqual([own.items.length, own.next], [1, undefined]);
+  other.close();
   assert.equal((await node.fail("GET", "/v1/devices?after=x")).code, "store.cursor");
   for (const phone of phones) phone.close();
 });

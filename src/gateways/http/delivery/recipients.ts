@@ -13,6 +13,8 @@ export type Recipient =
 
 /** Recipients of one request, with the users of its families. */
 const RECIPIENTS_MAX = 10_000;
+/** Families of one request: each is read from the store. */
+const FAMILIES_MAX = 100;
 
 /** Whether a text is an address that somebody outside can send to. */
 export function isRecipient(to: string): boolean {
@@ -29,12 +31,20 @@ export async function findRecipients(
   addresses: readonly (readonly string[])[],
   api: Api,
 ): Promise<readonly (readonly Recipient[])[]> {
-  const families = await readFamilies(new Set(addresses.flat()), api);
-  const found = addresses.map((all) => all.flatMap((to) => families.get(to) ?? [recipientOf(to)]));
+  const all = addresses.flat();
+  if (all.length > RECIPIENTS_MAX) throw tooMany(RECIPIENTS_MAX, "recipients", all.length);
+  const families = await readFamilies(new Set(all), api);
+  const found = addresses.map((some) =>
+    some.flatMap((to) => families.get(to) ?? [recipientOf(to)]),
+  );
   const count = found.reduce((sum, { length }) => sum + length, 0);
   if (count <= RECIPIENTS_MAX) return found;
-  const expected = `at most ${RECIPIENTS_MAX} recipients in one request`;
-  throw invalid([{ path: "to", expected, got: `${count}` }]);
+  throw tooMany(RECIPIENTS_MAX, "recipients", count);
+}
+
+function tooMany(max: number, what: string, count: number): RuntimeError {
+  const expected = `at most ${max} ${what} in one request`;
+  return invalid([{ path: "to", expected, got: `${count}` }]);
 }
 
 function recipientOf(to: string): Recipient {
@@ -57,6 +67,7 @@ function recipientOf(to: string): Recipient {
 
 async function readFamilies(addresses: ReadonlySet<string>, api: Api) {
   const hosts = [...addresses].filter((to) => to.startsWith(FAMILY));
+  if (hosts.length > FAMILIES_MAX) throw tooMany(FAMILIES_MAX, "families", hosts.length);
   const families = new Map<string, readonly Recipient[]>();
   await Promise.all(hosts.map(async (to) => families.set(to, await readFamily(to, api))));
   return families;

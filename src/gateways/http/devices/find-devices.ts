@@ -62,11 +62,13 @@ export async function refsOf(
 }
 
 /**
- * A page of the sessions that live, in the order of their start; it looks at all of them once.
+ * A page of the sessions that live, of one principal or of all, in the order of their start. For
+ * all it looks at every session of the node once.
  *
  * @throws RuntimeError `store.cursor`.
  */
 export async function listSessions(
+  principal: string | undefined,
   { after, limit }: { readonly after?: string | undefined; readonly limit: number },
   api: Api,
 ): Promise<{ readonly items: readonly SessionView[]; readonly next: string | undefined }> {
@@ -75,9 +77,14 @@ export async function listSessions(
     throw new RuntimeError("store.cursor", "it is not a cursor of this list");
   }
   const refs: Ref<SessionMessage>[] = [];
-  api.system.each(sessionKind, (ref) => {
+  const take = (ref: Ref<SessionMessage>): void => {
     if (ref.incarnation > from && refs.length <= limit) refs.push(ref);
-  });
+  };
+  if (principal === undefined) api.system.each(sessionKind, take);
+  else {
+    const own = await refsOf({ principal, session: undefined }, api);
+    for (const ref of own.toSorted((a, b) => a.incarnation - b.incarnation)) take(ref);
+  }
   const page = refs.slice(0, limit);
   const views = await Promise.all(page.map((ref) => inspect(ref, api)));
   return {

@@ -111,6 +111,8 @@ const REASONS: Readonly<Record<string, string>> = {
   internal: "something failed in the node: its log has the cause",
   "invalid-frame": "the device sent something that is no frame",
   kicked: "it was ended on purpose",
+  lifetime: "the connection was as old as connections may get",
+  redirect: "the node sent its devices elsewhere",
   replaced: "another connection took its place",
   slow: "the device did not read fast enough",
   "too-fast": "the device sent too much",

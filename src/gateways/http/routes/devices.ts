@@ -42,15 +42,11 @@ const readRoutes: readonly Route[] = [
     answer: sessionPage,
     handle: async ({ query: { user, board, ...page }, api }) => {
       const principal = board === undefined ? user : boardKey(board);
-      if (principal === undefined) {
-        const { items, next } = await listSessions(page, api);
-        return { items: items.map(sessionJson), next };
-      }
-      const [sessions, lastSeen] = await Promise.all([
-        sessionsOf({ principal, session: undefined }, api),
-        lastSeenOf(principal, api),
+      const [{ items, next }, lastSeen] = await Promise.all([
+        listSessions(principal, page, api),
+        principal === undefined ? undefined : lastSeenOf(principal, api),
       ]);
-      return { items: sessions.map(sessionJson), lastSeen };
+      return { items: items.map(sessionJson), next, lastSeen };
     },
   }),
   jsonRoute({

@@ -37,7 +37,7 @@ export const outgoing = request(
       .describe("Who gets it; a family is each of its users."),
     topic: text(128)
       .meta({ examples: ["orders"] })
-      .describe("What it is about, for devices."),
+      .describe("What it is about, for devices; of no use to a `topic:`."),
     payload: payload.meta({ examples: [{ text: "It is on its way" }] }).describe("Any JSON."),
     ack: z.boolean().default(true).describe("Whether it stays until a device confirms it."),
     ttlMs: ttlMs
