@@ -50,6 +50,10 @@ export const platformSection = z
       .default("refuse")
       .describe("What happens to devices that log in when it cannot be asked."),
   })
+  .refine(({ url, secrets }) => url === undefined || secrets.length > 0, {
+    path: ["secrets"],
+    message: "at least one where platform.url is set",
+  })
   .prefault({});
 
 function isPlatformUrl(text: string): boolean {

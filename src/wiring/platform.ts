@@ -2,7 +2,6 @@ import type { Ref } from "../actors/kernel/actor.ts";
 import type { RelationsMessage } from "../actors/relations/messages.ts";
 import type { Admit, BoardCommands } from "../actors/session/state.ts";
 import { systemClock } from "../core/clock.ts";
-import { RuntimeError } from "../core/errors.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
 import { CircuitBreaker } from "../providers/limits/circuit-breaker.ts";
@@ -21,7 +20,7 @@ export interface Decisions {
   close(): void;
 }
 
-/** @throws RuntimeError `config.invalid` when the service has an address and no secret. */
+/** The node decides alone where the configuration names no service. */
 export function openDecisions(base: Base, desk: Ref<RelationsMessage>): Decisions {
   const { config, logger, metrics } = base;
   const { url, secrets, asksLogins, loginCacheMs: cacheMs, whenDown, ...more } = config.platform;
@@ -29,11 +28,6 @@ export function openDecisions(base: Base, desk: Ref<RelationsMessage>): Decision
   if (url === undefined) {
     const boardId = () => Promise.resolve({ ok: true, value: {} } as const);
     return { commands: own, admit: undefined, boardId, close: () => {} };
-  }
-  if (secrets.length === 0) {
-    const problems = [{ path: "platform.secrets", expected: "at least one secret", got: "none" }];
-    const message = "platform.url is asked nothing that is not signed: set platform.secrets";
-    throw new RuntimeError("config.invalid", message, { problems });
   }
   const breaker = new CircuitBreaker();
   metrics.observe("herald_platform_open", "1: platform.url is left alone; 0.5: tried.", () =>

@@ -107,7 +107,7 @@ test("what is older than the retention goes, batch by batch, and the rest stays"
   expect(await outbox.ledger()).toMatchObject({ accepted: 6, waiting: 1, pruned: 5 });
 });
 
-test("a store that fails is asked again to delete, and its failure is told to who reads", async () => {
+test("a store that fails is asked again to delete, and who reads is told", async () => {
   let fails = true;
   const broken = async () => {
     throw new Error("the disk is gone");
