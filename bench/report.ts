@@ -6,13 +6,33 @@ import { watched } from "./watchdog.ts";
 export interface BenchOptions {
   /** How many members there are. */
   readonly members?: number;
+  /** How many devices are connected. */
+  readonly sessions?: number;
+  /** How long it takes; may have a fraction. */
+  readonly minutes?: number;
 }
 
-/** The options as they were typed; undefined when they make no sense. */
-export function benchOptions(members: string | undefined): BenchOptions | undefined {
-  if (members === undefined) return {};
-  const count = Number(members);
-  return Number.isSafeInteger(count) && count > 0 ? { members: count } : undefined;
+/** What may be typed, and how. */
+export const BENCH_OPTIONS = {
+  members: "how many members, where the bench has any",
+  sessions: "how many devices, for those that last",
+  minutes: "how long, for those that last",
+} as const satisfies Record<keyof BenchOptions, string>;
+
+export type TypedOptions = { readonly [Name in keyof BenchOptions]?: string | undefined };
+
+/** The options as they were typed, or the name of one that makes no sense. */
+export function benchOptions(typed: TypedOptions): BenchOptions | keyof BenchOptions {
+  const options: Partial<Record<keyof BenchOptions, number>> = {};
+  for (const name of Object.keys(BENCH_OPTIONS) as (keyof BenchOptions)[]) {
+    const text = typed[name];
+    if (text === undefined) continue;
+    const value = Number(text);
+    const isWhole = name === "minutes" || Number.isSafeInteger(value);
+    if (!(value > 0) || !isWhole || value === Number.POSITIVE_INFINITY) return name;
+    options[name] = value;
+  }
+  return options;
 }
 
 /** What one benchmark found: our figures, those of its peers in the same run, and the goals. */
@@ -83,10 +103,11 @@ export async function runDirectly(
   run: (options: BenchOptions) => Promise<BenchReport>,
 ): Promise<void> {
   if (!meta.main) return;
-  const { members } = parseArgs({ options: { members: { type: "string" } } }).values;
-  const options = benchOptions(members);
-  if (options === undefined) throw new Error("--members: expected a whole number above 0");
-  const found = await watched(basename(meta.filename, ".ts"), () => run(options));
+  const type = { type: "string" } as const;
+  const { values } = parseArgs({ options: { members: type, sessions: type, minutes: type } });
+  const options = benchOptions(values);
+  if (typeof options === "string") throw new Error(`--${options}: expected a number above 0`);
+  const found = await watched(basename(meta.filename, ".ts"), () => run(options), options.minutes);
   process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
   if (!found.met) process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 
-/** Longer than any bench with any number of members that a disk here can hold. */
+/** Longer than any bench with any number of members that a disk here can hold; besides `minutes`. */
 const SECONDS_MAX = 900;
 /** For those who are told to end before they are killed. */
 const FAREWELL_MS = 2_000;
@@ -11,10 +11,14 @@ const FAREWELL_MS = 2_000;
  * The clock runs in a thread of its own: work that never lets go of this one is ended as well.
  * Child processes end when their parent does.
  */
-export async function watched<Value>(name: string, work: () => Promise<Value>): Promise<Value> {
+export async function watched<Value>(
+  name: string,
+  work: () => Promise<Value>,
+  minutes = 0,
+): Promise<Value> {
   const dog = new Worker(WATCH, {
     eval: true,
-    workerData: { name, seconds: SECONDS_MAX, farewellMs: FAREWELL_MS },
+    workerData: { name, seconds: SECONDS_MAX + minutes * 60, farewellMs: FAREWELL_MS },
   });
   dog.unref();
   dog.on("message", () => process.exit(1));

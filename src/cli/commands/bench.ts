@@ -2,7 +2,13 @@ import { existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Command } from "commander";
-import { type BenchOptions, type BenchReport, benchOptions } from "../../../bench/report.ts";
+import {
+  BENCH_OPTIONS,
+  type BenchOptions,
+  type BenchReport,
+  benchOptions,
+  type TypedOptions,
+} from "../../../bench/report.ts";
 import { watched } from "../../../bench/watchdog.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { fields, print } from "../output.ts";
@@ -19,15 +25,17 @@ export function benchCommand(): Command {
     .description(`measure us and the peers in one run: ${names().join(", ")}`)
     .argument("[name]", "which one; without it they are listed")
     .option("--json", "print one JSON object")
-    .option("--members <count>", "how many members, where the bench has any")
+    .option("--members <count>", BENCH_OPTIONS.members)
+    .option("--sessions <count>", BENCH_OPTIONS.sessions)
+    .option("--minutes <count>", BENCH_OPTIONS.minutes)
     .addHelpText("after", "\nExample:\n  herald bench kernel --json")
     .action(
       action(async (command, name?: string) => {
         const json = globalOptions(command).json === true;
         if (name === undefined) return print(json, { benches: names() }, listed);
         const bench = await load(name);
-        const options = readOptions(command.opts<{ members?: string }>());
-        const report = await watched(name, () => bench.run(options));
+        const options = readOptions(command.opts<TypedOptions>());
+        const report = await watched(name, () => bench.run(options), options.minutes);
         print(json, report, describe);
         if (!report.met) process.exitCode = 1;
       }),
@@ -41,12 +49,12 @@ function names(): string[] {
     .sort();
 }
 
-function readOptions({ members }: { members?: string }): BenchOptions {
-  const options = benchOptions(members);
-  if (options !== undefined) return options;
-  const expected = "a whole number above 0";
-  const problems = [{ path: "members", expected, got: `${members}` }];
-  throw new RuntimeError("cli.invalid", `--members: expected ${expected}`, { problems });
+function readOptions(typed: TypedOptions): BenchOptions {
+  const options = benchOptions(typed);
+  if (typeof options !== "string") return options;
+  const expected = options === "minutes" ? "a number above 0" : "a whole number above 0";
+  const problems = [{ path: options, expected, got: `${typed[options]}` }];
+  throw new RuntimeError("cli.invalid", `--${options}: expected ${expected}`, { problems });
 }
 
 interface Bench {

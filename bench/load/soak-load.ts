@@ -1,0 +1,141 @@
+/** The devices of a soak, and the back end that pushes to them: one process. */
+import { type Random, seededRandom } from "../../src/core/random.ts";
+import { answerParent } from "./child.ts";
+import { BackEnd } from "./soak-back-end.ts";
+import { SoakCounts, SoakDevice } from "./soak-device.ts";
+
+export interface OpenSoak {
+  readonly type: "open";
+  readonly url: string;
+  readonly token: string;
+  readonly sessions: number;
+  readonly seed: number;
+}
+
+export interface RunSoak {
+  readonly type: "run";
+  readonly ms: number;
+  readonly actionsPerSecond: number;
+}
+
+const OPENING_MAX = 50;
+const STEP_MS = 50;
+const AWAY_MAX_MS = 3_000;
+const SETTLE_MS = 30_000;
+const TOPIC_SUBSCRIBERS = 20;
+/** One address has ports for 28 000 connections, and some of them linger. */
+const ADDRESSES = Array.from({ length: 8 }, (_, index) => `127.0.0.${index + 2}`);
+
+const counts = new SoakCounts();
+const devices: SoakDevice[] = [];
+const names: string[] = [];
+let backEnd: BackEnd;
+let random: Random = seededRandom(1);
+/** Devices that are on their way back. */
+const returning = new Set<Promise<void>>();
+
+answerParent({ open, run, settle });
+
+/** Phones and boards in pairs, each bound to the other, all connected. */
+async function open({ url, token, sessions, seed }: OpenSoak): Promise<object> {
+  random = seededRandom(seed);
+  backEnd = new BackEnd(url, token);
+  const pairs = Array.from({ length: Math.ceil(sessions / 2) }, (_, pair) => pair);
+  await several(pairs, async (pair) => {
+    const [user, board] = [`u-${pair}`, `b-${pair}`];
+    await backEnd.bind(board, user);
+    const topic = `t.${Math.floor((pair * 2) / TOPIC_SUBSCRIBERS)}`;
+    for (const isBoard of [false, true]) {
+      const index = pair * 2 + Number(isBoard);
+      const who = isBoard ? { kind: "board", board } : { kind: "device", user };
+      const place = {
+        ...{ port: Number(new URL(url).port), isBoard, topic },
+        localAddress: ADDRESSES[index % ADDRESSES.length]!,
+        credential: await backEnd.credential(who),
+        other: isBoard ? `user:${user}` : `board:${board}`,
+      };
+      names[index] = isBoard ? `board:${board}` : `user:${user}`;
+      devices[index] = new SoakDevice(place, counts);
+    }
+  });
+  await several(devices, (device) => device.connect());
+  return { open: devices.filter(({ isHere }) => isHere).length };
+}
+
+/** So much of everything at random, evenly over the time. */
+async function run({ ms, actionsPerSecond }: RunSoak): Promise<object> {
+  const endsAt = performance.now() + ms;
+  let due = 0;
+  for (let at = performance.now(); at < endsAt; ) {
+    const now = performance.now();
+    due += ((now - at) * actionsPerSecond) / 1000;
+    at = now;
+    for (; due >= 1; due -= 1) act(devices[Math.floor(random() * devices.length)]!);
+    await backEnd.flush();
+    await pause(STEP_MS);
+  }
+  return {};
+}
+
+function act(device: SoakDevice): void {
+  const chance = random();
+  if (chance < 0.3) return push(devices.indexOf(device));
+  if (!device.isHere) return;
+  if (chance < 0.6) device.ask();
+  else if (chance < 0.75) device.publish();
+  else if (chance < 0.88) void device.ping();
+  else comeAndGo(device, chance < 0.98 ? "drop" : "good-bye");
+}
+
+function push(index: number): void {
+  counts.pushes += 1;
+  const n = counts.pushes;
+  devices[index]!.expected.add(n);
+  backEnd.push(names[index]!, n);
+}
+
+function comeAndGo(device: SoakDevice, how: "drop" | "good-bye"): void {
+  const back = device
+    .leave(how)
+    .then(() => pause(random() * AWAY_MAX_MS))
+    .then(() => device.connect())
+    .finally(() => returning.delete(back));
+  returning.add(back);
+}
+
+/** Lets everything come to its end, with all devices there; what has not come then is lost. */
+async function settle(): Promise<object> {
+  await backEnd.flush();
+  while (returning.size > 0) await Promise.all(returning);
+  // Those whose connection the node has ended: they are counted, and come back all the same.
+  await several(
+    devices.filter(({ isHere }) => !isHere),
+    (device) => device.connect(),
+  );
+  const endsAt = performance.now() + SETTLE_MS;
+  const open = (of: "asked" | "expected") =>
+    devices.reduce((sum, device) => sum + device[of].size, 0);
+  while (open("asked") + open("expected") > 0 && performance.now() < endsAt) await pause(STEP_MS);
+  await several(devices, (device) => device.ping());
+  const { unexplained, firstWrong, ...figures } = counts;
+  return {
+    ...{ figures, unexplained, firstWrong, refused: backEnd.refused },
+    ...{ silent: open("asked"), lost: open("expected") },
+    here: devices.filter(({ isHere }) => isHere).length,
+  };
+}
+
+async function several<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const some = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: OPENING_MAX }, some));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,35 @@
+/** A whole node as a process: admin API, devices, SQLite in a folder that goes with it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseConfig } from "../../src/core/config.ts";
+import { startNode } from "../../src/main.ts";
+import { answerParent } from "../load/child.ts";
+import { residentBytes } from "./resident.ts";
+
+const EVERYBODY = 1_000_000;
+
+const folder = mkdtempSync(join(tmpdir(), "herald-soak-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const config = parseConfig(
+  {
+    listen: { port: 0 },
+    node: { dataDir: folder },
+    log: { level: "silent" },
+    // A few addresses stand for all devices of the world, and devices that come and go all the time
+    // are the work, not an attack. What a single device may do is limited as usual.
+    websocket: {
+      ...{ connectionsPerAddress: EVERYBODY, addressConnectsPerSecond: 0, flapsPerUser: 0 },
+    },
+  },
+  {},
+);
+const node = await startNode(config);
+
+answerParent({
+  place: () => ({ url: node.url, token: node.firstAdminToken }),
+  memory: residentBytes,
+  heap: () => process.memoryUsage().heapUsed,
+  stop: () => node.stop(),
+});

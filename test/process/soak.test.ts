@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { herald } from "./herald.ts";
+
+const ALL_WELL = {
+  ...{ unexplainedCloses: 0, away: 0, lost: 0, repeats: 0, holes: 0, silent: 0, wrong: 0 },
+  ...{ refused: 0, pending: 0, ledgerGap: 0, notAcked: 0 },
+};
+
+test("the soak, in short: no close is unexplained, and every message is accounted for", async () => {
+  const { stdout, stderr } = await herald(
+    ["bench", "soak", "--json", "--sessions", "500", "--minutes", "0.2"],
+    {},
+  );
+  const { figures, ratios, missing } = JSON.parse(stdout || `"${stderr}"`);
+  expect(figures, JSON.stringify(missing)).toMatchObject(ALL_WELL);
+  // That something has happened: everybody was pushed to, or asked, or left.
+  for (const name of ["drops", "resumes", "goodByes", "answers", "publications"]) {
+    expect(figures[name], name).toBeGreaterThan(0);
+  }
+  expect(figures.accepted).toBeGreaterThanOrEqual(figures.pushes);
+  // In so short a time code is still being compiled: what grows with each message grows beyond.
+  expect(ratios.memory).toBeLessThan(1.5);
+});
