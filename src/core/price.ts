@@ -60,8 +60,9 @@ export function price(spec: {
   const { rate, inFlight, guarantee, cap } = spec;
   const window = windowFor(rate, spec.window);
   const windows = Math.ceil(PAGE / Math.min(window, PAGE));
-  // A page is claimed and read; its first intent is journalled, and then each window once.
-  const perPage = 2 + 1 + windows + (cap === undefined ? 0 : windows) + 1 / LISTED;
+  // A page is claimed and read, and who of it may not be sent to any more; its first intent is
+  // journalled, and then each window once.
+  const perPage = 3 + 1 + windows + (cap === undefined ? 0 : windows) + 1 / LISTED;
   const flight = holdersMax(spec) * inFlight * Math.min(window, PAGE);
   return {
     operationsPerMessage: Math.round((perPage / PAGE) * 100_000) / 100_000,

@@ -41,9 +41,10 @@ export async function openCampaigns(
     providers: new Map(providers.map((provider) => [provider.name, provider])),
   };
   const { leaseMs, receiptWaitMs } = config.campaign;
-  const { receipts, suppressions } = stores;
+  const { members, receipts, suppressions } = stores;
   const workerDeps = {
-    ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receiptWaitMs, receipts, suppressions },
+    ...{ ...deps, clock: systemClock, owner: boot, leaseMs, receiptWaitMs },
+    ...{ members, receipts, suppressions },
   };
   const workers = pushWorkers(workerDeps);
   const spawnWorker = sabotage?.workers(workers) ?? workers;

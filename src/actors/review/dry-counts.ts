@@ -22,7 +22,7 @@ export class DryTally {
 type Writable = { -readonly [Key in keyof DryCounts]: DryCounts[Key] };
 
 function newCounts(): Writable {
-  return { recipients: 0, sent: 0, held: 0, capped: 0, missingVariable: 0, late: 0 };
+  return { recipients: 0, sent: 0, held: 0, capped: 0, missingVariable: 0, late: 0, blocked: 0 };
 }
 
 function count(counts: Writable, fate: DryFate): void {

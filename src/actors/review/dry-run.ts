@@ -99,10 +99,12 @@ async function tryPage(run: Running, page: Page): Promise<void> {
   const zone = page.zone ?? "";
   const isLate = lateIn(run, zone);
   const isCapped = await cappedIn(run, page);
+  const blocked = await blockedIn(deps, page);
   const items: ProviderItem[] = [];
   for (const [index, recipient] of page.recipients.entries()) {
     const variation = run.render(recipient);
-    const fate = isLate ? "late" : fateOf(variation, isCapped[index] === true);
+    const isOut = { capped: isCapped[index] === true, blocked: blocked.has(recipient.member) };
+    const fate = isLate ? "late" : fateOf(variation, isOut);
     run.tally.add(fate, variation);
     if (fate === "missingVariable") noteMissing(run, recipient, variation);
     if (fate !== "sent" || variation.rendered?.ok !== true) continue;
@@ -117,10 +119,21 @@ async function tryPage(run: Running, page: Page): Promise<void> {
   await deps.simulated.sendBatch(items, { ledger: LEDGER, deadline, fence: 0, signal });
 }
 
-function fateOf({ arm, rendered }: Variation, isCapped: boolean): DryFate {
+interface Out {
+  readonly capped: boolean;
+  readonly blocked: boolean;
+}
+
+function fateOf({ arm, rendered }: Variation, { capped, blocked }: Out): DryFate {
   if (arm === CONTROL || rendered === undefined) return "held";
   if (!rendered.ok) return "missingVariable";
-  return isCapped ? "capped" : "sent";
+  if (blocked) return "blocked";
+  return capped ? "capped" : "sent";
+}
+
+async function blockedIn({ members }: ReviewDeps, page: Page): Promise<ReadonlySet<string>> {
+  const { optedOut, suppressed } = await members.blocked(page.recipients.map((it) => it.member));
+  return new Set([...optedOut, ...suppressed]);
 }
 
 async function cappedIn({ campaign, deps, now }: Running, page: Page): Promise<readonly boolean[]> {

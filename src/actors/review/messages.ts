@@ -99,6 +99,8 @@ export interface DryCounts {
   readonly missingVariable: number;
   /** Their time is so long past that they would not get it any more. */
   readonly late: number;
+  /** Opted out, or suppressed, after the audience was made. */
+  readonly blocked: number;
 }
 
 /** A message as somebody would get it. */

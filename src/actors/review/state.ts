@@ -4,6 +4,7 @@ import type { NewId } from "../../core/random.ts";
 import type { Audience, AudienceStore } from "../../persistence/ports/audience.ts";
 import type { Campaign, CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { InboxStore } from "../../persistence/ports/inbox.ts";
+import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context } from "../kernel/actor.ts";
@@ -15,6 +16,7 @@ export interface ReviewDeps {
   readonly campaigns: CampaignStore;
   readonly audiences: AudienceStore;
   readonly inbox: Pick<InboxStore, "fate">;
+  readonly members: Pick<MemberStore, "blocked">;
   readonly receipts: Pick<ReceiptStore, "ofPage" | "ofItem">;
   readonly providers: ReadonlyMap<string, Provider>;
   /** Stands for every provider in a dry run: it takes what it is given and sends nothing. */

@@ -18,7 +18,11 @@ export async function askWhy(
   const about = { campaign: id, epoch, member };
   const place = await locate(deps.audiences, audience, member);
   if (place === undefined) {
-    const answer = `${member} is not in the audience ${audience.name} (${audience.id})`;
+    const { optedOut, suppressed } = await deps.members.blocked([member]);
+    const out = optedOut.length > 0 ? "; they opted out" : "";
+    const barred = suppressed.length > 0 ? "; they are suppressed" : "";
+    const missing = `${member} is not in the audience ${audience.name} (${audience.id})`;
+    const answer = `${missing}${out}${barred}`;
     return { ...about, inAudience: false, answer, receipts: [], can: [] };
   }
   const story = await readStory(deps, campaign, { page: place.page, epoch });

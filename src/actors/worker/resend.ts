@@ -8,6 +8,7 @@ import type {
   PageState,
 } from "../../persistence/ports/campaign.ts";
 import type { ProviderMessage } from "../../persistence/ports/receipts.ts";
+import { readBlocked } from "./blocked.ts";
 import { armsOf } from "./items.ts";
 import type { ResendWindow, Resent } from "./messages.ts";
 import { planWindow, takeUp } from "./page-run.ts";
@@ -97,8 +98,10 @@ async function sendAgain(deps: WorkerDeps, again: Again, signal: AbortSignal): P
   // They may have gone before: nothing is taken back of what was counted for them.
   const run = { ...takeUp(settled, { ...taken, lost }), doubtUntil: state.size };
   const window = { ...planWindow(run, state.size).windows[0]!, left: indices };
+  const asked = indices.map((index) => recipients[index]!);
+  const blocked = await readBlocked(deps.members, asked);
   const job = { provider, clock, campaign, message: message.value, run, window, caps, receipts };
-  const attempt = await sendWindow({ ...job, signal });
+  const attempt = await sendWindow({ ...job, blocked, signal });
   await noteInvalid(deps, campaign, attempt);
   // A provider settles later what it takes, or never does.
   const as = attempt.settled.counts.handed > 0 ? "handed" : "delivered";

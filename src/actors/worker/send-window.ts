@@ -5,6 +5,7 @@ import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Suppression } from "../../persistence/ports/suppressions.ts";
 import type { ItemResult, Provider } from "../../providers/provider.ts";
 import { ledgerName } from "../master/messages.ts";
+import { type Blocked, withoutBlocked } from "./blocked.ts";
 import { armsOf, buildItems, type Numbered } from "./items.ts";
 import type { PageRun, SendWindow } from "./page-run.ts";
 import { type Settled, Tally } from "./results.ts";
@@ -60,6 +61,7 @@ export interface HandOff {
   readonly signal: AbortSignal;
   readonly caps: Pick<CampaignStore, "takeCaps" | "returnCaps">;
   readonly receipts: Pick<ReceiptStore, "ofPage"> | undefined;
+  readonly blocked: Blocked;
 }
 
 /** How long a window waits when the store cannot be asked before it is sent. */
@@ -78,7 +80,9 @@ export async function sendWindow(job: HandOff): Promise<Attempt> {
   const open = await withoutReceipts(job, left, notes);
   const { items, refusal } = buildItems(job, open, job.clock.now(), notes.tally);
   notes.refusal = refusal;
-  const allowed = await underCap(job, items, notes);
+  const { doubtUntil } = run;
+  const wanted = withoutBlocked(job.blocked, items, { tally: notes.tally, doubtUntil });
+  const allowed = await underCap(job, wanted, notes);
   const { maxBatch } = job.provider.capabilities;
   for (let start = 0; start < allowed.length; start += maxBatch) {
     const batch = allowed.slice(start, start + maxBatch);

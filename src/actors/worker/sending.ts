@@ -2,6 +2,7 @@ import { toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import { RECEIPTS, receiptsKind } from "../receipts/messages.ts";
 import { afterAttempt, RETRIES_MAX, receiptPause, retryPause } from "./after-attempt.ts";
+import { readBlocked } from "./blocked.ts";
 import { armsOf } from "./items.ts";
 import type { PageOutcome } from "./messages.ts";
 import {
@@ -35,6 +36,9 @@ import {
 
 /** How long settled windows wait for the permits of the next one. */
 const FLUSH_MS = 50;
+
+/** What a page leaves behind must not reach the next one. */
+const TIMERS = ["flush", "renew", "journal-again", "close-page", "ask-blocked"] as const;
 
 type At = WorkerState & { readonly phase: Sending };
 
@@ -90,7 +94,7 @@ function withoutUnplanned(at: At): At {
 function handOff(at: At, deps: WorkerDeps, ctx: Ctx): At {
   let { run } = at.phase;
   const ready = sendable(run);
-  if (ready.length === 0) return at;
+  if (ready.length === 0 || at.phase.blocked === undefined) return at;
   if (ctx.monotonic >= run.deadline) return { ...at, phase: { ...at.phase, renew: true } };
   for (const window of ready) {
     run = replaceWindow(run, { ...window, phase: "sending", sentAt: ctx.monotonic });
@@ -103,15 +107,50 @@ function send(at: At, window: SendWindow, deps: WorkerDeps, ctx: Ctx): void {
   const { campaign } = at.start;
   const provider = deps.providers.get(campaign.provider);
   if (provider === undefined) throw new Error(`no provider ${campaign.provider}`);
-  const { run } = at.phase;
+  const { run, blocked } = at.phase;
+  if (blocked === undefined) throw new Error("sent before it was known who may be sent to");
   const { message, serial } = at;
   const { clock, receipts } = deps;
   const caps = deps.campaigns;
-  const job = { provider, clock, campaign, message, run, window, caps, receipts };
+  const job = { provider, clock, campaign, message, run, window, caps, receipts, blocked };
   ctx.perform(
     (signal) => sendWindow({ ...job, signal }),
     (outcome) => ({ type: "attempted", serial, from: window.from, outcome }),
   );
+}
+
+/** Asks who of the page may not be sent to any more. */
+export function askBlocked(
+  state: WorkerState,
+  { attempts, serial }: { readonly attempts: number; readonly serial: number },
+  { members }: WorkerDeps,
+  ctx: Ctx,
+): WorkerState {
+  if (state.phase.type !== "sending" || serial !== state.serial) return state;
+  const { recipients } = state.phase.run;
+  ctx.perform(
+    () => readBlocked(members, recipients),
+    (outcome) => ({ type: "blocked-known", serial, attempts, outcome }),
+  );
+  return state;
+}
+
+/** It is known who may not be sent to; when the store cannot tell, nobody is sent to until then. */
+export function blockedKnown(
+  state: WorkerState,
+  { serial, attempts, outcome }: Extract<Message, { type: "blocked-known" }>,
+  deps: WorkerDeps,
+  ctx: Ctx,
+): WorkerState {
+  if (state.phase.type !== "sending" || serial !== state.serial) return state;
+  if (outcome.ok) {
+    return proceed({ ...state, phase: { ...state.phase, blocked: outcome.value } }, deps, ctx);
+  }
+  const again = attempts + 1;
+  ctx.setTimer("ask-blocked", storePause(again), {
+    ...{ type: "ask-blocked", serial, attempts: again },
+  });
+  return state;
 }
 
 /** A hand-off came back. */
@@ -331,7 +370,7 @@ function leave(state: WorkerState, run: PageRun, outcome: PageOutcome, ctx: Ctx)
   for (const { from, phase } of run.windows) {
     if (phase === "waiting") ctx.clearTimer(`attempt:${from}`);
   }
-  for (const timer of ["flush", "renew", "journal-again", "close-page"]) ctx.clearTimer(timer);
+  for (const timer of TIMERS) ctx.clearTimer(timer);
   ctx.send(master, { type: "page-left", worker: name, page: run.page, outcome });
   if (state.standingDown) ctx.stop();
   return { ...state, phase: idle };

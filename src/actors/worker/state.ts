@@ -3,10 +3,12 @@ import type { Result } from "../../core/result.ts";
 import { type Message as CampaignMessage, compileMessage } from "../../core/variants.ts";
 import type { AudienceStore, Page } from "../../persistence/ports/audience.ts";
 import type { CampaignStore, PageState } from "../../persistence/ports/campaign.ts";
+import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { SuppressionStore } from "../../persistence/ports/suppressions.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context } from "../kernel/actor.ts";
+import type { Blocked, BlockedKnown } from "./blocked.ts";
 import type { Pace, PageToSend, WorkerMessage, WorkerStart } from "./messages.ts";
 import type { JournalStep, PageRun } from "./page-run.ts";
 import type { Attempt } from "./send-window.ts";
@@ -27,6 +29,8 @@ export interface WorkerDeps {
   readonly receiptWaitMs?: number;
   /** Where bad addresses are noted, so that nobody tries them again. */
   readonly suppressions?: Pick<SuppressionStore, "suppress"> | undefined;
+  /** Who knows of opt-outs and suppressions since an audience was made; absent: nobody does. */
+  readonly members?: Pick<MemberStore, "blocked"> | undefined;
 }
 
 export interface WorkerState {
@@ -68,6 +72,8 @@ export interface Sending {
   readonly failures: number;
   /** Settled windows wait a moment for the permits of the next one, to share a journal call. */
   readonly flush: "no" | "timed" | "due";
+  /** Those of the page who may not be sent to any more; undefined: it is being asked. */
+  readonly blocked: Blocked | undefined;
   /** The lease has to be renewed although nothing has moved. */
   readonly renew: boolean;
 }
@@ -94,6 +100,8 @@ export type Message =
   | { readonly type: "flush" }
   | { readonly type: "close-page"; readonly serial: number }
   | { readonly type: "suppressed" }
+  | BlockedKnown
+  | { readonly type: "ask-blocked"; readonly serial: number; readonly attempts: number }
   | { readonly type: "renew" }
   | {
       readonly type: "attempted";

@@ -1,11 +1,14 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
+import { NOBODY_BLOCKED } from "./blocked.ts";
 import { LOST, settleLost } from "./items.ts";
 import { leaseOwner, type SpawnWorker } from "./messages.ts";
 import { takeUp } from "./page-run.ts";
 import {
+  askBlocked,
   attemptAgain,
   attempted,
   awaitReceipts,
+  blockedKnown,
   holdPage,
   journalAgain,
   journalled,
@@ -79,6 +82,10 @@ function workerBehavior(deps: WorkerDeps): Behavior<WorkerState, Message> {
         return message.serial === state.serial ? proceed(state, deps, ctx) : state;
       case "suppressed":
         return state;
+      case "ask-blocked":
+        return askBlocked(state, message, deps, ctx);
+      case "blocked-known":
+        return blockedKnown(state, message, deps, ctx);
       case "stand-down":
         return standDown(state, deps, ctx);
     }
@@ -159,11 +166,13 @@ function opened(
   }
   const sending: Sending = {
     ...{ run, until, writing: undefined, failures: 0, flush: "no", renew: false },
+    blocked: deps.members === undefined ? NOBODY_BLOCKED : undefined,
     type: "sending",
   };
   const at = { ...state, phase: sending };
   holdPage(at, run, ctx);
   awaitReceipts(at, ctx);
+  if (sending.blocked === undefined) askBlocked(at, { attempts: 0, serial }, deps, ctx);
   return proceed(at, deps, ctx);
 }
 

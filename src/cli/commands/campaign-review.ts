@@ -36,7 +36,7 @@ function dryRunCommand(): Command {
 
 function describeDryRun(run: DryRun): string {
   const { counts, arms, locales, price, samples, missing, certificate } = run;
-  const { recipients, sent, held, capped, missingVariable, late } = counts;
+  const { recipients, sent, held, capped, missingVariable, late, blocked } = counts;
   const first = run.startsAt < 0 ? "never" : instant(run.startsAt);
   const last = run.endsAt < 0 ? "not known" : `${instant(run.endsAt)}, in ${duration(run.etaMs)}`;
   return [
@@ -44,7 +44,7 @@ function describeDryRun(run: DryRun): string {
     fields({ pace: run.pace }),
     "left out",
     fields({ "control group": held, "over the cap": capped, "variable missing": missingVariable }),
-    fields({ "too late": late }),
+    fields({ "too late": late, "opted out or suppressed": blocked }),
     ...split("by arm", arms),
     ...split("by locale", locales),
     "what the guarantee costs",

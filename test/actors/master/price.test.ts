@@ -20,8 +20,9 @@ function counted(stores: Stores): { readonly stores: Stores; readonly calls: () 
         };
       },
     });
-  const { campaigns, audiences } = stores;
-  const wrapped = { ...stores, campaigns: around(campaigns), audiences: around(audiences) };
+  const { campaigns, audiences, members } = stores;
+  const watched = { campaigns: around(campaigns), audiences: around(audiences) };
+  const wrapped = { ...stores, ...watched, members: around(members) };
   return { stores: wrapped, calls: () => calls };
 }
 

@@ -134,8 +134,8 @@ export function startCampaigns(options: RigOptions = {}): Rig {
     state: newAudienceDesk,
   });
   const owner = options.owner ?? "boot-1";
-  const { receipts, suppressions } = stores;
-  const ports = { campaigns, audiences, providers, receipts, suppressions };
+  const { members, receipts, suppressions } = stores;
+  const ports = { campaigns, audiences, providers, members, receipts, suppressions };
   const workers = pushWorkers({ ...ports, clock, owner });
   const spawnWorker = options.workers?.(workers) ?? workers;
   const under = system.supervisor("campaigns");

@@ -45,6 +45,16 @@ describe("a dry run", () => {
     expect(await rig.stores.campaigns.certificate(id)).toEqual(certificate);
   });
 
+  test("leaves out who opted out or was suppressed after the audience was made", async () => {
+    const rig = startReview();
+    const { id } = await rig.campaign(await rig.audience(["a", "b", "c"]));
+    await rig.stores.members.optOut("a", { optedOut: true, at: 1 });
+    const bounced = { kind: "member", value: "b", why: "bounced", by: "t", at: 1 } as const;
+    await rig.stores.suppressions.suppress([bounced]);
+    const { counts } = await rig.ask({ type: "dry-run", id, by: "t" });
+    expect(counts).toMatchObject({ recipients: 3, blocked: 2, sent: 1 });
+  });
+
   test("leaves out whoever has had enough, without counting them again", async () => {
     const rig = startReview();
     const audience = await rig.audience(["a", "b"]);

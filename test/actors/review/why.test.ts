@@ -25,6 +25,9 @@ describe("why did or didn't they get it?", () => {
       expect(why).toMatchObject({ inAudience: false, can: [] });
       expect(why.answer).toContain("is not in the audience everybody");
     }
+    await rig.stores.members.optOut("zz", { optedOut: true, at: 1 });
+    const { answer } = await rig.ask({ type: "ask-why", id: campaign.id, member: "zz" });
+    expect(answer).toMatch(/^zz is not in the audience everybody \(\w+\); they opted out$/);
   });
 
   test("each part of a page has its own answer", async () => {

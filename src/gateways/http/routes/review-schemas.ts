@@ -107,6 +107,7 @@ const dryCounts = z.object({
   capped: count.describe("Over the frequency cap."),
   missingVariable: count,
   late: count.describe("Their time is too long past."),
+  blocked: count.describe("Opted out, or suppressed, after the audience was made."),
 });
 
 export const dryRun = answer(
