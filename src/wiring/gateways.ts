@@ -15,6 +15,7 @@ import { openWebSocketGateway } from "../gateways/websocket/gateway.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Base } from "./base.ts";
 import { openClassic, openClassicBoards } from "./classic.ts";
+import { openDepartures } from "./departures.ts";
 import { type Decisions, openDecisions } from "./platform.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
 import { openDeviceSecrets } from "./relations.ts";
@@ -77,6 +78,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     peers: udp?.peers,
     ...openSight(base, { inbox, version }),
     bans,
+    ...openDepartures(sessions),
     providers: () => viewsOf(providers),
     receiptKeys: receiptKeys(config),
     vapidKey,

@@ -31,6 +31,29 @@ describe("after a connection has broken", () => {
     });
   });
 
+  test("it goes where it is sent, and comes back when nobody welcomes it there", async () => {
+    const other = await StubServer.start();
+    const { client, clock } = server.client();
+    const first = await server.accept();
+    await first.login();
+    await client.whenConnected();
+    const kick = { type: "kick", code: 4108, reason: "redirect", reconnect: true } as const;
+    first.send({ ...kick, retryAfterMs: 100, url: other.url });
+    await reached(client, "waiting");
+    clock.advance(600);
+    const second = await other.accept();
+    await second.login();
+    await client.whenConnected();
+    second.drop();
+    await reached(client, "waiting");
+    await other.stop();
+    clock.advance(5_000);
+    await reached(client, "connecting");
+    await reached(client, "waiting");
+    clock.advance(10_000);
+    expect(await (await server.accept()).login()).toMatchObject({ type: "hello" });
+  });
+
   test("the waits grow by the factor up to the longest, each a random part of it", async () => {
     const random = (): number => 0.5;
     const waits: (number | undefined)[] = [];

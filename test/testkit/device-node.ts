@@ -88,6 +88,7 @@ export const WS_LIMITS: WebSocketLimits = {
   connectsBurst: 5000,
   addressConnectsPerSecond: 0,
   addressConnectsBurst: 1000,
+  maxLifetimeMs: 0,
   unsentBytesMax: 131_072,
   heldPublicationsMax: 100,
   heartbeatMs: 60_000,

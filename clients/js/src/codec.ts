@@ -64,6 +64,7 @@ function readFrame(value: unknown): ServerFrame | undefined {
       need(value, ["code"], isCount);
       need(value, ["reason"], isString);
       need(value, ["reconnect"], isBoolean);
+      if (frame.url !== undefined) need(value, ["url"], isString);
       if (frame.retryAfterMs !== undefined) need(value, ["retryAfterMs"], isCount);
       return frame;
     case "sent":

@@ -38,6 +38,9 @@ export class Connector {
   #decision: (Decision & { readonly type: "retry" }) | undefined;
   #stopped = false;
 
+  /** Where the server has sent it. */
+  #redirectedTo: string | undefined = undefined;
+
   constructor(settings: Settings, owner: ConnectorOwner) {
     this.#settings = settings;
     this.#owner = owner;
@@ -106,7 +109,8 @@ export class Connector {
     const resumption = this.#owner.resumption(credential);
     const hello: ClientFrame = { type: "hello", credential, device, ...resumption };
     try {
-      this.#connection = new Connection(this.#settings, hello, {
+      const url = this.#redirectedTo ?? this.#settings.url;
+      this.#connection = new Connection({ ...this.#settings, url }, hello, {
         welcomed: (frame) => this.#welcomed(frame),
         received: (frame) => this.#owner.received(frame),
         pinged: (id) => this.#owner.pinged(id),
@@ -125,6 +129,9 @@ export class Connector {
 
   #ended(end: ConnectionEnd): void {
     this.#connection = undefined;
+    // Where nobody welcomes it, it goes back to where it was told to connect in the first place.
+    if (end.kick?.url !== undefined) this.#redirectedTo = end.kick.url;
+    else if (end.connectedMs === undefined) this.#redirectedTo = undefined;
     this.#owner.disconnected();
     if (this.#stopped) return;
     const { backoff, credential, random } = this.#settings;

@@ -76,6 +76,8 @@ export interface KickFrame {
   readonly reconnect: boolean;
   readonly message?: string;
   readonly retryAfterMs?: number;
+  /** With `redirect`: where to connect instead. */
+  readonly url?: string;
 }
 
 /** What was published to a topic; `lost` counts what was let go before it. */

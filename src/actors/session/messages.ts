@@ -68,6 +68,8 @@ export type CloseReason =
   | "heartbeat-lost"
   | "internal"
   | "hello-timeout"
+  | "lifetime"
+  | "redirect"
   | "replaced"
   | "kicked"
   | "unauthorized"

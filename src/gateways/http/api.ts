@@ -156,6 +156,11 @@ export interface HttpPorts {
   readonly about: About;
   readonly inboxes: Inboxes;
   readonly chronicle: Chronicle;
+  /** Sends devices away, or takes them again; both say how many connections there are. */
+  readonly departures: {
+    redirect(to: { readonly url?: string | undefined; readonly withinMs: number }): number;
+    resume(): number;
+  };
   /** Who connected too often, and is refused. */
   readonly bans: Bans;
   /** Every provider of this node, in the order of their names. */

@@ -6,6 +6,7 @@ import { browserRoutes } from "./routes/browsers.ts";
 import { campaignEditRoutes } from "./routes/campaign-edits.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { deviceRoutes } from "./routes/devices.ts";
+import { drainRoutes } from "./routes/drain.ts";
 import { familyRoutes } from "./routes/families.ts";
 import { insightRoutes } from "./routes/insight.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -41,5 +42,6 @@ export const ROUTES: readonly Route[] = [
   ...tokenRoutes,
   ...insightRoutes,
   ...statusRoutes,
+  ...drainRoutes,
   ...nodeRoutes,
 ];

@@ -13,6 +13,8 @@ export const CLOSE_CODES = {
   "heartbeat-lost": 4104,
   internal: 4105,
   "hello-timeout": 4106,
+  lifetime: 4107,
+  redirect: 4108,
   replaced: 4200,
   kicked: 4201,
   unauthorized: 4202,

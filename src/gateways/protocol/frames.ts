@@ -90,6 +90,8 @@ export type ServerFrame =
       /** Why, in words, when there is more to say than the reason. */
       readonly message?: string;
       readonly retryAfterMs?: number;
+      /** With `redirect`: where to connect instead. */
+      readonly url?: string;
     }
   /** What was published to a topic that the session is subscribed to. */
   | {

@@ -1,4 +1,8 @@
-import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
+import type {
+  CloseReason,
+  ConnectionMessage,
+  SessionMessage,
+} from "../../actors/session/messages.ts";
 import { CLOSE_CODES, mayReconnect } from "./close-codes.ts";
 import type { ServerFrame, SessionFrame } from "./frames.ts";
 
@@ -52,15 +56,20 @@ export function toServerFrame(message: ConnectionMessage): ServerFrame | undefin
   }
 }
 
+interface Kick {
+  readonly reason: CloseReason;
+  readonly message?: string | undefined;
+  /** Where to connect instead. */
+  readonly url?: string | undefined;
+}
+
 /** Why a connection is closed; with `retryAfterMs`, how long the device is to stay away. */
-export function kickFrame(
-  { reason, message }: Omit<Extract<ConnectionMessage, { type: "close" }>, "type">,
-  retryAfterMs?: number,
-): ServerFrame {
+export function kickFrame({ reason, message, url }: Kick, retryAfterMs?: number): ServerFrame {
   const code = CLOSE_CODES[reason];
   return {
     ...{ type: "kick", code, reason, reconnect: mayReconnect(code) },
     ...(message === undefined ? {} : { message }),
+    ...(url === undefined ? {} : { url }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }

@@ -13,9 +13,9 @@ import type { Codec, Encoded } from "../protocol/codec.ts";
 import { type ClientFrame, idOf } from "../protocol/frames.ts";
 import { kickFrame, toSessionMessage } from "../protocol/session-frames.ts";
 import { departureOf } from "./counts.ts";
-import { type Bucket, payFrame, waitMs } from "./frame-rate.ts";
+import { type Bucket, isPaid } from "./frame-rate.ts";
 import { HeldPublications } from "./held-publications.ts";
-import type { Guest, Hub } from "./hub.ts";
+import type { Guest, Hub, Parting } from "./hub.ts";
 import { refresh } from "./refresh.ts";
 import type { Use } from "./use-counts.ts";
 
@@ -64,6 +64,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   login: Reception | undefined;
   /** When it ends unless something happens first, in the hub's seconds. */
   deadline: number;
+  /** When it has lived long enough, in the hub's seconds. */
+  endsAt = 0;
   previous: Guest | undefined = undefined;
   next: Guest | undefined = undefined;
   credit: number;
@@ -121,7 +123,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   welcomed(deadline: number): void {
     this.hub.waiting.remove(this);
     this.login = undefined;
-    this.deadline = deadline;
+    this.endsAt = this.hub.endOfLife();
+    this.deadline = Math.min(deadline, this.endsAt);
     this.hub.open.add(this);
   }
 
@@ -153,7 +156,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
         return true;
       case "close":
         this.#sessionKnows = true;
-        this.close(message.reason, undefined, message.message);
+        this.close(message.reason, { message: message.message });
         return true;
     }
   }
@@ -164,7 +167,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (this.socket === undefined) return;
     hub.counts.framesIn += 1;
     hub.counts.bytesIn += bytes.byteLength;
-    if (hub.rate.perSecond > 0 && !this.#isPaid()) return;
+    if (hub.rate.perSecond > 0 && !isPaid(this, hub.rate, hub.clock.monotonic())) return;
     if (bytes.byteLength > hub.limits.frameBytesMax) return this.close("too-large");
     if (isBinary !== codec.binary) return this.close("invalid-frame");
     const frame = codec.decode(bytes);
@@ -248,12 +251,11 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   }
 
   /** Says why (`kick`), writes what waits, and ends the connection. */
-  close(reason: CloseReason, retryAfterMs?: number, message?: string): void {
+  close(reason: CloseReason, { retryAfterMs, message, url }: Parting = {}): void {
     const { socket, hub } = this;
     if (socket === undefined) return;
     const code = CLOSE_CODES[reason];
-    const told = message === undefined ? { reason } : { reason, message };
-    this.write(this.codec.encode(kickFrame(told, retryAfterMs)));
+    this.write(this.codec.encode(kickFrame({ reason, message, url }, retryAfterMs)));
     const out = this.#out;
     this.#out = undefined;
     // From here on nothing else may be written, and the end of the socket is not reported twice.
@@ -277,9 +279,10 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
 
   overdue(): void {
     if (this.login === undefined) {
+      if (this.endsAt <= this.hub.seconds) return this.close("lifetime");
       this.writeError(new RuntimeError("auth.expired", "the credential has expired"));
       this.close("credential-expired");
-    } else if (this.login.hasBegun) this.close("busy", BUSY_RETRY_MS);
+    } else if (this.login.hasBegun) this.close("busy", BUSY);
     else this.close("hello-timeout");
   }
 
@@ -361,19 +364,6 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.hub.markDirty(this);
   }
 
-  #isPaid(): boolean {
-    const { rate, clock } = this.hub;
-    const verdict = payFrame(this, rate, clock.monotonic());
-    if (verdict === "taken") return true;
-    const retryAfterMs = waitMs(this, rate);
-    if (verdict === "hopeless") this.close("too-fast", retryAfterMs);
-    else {
-      const message = `more than ${rate.perSecond} frames per second; this one was not read`;
-      this.writeError(new RuntimeError("protocol.too-fast", message, { retryAfterMs }));
-    }
-    return false;
-  }
-
   #refuseMalformed(error: RuntimeError, id?: number): void {
     this.#malformed += 1;
     this.writeError(error, id);
@@ -395,4 +385,5 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   }
 }
 
+const BUSY: Parting = { retryAfterMs: BUSY_RETRY_MS };
 const DRAINED: SessionMessage = { type: "drained" };

@@ -1,3 +1,6 @@
+import type { CloseReason } from "../../actors/session/messages.ts";
+import { RuntimeError } from "../../core/errors.ts";
+
 /**
  * A token bucket in integers. The fields are the connection's own: a bucket costs no object.
  */
@@ -39,4 +42,23 @@ export function payFrame(bucket: Bucket, { perSecond, burst }: Rate, nowMs: numb
 /** How long until the next frame would be taken, in milliseconds. */
 export function waitMs({ credit }: Bucket, { perSecond }: Rate): number {
   return Math.max(1, Math.ceil((FRAME - credit) / perSecond));
+}
+
+/** Whose frames are paid for, and who is told when one was not taken. */
+interface Payer extends Bucket {
+  close(reason: CloseReason, parting: { readonly retryAfterMs: number }): void;
+  writeError(error: RuntimeError): void;
+}
+
+/** Pays for one frame; else tells its sender to be slower, or ends the connection. */
+export function isPaid(payer: Payer, rate: Rate, nowMs: number): boolean {
+  const verdict = payFrame(payer, rate, nowMs);
+  if (verdict === "taken") return true;
+  const retryAfterMs = waitMs(payer, rate);
+  if (verdict === "hopeless") payer.close("too-fast", { retryAfterMs });
+  else {
+    const message = `more than ${rate.perSecond} frames per second; this one was not read`;
+    payer.writeError(new RuntimeError("protocol.too-fast", message, { retryAfterMs }));
+  }
+  return false;
 }

@@ -1,6 +1,7 @@
 import type { Connection, Socket } from "./connection.ts";
 import type { Counts } from "./counts.ts";
-import { type Guest, Hub } from "./hub.ts";
+import { Departures } from "./departures.ts";
+import { Hub } from "./hub.ts";
 import type { WebSocketOptions } from "./options.ts";
 import { Upgrader } from "./upgrade.ts";
 
@@ -12,6 +13,8 @@ export interface WebSocketGateway {
   /** Open sockets, whether logged in or not. */
   readonly connections: number;
   readonly counts: Counts;
+  /** Sends devices to another node while this one goes on. */
+  readonly departures: Pick<Departures, "isDraining" | "redirect" | "resume">;
   /**
    * Takes no more connections, asks those there are to connect elsewhere, and closes them, piece
    * by piece. Resolves when all are closed, at the latest after `deadlineMs`.
@@ -21,12 +24,6 @@ export interface WebSocketGateway {
   close(): void;
 }
 
-/** Connections closed per step of a drain, and the pause between two steps. */
-const DRAIN_STEP = 500;
-const DRAIN_PAUSE_MS = 20;
-/** Devices are told to come back after a random part of this, plus a share per connection. */
-const DRAIN_SPREAD_MS = 2000;
-const DRAIN_SPREAD_PER_CONNECTION_MS = 0.2;
 /** Messages a little too large are answered with a close code; uWebSockets.js cuts the rest. */
 const PAYLOAD_FACTOR = 2;
 
@@ -36,9 +33,10 @@ const PAYLOAD_FACTOR = 2;
  * It only carries: what a frame means is decided by the session it is passed to.
  */
 export function openWebSocketGateway(options: WebSocketOptions): WebSocketGateway {
-  const { app, clock, limits, metrics, random } = options;
+  const { app, limits, metrics } = options;
   const hub = new Hub(options);
-  const upgrader = new Upgrader(hub, options);
+  const departures = new Departures(hub, options);
+  const upgrader = new Upgrader(hub, departures, options);
   metrics.observe("herald_ws_connections", "Open connections", () => hub.connections);
   metrics.observe("herald_ws_waiting", "Connections before their welcome", () => hub.waiting.size);
 
@@ -57,36 +55,15 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     close: (ws, code, text) => (ws as Socket & Tagged).connection.closed(code, text),
   });
 
-  const closeSome = (count: number): void => {
-    const spreadMs = DRAIN_SPREAD_MS + hub.connections * DRAIN_SPREAD_PER_CONNECTION_MS;
-    for (let left = count; left > 0; left -= 1) {
-      const guest: Guest | undefined = hub.open.first ?? hub.waiting.first;
-      if (guest === undefined) return;
-      guest.close("draining", Math.ceil(random() * spreadMs));
-    }
-  };
-
   return {
     get connections() {
       return hub.connections;
     },
     counts: hub.counts,
-    drain(deadlineMs) {
-      upgrader.isDraining = true;
-      const endsAt = clock.monotonic() + deadlineMs;
-      return new Promise((resolve) => {
-        const step = (): void => {
-          const isLate = clock.monotonic() >= endsAt;
-          closeSome(isLate ? hub.connections : DRAIN_STEP);
-          if (hub.connections === 0) return resolve();
-          clock.after(DRAIN_PAUSE_MS, step);
-        };
-        step();
-      });
-    },
+    departures,
+    drain: (deadlineMs) => departures.drain(deadlineMs),
     close() {
-      upgrader.isDraining = true;
-      closeSome(hub.connections);
+      departures.end();
       hub.stop();
     },
   };

@@ -2,6 +2,7 @@ import type { Ref } from "../../actors/kernel/actor.ts";
 import type { CloseReason, SessionMessage } from "../../actors/session/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { Random } from "../../core/random.ts";
 import type { DeviceTokens } from "../auth/device-tokens.ts";
 import type { Encoded } from "../protocol/codec.ts";
 import { wireText } from "../wire-text.ts";
@@ -10,6 +11,15 @@ import type { Rate } from "./frame-rate.ts";
 import type { WebSocketLimits, WebSocketOptions } from "./options.ts";
 import { type Member, Roster } from "./roster.ts";
 import { type Use, UseCounts } from "./use-counts.ts";
+
+/** What a device is told with the reason why its connection ends. */
+export interface Parting {
+  readonly message?: string | undefined;
+  /** How long to stay away. */
+  readonly retryAfterMs?: number | undefined;
+  /** Where to connect instead. */
+  readonly url?: string | undefined;
+}
 
 /** What the hub knows of a connection. */
 export interface Guest extends Member<Guest> {
@@ -23,7 +33,7 @@ export interface Guest extends Member<Guest> {
   /** The deadline has passed. */
   overdue(): void;
   /** Says why, writes what waits, and ends it. */
-  close(reason: CloseReason, retryAfterMs?: number): void;
+  close(reason: CloseReason, parting?: Parting): void;
 }
 
 /** What can be written to: a socket of uWebSockets.js. */
@@ -66,6 +76,7 @@ export class Hub {
   /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
   isBackpressured = false;
   readonly #startedAt: number;
+  readonly #random: Random;
   #dirty: Guest[] = [];
   #spare: Guest[] = [];
   #isScheduled = false;
@@ -74,8 +85,10 @@ export class Hub {
   #corkedSocket: Writable | undefined = undefined;
   #corkedBinary = false;
 
-  constructor({ clock, deviceTokens, findSession, limits, logger, metrics }: WebSocketOptions) {
+  constructor(options: WebSocketOptions) {
+    const { clock, deviceTokens, findSession, limits, logger, metrics, random } = options;
     this.clock = clock;
+    this.#random = random;
     this.deviceTokens = deviceTokens;
     this.findSession = findSession;
     this.logger = logger;
@@ -97,6 +110,14 @@ export class Hub {
   deadlineIn(ms: number): number {
     const elapsedMs = this.clock.monotonic() - this.#startedAt;
     return Math.min(Math.ceil((elapsedMs + ms) / 1000), DEADLINE_MAX);
+  }
+
+  /** When a connection that is welcomed now has lived long enough, in the hub's seconds. */
+  endOfLife(): number {
+    const { maxLifetimeMs } = this.limits;
+    if (maxLifetimeMs === 0) return DEADLINE_MAX;
+    // Those who came together do not go together.
+    return this.deadlineIn(maxLifetimeMs * (1 - LIFETIME_JITTER * this.#random()));
   }
 
   /** Gives a connection the time for another step on its way to the welcome. */
@@ -183,5 +204,7 @@ export class Hub {
 }
 
 const NOTHING: readonly Encoded[] = [];
+/** The part of a lifetime that is chance. */
+const LIFETIME_JITTER = 0.1;
 /** Some 34 years: a small integer. */
 const DEADLINE_MAX = 2 ** 30;

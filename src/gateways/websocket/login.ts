@@ -161,13 +161,13 @@ export class Login implements Reception {
     const error = new RuntimeError("gateway.banned", message, { retryAfterMs });
     connection.writeError(error);
     this.#note(connection, principal, connection.device, error);
-    connection.close("busy", retryAfterMs);
+    connection.close("busy", { retryAfterMs });
   }
 
   #refuse(connection: Connection, message: string): void {
     const retryAfterMs = BUSY_RETRY_MS;
     connection.writeError(new RuntimeError("gateway.busy", message, { retryAfterMs }));
-    connection.close("busy", retryAfterMs);
+    connection.close("busy", { retryAfterMs });
   }
 }
 

@@ -25,6 +25,8 @@ export interface WebSocketLimits extends ConnectLimits {
   readonly connectionsPerAddress: number;
   /** Default 20. */
   readonly connectionsPerUser: number;
+  /** How long a connection lives, less a random tenth; 0: no limit. Default 0 ms. */
+  readonly maxLifetimeMs: number;
   /** Unsent bytes beyond which a client is closed as slow. Default 131 072. */
   readonly unsentBytesMax: number;
   /** Publications that wait for a slow connection. Default 100. */

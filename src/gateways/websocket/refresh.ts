@@ -1,17 +1,34 @@
+import type { Ref } from "../../actors/kernel/actor.ts";
+import type { SessionMessage } from "../../actors/session/messages.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import type { DeviceIdentity } from "../auth/device-tokens.ts";
+import type { Codec, Encoded } from "../protocol/codec.ts";
 import type { ClientFrame } from "../protocol/frames.ts";
-import type { Connection } from "./connection.ts";
+import type { Guest, Hub } from "./hub.ts";
 
 type Refresh = Extract<ClientFrame, { type: "refresh" }>;
+
+/** What it needs to know of a connection. */
+interface Refreshed extends Guest {
+  readonly hub: Hub;
+  readonly codec: Codec;
+  readonly device: string;
+  /** When it has lived long enough, in the hub's seconds. */
+  readonly endsAt: number;
+  readonly socket: object | undefined;
+  readonly session: Ref<SessionMessage> | undefined;
+  write(frame: Encoded): void;
+  writeError(error: RuntimeError, id?: number): void;
+  refuseBusy(id: number | undefined): void;
+}
 
 /**
  * Takes a newer credential of the same principal, so that the connection outlives the older one.
  *
  * One that is not accepted changes nothing: the device is told and keeps what it had.
  */
-export function refresh(connection: Connection, { id, credential }: Refresh): void {
+export function refresh(connection: Refreshed, { id, credential }: Refresh): void {
   const { hub } = connection;
   hub.deviceTokens
     .verify(credential)
@@ -22,7 +39,7 @@ export function refresh(connection: Connection, { id, credential }: Refresh): vo
     });
 }
 
-function verified(connection: Connection, id: number, outcome: Result<DeviceIdentity>): void {
+function verified(connection: Refreshed, id: number, outcome: Result<DeviceIdentity>): void {
   // It may have left while its credential was being verified.
   if (connection.socket === undefined) return;
   if (!outcome.ok) return connection.writeError(outcome.error, id);
@@ -32,7 +49,8 @@ function verified(connection: Connection, id: number, outcome: Result<DeviceIden
     return connection.writeError(new RuntimeError("auth.invalid", message), id);
   }
   const { hub } = connection;
-  connection.deadline = hub.deadlineIn(expiresAt - hub.clock.now());
+  const until = hub.deadlineIn(expiresAt - hub.clock.now());
+  connection.deadline = Math.min(until, connection.endsAt);
   if (connection.session?.send({ type: "grants", grants }) === false) {
     return connection.refuseBusy(id);
   }

@@ -8,6 +8,7 @@ import { wireText } from "../wire-text.ts";
 import { ConnectGate } from "./connect-gate.ts";
 import { Connection } from "./connection.ts";
 import type { UpgradeRefusal } from "./counts.ts";
+import type { Departures } from "./departures.ts";
 import type { Hub } from "./hub.ts";
 import { Login } from "./login.ts";
 import type { WebSocketOptions } from "./options.ts";
@@ -19,21 +20,22 @@ const RETRY_MS = 5000;
 
 /** Takes a connection or refuses it, before any frame: subprotocol, limits, draining. */
 export class Upgrader {
-  isDraining = false;
   readonly #hub: Hub;
   readonly #options: WebSocketOptions;
 
+  readonly #departures: Departures;
   readonly #gate: ConnectGate;
 
-  constructor(hub: Hub, options: WebSocketOptions) {
+  constructor(hub: Hub, departures: Departures, options: WebSocketOptions) {
     this.#hub = hub;
+    this.#departures = departures;
     this.#options = options;
     this.#gate = new ConnectGate(options.limits, options);
   }
 
   upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const hub = this.#hub;
-    if (this.isDraining) return this.#refuse(res, "draining");
+    if (this.#departures.isDraining) return this.#refuse(res, "draining");
     if (req.getHeader("sec-websocket-version") !== "13") return this.#refuse(res, "version");
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
     if (codec === undefined) return this.#refuse(res, "subprotocol");

@@ -212,6 +212,7 @@ export async function startHttpNode(options: NodeOptions = {}) {
     about: { version: "0", startedAt: 1, config: {}, figures: async () => [] },
     chronicle: new Chronicle(),
     bans: someBans(),
+    departures: { redirect: () => 3, resume: () => 3 },
     providers: () => PROVIDERS,
     vapidKey: (provider) => (provider === "crm" ? "BKey" : undefined),
     receiptKeys: (provider) => (provider === "crm" ? RECEIPT_KEYS : []),

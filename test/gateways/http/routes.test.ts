@@ -179,6 +179,17 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     path: "/v1/push/n-1",
     fails: { path: "/v1/push/n-9", status: 404, code: "push.unknown" },
   },
+  "POST /v1/node/drain": {
+    call: { json: { url: "wss://two.example.com/v1/connect", withinMs: 1000 } },
+    fails: {
+      call: { json: { url: "https://two.example.com" } },
+      status: 400,
+      code: "http.invalid",
+    },
+  },
+  "DELETE /v1/node/drain": {
+    fails: { path: "/v1/node/drain?now=1", status: 400, code: "http.invalid" },
+  },
   "GET /v1/bans": { fails: { path: "/v1/bans?since=1", status: 400, code: "http.invalid" } },
   "DELETE /v1/bans/{kind}/{name}": {
     path: "/v1/bans/principal/restless",

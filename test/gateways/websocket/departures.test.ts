@@ -1,0 +1,104 @@
+/** Connections end without a fault: they are old enough, or the node is being emptied. */
+import { describe, expect, test } from "vitest";
+import { RawSocket } from "../../testkit/raw-socket.ts";
+import { type TestNode, testNode } from "./node.ts";
+
+const ELSEWHERE = "wss://two.example.com/v1/connect";
+
+describe("a connection that is old enough", () => {
+  test("ends with 4107, and goes on in the same session", async () => {
+    const node = testNode({ limits: { maxLifetimeMs: 100_000 } });
+    const device = await node.login("ada");
+    const { session } = await device.connection.next("welcome");
+    seconds(node, 89);
+    await device.connection.ping();
+    // Every connection is looked at once in ten seconds.
+    seconds(node, 22);
+    const { code, kick } = await device.connection.closed();
+    expect(code).toBe(4107);
+    expect(kick).toMatchObject({ reason: "lifetime", reconnect: true });
+    expect(await device.connect()).toMatchObject({ session });
+  });
+
+  test("ends at another time than those that came together with it", async () => {
+    const node = testNode({ limits: { maxLifetimeMs: 1_000_000, connectionsPerUser: 100 } });
+    for (let n = 0; n < 50; n += 1) await node.login("ada", { device: `d${n}` });
+    const left: number[] = [];
+    for (let step = 0; step < 12; step += 1) {
+      seconds(node, step === 0 ? 900 : 10);
+      left.push(node.gateway.connections);
+    }
+    expect(left[0]).toBe(50);
+    expect(left.at(-1)).toBe(0);
+    expect(new Set(left).size).toBeGreaterThan(6);
+  });
+
+  test("is told of an expired credential where that comes first, refreshed or not", async () => {
+    const node = testNode({ limits: { maxLifetimeMs: 1_000_000 } });
+    const { connection } = await node.login("ada", {
+      credential: await node.credential("ada", 30_000),
+    });
+    connection.send({
+      ...{ type: "refresh", id: 1 },
+      credential: await node.credential("ada", 60_000),
+    });
+    await connection.next("refreshed");
+    seconds(node, 50);
+    await connection.ping();
+    seconds(node, 21);
+    expect((await connection.closed()).code).toBe(4203);
+  });
+
+  test("cannot get older by a newer credential", async () => {
+    const node = testNode({ limits: { maxLifetimeMs: 100_000 } });
+    const { connection } = await node.login("ada");
+    connection.send({ type: "refresh", id: 1, credential: await node.credential("ada") });
+    await connection.next("refreshed");
+    seconds(node, 111);
+    expect((await connection.closed()).code).toBe(4107);
+  });
+});
+
+describe("a node that is emptied", () => {
+  test("sends its devices to another one, evenly over the time given, and takes none", async () => {
+    const node = testNode();
+    const devices = [];
+    for (let n = 0; n < 40; n += 1) devices.push(await node.login(`user-${n}`));
+    node.gateway.departures.redirect({ url: ELSEWHERE, withinMs: 4_000 });
+    const left = [node.gateway.connections];
+    for (let second = 0; second < 4; second += 1) {
+      node.clock.advance(1_000);
+      left.push(node.gateway.connections);
+    }
+    expect(left).toEqual([39, 29, 19, 9, 0]);
+    const ends = await Promise.all(devices.map(({ connection }) => connection.closed()));
+    expect(new Set(ends.map(({ code }) => code))).toEqual(new Set([4108]));
+    for (const { kick } of ends) {
+      expect(kick).toMatchObject({ reason: "redirect", reconnect: true, url: ELSEWHERE });
+      expect(kick!["retryAfterMs"]).toBeLessThanOrEqual(1_000);
+    }
+    const refused = await RawSocket.open({ port: node.port, protocol: "herald.v1.json" });
+    expect(refused.status).toBe(503);
+
+    node.gateway.departures.resume();
+    await node.serves();
+  });
+
+  test("without another one says draining, and stops sending away when it takes again", async () => {
+    const node = testNode();
+    const first = await node.login("ada");
+    const second = await node.login("bob");
+    node.gateway.departures.redirect({ withinMs: 60_000 });
+    const { code, kick } = await first.connection.closed();
+    expect([code, kick!["url"]]).toEqual([4100, undefined]);
+    node.gateway.departures.resume();
+    node.clock.advance(59_000);
+    await second.connection.ping();
+    await first.connect();
+  });
+});
+
+/** Lets time pass tick by tick, as it does. */
+function seconds(node: TestNode, count: number): void {
+  for (let second = 0; second < count; second += 1) node.clock.advance(1_000);
+}
