@@ -221,8 +221,10 @@ export class ClassicDevice {
       this.#knowsOfKick = true;
     }
     if (offset === undefined || !ack) return;
-    if (this.#carrier.isReliable) this.session?.send({ type: "ack", offsets: [offset], upTo: -1 });
-    else this.#owe(written.message, { type: "confirmation", offset });
+    // Boards in the field do not confirm what the server itself tells them.
+    if (this.#carrier.isReliable || topic === STATUS_TOPIC) {
+      this.session?.send({ type: "ack", offsets: [offset], upTo: -1 });
+    } else this.#owe(written.message, { type: "confirmation", offset });
   }
 
   #pushed(topic: string, payload: unknown): Outward {

@@ -183,7 +183,8 @@ function payloadOf(status: Fields, space: IdSpace): Buffer {
   }
   const isBinding =
     type === STATUS_EVENTS["board.bound"] || type === STATUS_EVENTS["board.unbound"];
-  const other = isBinding ? user : family;
+  const isFamilys = Number(type) <= STATUS_EVENTS["family.refused"];
+  const other = isBinding ? user : isFamilys ? family : undefined;
   const id = typeof other === "string" ? classicNumber(other, space) : undefined;
   if (id === undefined) return Buffer.alloc(0);
   const payload = Buffer.alloc(8);

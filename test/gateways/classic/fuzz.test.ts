@@ -13,7 +13,8 @@ import { message } from "./bytes.ts";
 import { fuzzTargets } from "./fuzz-targets.ts";
 
 const SEED = Number(process.env["SEED"] ?? 2026);
-const INPUTS = 50_000;
+/** Of each test; all together are a million. */
+const INPUTS = 100_000;
 const TIME_MS = 120_000;
 const HERE = { address: "127.0.0.1", port: 7 };
 

@@ -1,5 +1,11 @@
 /** Classic boards and phones over real WebSockets, among themselves and with devices of today. */
 import { expect, test } from "vitest";
+import {
+  STATUS_EVENTS,
+  STATUS_TOPIC,
+  type StatusEvent,
+  statusOf as statusOfEvent,
+} from "../../../src/core/relations.ts";
 import { message, read, statusOf } from "./bytes.ts";
 import { classicNode } from "./classic-node.ts";
 
@@ -89,6 +95,38 @@ test("a board's coming and going is told to classic phones as 0x36", async () =>
   await connection.raw.until(() => connection.frames.some(isOffline));
   await old.heartbeat();
   expect(old.left).toBe(0);
+});
+
+test("a phone is told each of the thirteen events by its number", async () => {
+  const { device, node } = classicNode();
+  const phone = await device(USER);
+  const expiresAt = node.clock.now() + 60_000;
+  const events = Object.keys(STATUS_EVENTS) as StatusEvent[];
+  const told: [number, bigint, string][] = [];
+  for (const event of events) {
+    const about = /^(board|device)/.test(event) ? { board: "17" } : {};
+    const facts = { event, user: "4096", family: "8192", reason: "new password", at: 0, ...about };
+    const payload = JSON.stringify(statusOfEvent(facts));
+    const item = { user: "4096", id: event, ledger: "status", topic: STATUS_TOPIC, payload };
+    await node.inbox.append([{ ...item, ack: true, expiresAt }]);
+    const { type, id, payload: more } = statusOf(await phone.nextMessage());
+    const isNumber = more.length === 8;
+    told.push([type, id, isNumber ? `${more.readBigInt64LE()}` : more.toString()]);
+  }
+  const family = [1, 2, 3, 4, 5, 6].map((type) => [type, USER, "8192"]);
+  const board = [
+    [7, BOARD, "4096"],
+    [8, BOARD, "4096"],
+    [9, BOARD, ""],
+    [10, BOARD, ""],
+  ];
+  const user = [
+    [11, USER, ""],
+    [12, USER, ""],
+    [13, USER, "new password"],
+  ];
+  expect(told).toEqual([...family, ...board, ...user]);
+  expect(phone.left).toBe(0);
 });
 
 test("who is put out hears why: a phone by a message, and by the close code", async () => {
