@@ -188,6 +188,32 @@ export function outboxStoreConformance(name: string, open: OpenStores): void {
       expect(await store.ledger()).toEqual({ accepted: 6, acked: 3, waiting: 2, pruned: 1 });
     });
 
+    test("room is made for a call and a thousand more, of what all have read", async () => {
+      const store = await start();
+      const max = 2_000;
+      const add = (from: number, count: number) =>
+        store.append(
+          Array.from({ length: count }, (_, n) => upload(`${from + n}`)),
+          max,
+        );
+      const first = async () => (await store.read({ after: 0, limit: 1 }))[0]?.offset;
+      await add(1, max);
+      await store.ack("crm", 1_800);
+      await add(2_001, 10);
+      expect(await first()).toBe(1_011);
+      expect(await store.ledger()).toEqual({
+        accepted: 2_010,
+        acked: 1_800,
+        waiting: 210,
+        pruned: 0,
+      });
+      await add(2_011, 1_000);
+      await add(3_011, 790);
+      expect(await first()).toBe(1_801);
+      await expectError(add(3_801, 1), "outbox.full");
+      expect(await store.ledger()).toMatchObject({ accepted: 3_800, acked: 1_800, waiting: 2_000 });
+    });
+
     test("there are only so many consumers, and those that are there go on", async () => {
       const store = await start();
       for (let n = 0; n < CONSUMERS_MAX; n += 1) await store.place(`c${n}`);

@@ -1,26 +1,43 @@
 import { ok } from "../../core/result.ts";
+import type { UploadsRead } from "../../persistence/ports/outbox.ts";
 import type { Ctx, Desk, Message, OutboxState, ReadRequest, Waiter } from "./state.ts";
 
 /** Answers with the next uploads of a consumer, or once there are some, or when it has waited. */
 export function readUploads(state: OutboxState, request: ReadRequest, desk: Desk, ctx: Ctx) {
-  return lookFor(state, request, ctx.monotonic + request.request.waitMs, desk, ctx);
+  const until = ctx.monotonic + request.request.waitMs;
+  return lookFor(state, { request, until, read: undefined }, desk, ctx);
 }
 
+/** What has been looked at before is not looked at again: it may be much, of other kinds. */
 function lookFor(
   state: OutboxState,
-  request: ReadRequest,
-  until: number,
+  { request, until, read }: Looking,
   { store, limits }: Desk,
   ctx: Ctx,
 ): OutboxState {
   const { growth } = state;
-  const { consumer, after, kinds, limit } = request.request;
+  const { consumer, kinds, limit } = request.request;
   const { charactersMax } = limits;
+  const after = read?.upTo ?? request.request.after;
   ctx.perform(
     () => store.next({ consumer, after, kinds, limit, charactersMax }),
-    (outcome) => ({ type: "looked", request, until, growth, outcome }),
+    (outcome) => ({
+      ...{ type: "looked", request, until, growth },
+      outcome: outcome.ok ? ok(joined(read, outcome.value)) : outcome,
+    }),
   );
   return state;
+}
+
+interface Looking {
+  readonly request: ReadRequest;
+  readonly until: number;
+  /** What the look before it found; undefined for the first. */
+  readonly read: UploadsRead | undefined;
+}
+
+function joined(before: UploadsRead | undefined, found: UploadsRead): UploadsRead {
+  return { ...found, missed: found.missed + (before?.missed ?? 0) };
 }
 
 export function looked(
@@ -60,9 +77,7 @@ export function grown(state: OutboxState, desk: Desk, ctx: Ctx): OutboxState {
 
 export function look(state: OutboxState, desk: Desk, ctx: Ctx): OutboxState {
   state.lookedAt = ctx.monotonic;
-  for (const { request, until } of takeAll(state, ctx)) {
-    lookFor(state, request, until, desk, ctx);
-  }
+  for (const waiter of takeAll(state, ctx)) lookFor(state, waiter, desk, ctx);
   return state;
 }
 

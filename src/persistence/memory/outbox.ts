@@ -5,6 +5,7 @@ import {
   type NewUpload,
   type OutboxAppended,
   type OutboxStore,
+  ROOM_MAX,
   type Upload,
 } from "../ports/outbox.ts";
 import type { Synchronous } from "../synchronous.ts";
@@ -60,7 +61,9 @@ function append(memory: Memory, added: readonly NewUpload[], max: number): Outbo
     return { offset: last, fresh: true };
   });
   const acked = ackedByAll(memory);
-  const left = kept.length > max ? kept.filter(({ offset }) => offset > acked) : kept;
+  const readByAll = kept.filter(({ offset }) => offset <= acked).length;
+  const missing = kept.length - max;
+  const left = missing > 0 ? kept.slice(Math.min(readByAll, missing + ROOM_MAX)) : kept;
   if (left.length > max) {
     const message = `the outbox has ${max} uploads that no consumer has acknowledged`;
     throw new RuntimeError("outbox.full", message);

@@ -33,6 +33,9 @@ export interface ConsumerPlace {
 /** Consumers that an outbox may have: each of them can hold up what is kept. */
 export const CONSUMERS_MAX = 100;
 
+/** So many more are deleted than have to be when there is no room, if all have read them. */
+export const ROOM_MAX = 1_000;
+
 export interface UploadsRequest {
   readonly consumer: string;
   /** From there; undefined: from what the consumer has acknowledged. */
@@ -70,8 +73,8 @@ export interface OutboxLedger {
 /** Uploads on their way to the back end: bounded, read by consumers with offsets. */
 export interface OutboxStore {
   /**
-   * Keeps uploads; all or none, durable when it resolves. What every consumer has acknowledged
-   * makes room first.
+   * Keeps uploads; all or none, durable when it resolves. The oldest that every consumer has
+   * acknowledged make room, for these and `ROOM_MAX` more, so that no call has to delete much.
    *
    * @throws RuntimeError `outbox.full` when there would be more than `max`.
    */

@@ -5,6 +5,7 @@ import {
   type NewUpload,
   type OutboxLedger,
   type OutboxStore,
+  ROOM_MAX,
   type Upload,
   type UploadsRead,
   type UploadsRequest,
@@ -19,7 +20,7 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
       const appended = uploads.map((upload) => append(db, upload));
       const fresh = appended.filter((it) => it.fresh).length;
       const size = resize(db, fresh);
-      if (size > max && size - makeRoom(db) > max) throw full(max);
+      if (size > max && size - makeRoom(db, size - max) > max) throw full(max);
       return appended;
     },
 
@@ -123,9 +124,9 @@ function append(db: Database, { principal, device, kind, payload, key, at }: New
   };
 }
 
-/** Deletes what every consumer has acknowledged; returns how many. None without consumers. */
-function makeRoom(db: Database): number {
-  const freed = db.run('DELETE FROM outbox WHERE "offset" <= ?', ackedByAll(db));
+/** Deletes the oldest that every consumer has acknowledged; returns how many. */
+function makeRoom(db: Database, missing: number): number {
+  const freed = db.run(FREE, ackedByAll(db), missing + ROOM_MAX);
   resize(db, -freed);
   db.run(COUNT_GONE, freed, 0);
   return freed;
@@ -176,5 +177,9 @@ const ACKED_BY_ALL = "SELECT min(acked) AS acked FROM outbox_consumers";
 const FIND_CONSUMER = "SELECT acked FROM outbox_consumers WHERE consumer = ?";
 
 const BEHIND = 'SELECT count(*) AS n FROM outbox WHERE "offset" > ?';
+
+const FREE = `
+  DELETE FROM outbox WHERE "offset" IN (
+    SELECT "offset" FROM outbox WHERE "offset" <= ? ORDER BY "offset" LIMIT ?)`;
 
 const OLD = 'SELECT "offset" FROM outbox WHERE at < ? ORDER BY at, "offset" LIMIT ?';
