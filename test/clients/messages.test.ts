@@ -106,7 +106,7 @@ test("what a session had asked is over when another session begins", async () =>
   await settled;
 });
 
-test("without any answer a request ends by itself, later than the server would have told", async () => {
+test("without any answer a request ends by itself, after the server would have told", async () => {
   const server = await stub();
   const { client, clock } = server.client({ connectTimeoutMs: 3_000 });
   const connection = await server.accept();

@@ -134,7 +134,7 @@ test("the first answer goes to who asked, and later ones are counted, not told",
   expect(node.tally.routes).toMatchObject({ answered: 1, answersLate: 1, answersStray: 0 });
 });
 
-test("an answer of a device that was not asked, or a second one, is dropped and counted", async () => {
+test("an answer that was not asked for, or is a second one, is dropped and counted", async () => {
   const node = routingNode();
   node.relations.bind("ann", "lamp");
   const [ann, lamp] = await node.talkers("ann", "board:lamp");
@@ -149,7 +149,7 @@ test("an answer of a device that was not asked, or a second one, is dropped and 
   expect(node.tally.routes.answersStray).toBe(3);
 });
 
-test("without an answer in time the sender is told, and what comes later goes nowhere", async () => {
+test("without an answer in time the sender is told, and a later one goes nowhere", async () => {
   const node = routingNode();
   node.relations.bind("ann", "lamp");
   const [ann, lamp] = await node.talkers("ann", "board:lamp");
@@ -247,7 +247,7 @@ test("a store that cannot keep it is told to the sender", async () => {
   node.store.release();
 });
 
-test("weakness 7: a device that floods is told so, and fills nobody's mailbox unnoticed", async () => {
+test("weakness 7: who floods is told so, and fills nobody's mailbox unnoticed", async () => {
   const node = routingNode({ session: { requestsMax: 8 } });
   node.relations.bind("ann", "lamp");
   const [lamp, ann] = await node.talkers("board:lamp", "ann");
@@ -277,7 +277,7 @@ test("questions to a device that answers none are refused beyond its limit", asy
   expect(lamp!.got()).toHaveLength(5);
 });
 
-test("many that flood one receiver are told what did not fit, and nothing else is lost", async () => {
+test("many that flood one receiver are told what did not fit, and lose nothing else", async () => {
   const node = routingNode();
   const boards = Array.from({ length: 40 }, (_, index) => `b${index}`);
   for (const board of boards) node.relations.bind("ann", board);

@@ -43,7 +43,7 @@ test("up to fifteen with the oldest giving way: the first is kicked and told why
   expect(phones[0]!.kick()?.message).toBe("a newer log-in took its place; at most 15 at once");
 });
 
-test("the newest wins: whoever was there is kicked with the reason, whatever its device", async () => {
+test("the newest wins: whoever was there is kicked with the reason", async () => {
   const node = nodeWith({ policy: "newest" });
   const [first] = await node.talkers("ann");
   const [second] = await node.talkers("ann");

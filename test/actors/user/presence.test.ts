@@ -12,7 +12,7 @@ function told(talker: Talker): string[] {
   return talker.statuses().map((status) => status.replace("device.", ""));
 }
 
-test("the first session is online and the last offline: one event each, to all who may know", async () => {
+test("the first session is online, the last offline: one event each to who may know", async () => {
   const node = routingNode();
   node.relations.family("ann", { ben: "member", eve: "guest" }, ["lamp"]);
   const watchers = await node.talkers("ann", "ann", "ben", "eve", "zoe");

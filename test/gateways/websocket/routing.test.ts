@@ -112,7 +112,7 @@ test("a malformed request is answered with its id", async () => {
   expect(await answerTo(connection, 5)).toMatchObject({ type: "error", code: "protocol.invalid" });
 });
 
-test("a phone that loses its connection gets the answer on the next, in the same session", async () => {
+test("a phone that loses its connection gets the answer on its next one", async () => {
   const { relations, phone, board } = home();
   relations.bind("ann", "lamp");
   const [ann, lamp] = [await phone("ann"), await board("lamp")];
@@ -140,7 +140,7 @@ test("what is kept comes as a push when the device logs in", async () => {
   expect(push!.payload).toEqual({ from: "board:lamp", payload: "ring" });
 });
 
-test("weakness 7: the largest frame that may come in goes out again, whole, both ways", async () => {
+test("weakness 7: the largest frame that may come in goes out whole, both ways", async () => {
   const { relations, phone, board } = home();
   relations.bind("ann", "lamp");
   const [ann, lamp] = [await phone("ann"), await board("lamp")];
@@ -227,7 +227,7 @@ test("a newer credential keeps the connection open beyond the older one's end", 
   expect(await connection.closed()).toMatchObject({ code: 4203 });
 });
 
-test("a credential of somebody else refreshes nothing, and one that is bad changes nothing", async () => {
+test("a credential of somebody else, or a bad one, refreshes nothing", async () => {
   const { node, phone } = home();
   const { connection } = await phone("ann");
   const others = [
