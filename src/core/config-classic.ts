@@ -20,6 +20,10 @@ export const classicSection = z
       .boolean()
       .default(true)
       .describe("Whether phones have positive numbers; boards have the others."),
+    slots: z
+      .boolean()
+      .default(true)
+      .describe("Whether a user has 15 phones with numbers of their own; if not, any number."),
     clockSkewSeconds: int(1, 3600, 60, "How far a device's clock may be off."),
     allowsNoClock: z
       .boolean()

@@ -55,11 +55,11 @@ function classicOptions(
   { chronicle, config, logger, metrics }: Base,
   openSession: OpenSession,
 ): ClassicOptions | undefined {
-  const { enabled, secret, idBits, phonesArePositive, clockSkewSeconds, allowsNoClock } =
-    config.classic;
+  const { enabled, secret, idBits, phonesArePositive, slots: hasSlots } = config.classic;
+  const { clockSkewSeconds, allowsNoClock } = config.classic;
   if (!enabled || secret === undefined) return undefined;
   return {
-    space: { bits: idBits === 32 ? 32 : 64, phonesArePositive },
+    space: { bits: idBits === 32 ? 32 : 64, phonesArePositive, hasSlots },
     login: { secret, skewMax: clockSkewSeconds, allowsNoClock },
     openSession,
     chronicle,

@@ -176,7 +176,8 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
     const { principal, kind } = identity;
     this.sessionId = hall.options.newId("s");
     this.#silence = silenceSeconds(login.timeout, hall.options.space.bits);
-    const slot = kind === "phone" ? hall.slots.take(principal, this) : 0;
+    const takesSlot = kind === "phone" && hall.options.space.hasSlots;
+    const slot = takesSlot ? hall.slots.take(principal, this) : 0;
     if (slot === undefined) return this.#refuse("device", "too-many-sessions");
     this.#slot = slot;
     const sign = login.id < 0n ? -1n : 1n;
@@ -187,9 +188,12 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
 
   #attach({ principal, kind }: Self): void {
     const { hall, device, sessionId } = this;
-    const name = kind === "phone" ? `classic-${this.#slot}` : BOARD_DEVICE;
-    const session: Ref<SessionMessage> = hall.options.openSession({
-      ...{ id: sessionId, user: principal, device: name },
+    const { openSession, space } = hall.options;
+    const isSlot = kind === "phone" && space.hasSlots;
+    // Without slots one number may be there many times: the log-in policy says how often.
+    const own = space.hasSlots ? BOARD_DEVICE : `classic-${sessionId}`;
+    const session: Ref<SessionMessage> = openSession({
+      ...{ id: sessionId, user: principal, device: isSlot ? `classic-${this.#slot}` : own },
     });
     device!.session = session;
     const from = { transport: "classic", address: this.address.key } as const;

@@ -5,6 +5,8 @@ export interface IdSpace {
   readonly bits: 32 | 64;
   /** Whether phones have positive numbers; boards have the others. */
   readonly phonesArePositive: boolean;
+  /** Without slots a phone has its user's number, and may be there many times. */
+  readonly hasSlots: boolean;
 }
 
 /** A user's number is a multiple of this; its phones have the numbers up to the next. */
@@ -21,11 +23,12 @@ export type ClassicId =
  * The user of a phone is named by its number without sign and slot, a board by its number
  * without sign, both in decimals.
  */
-export function classicId(id: bigint, { bits, phonesArePositive }: IdSpace): ClassicId | undefined {
+export function classicId(id: bigint, space: IdSpace): ClassicId | undefined {
+  const { bits, phonesArePositive, hasSlots } = space;
   if (id === 0n || BigInt.asIntN(bits, id) !== id) return undefined;
   const size = id < 0n ? -id : id;
   if (id > 0n !== phonesArePositive) return { kind: "board", principal: boardKey(`${size}`) };
-  const slot = size % PHONES_PER_USER;
+  const slot = hasSlots ? size % PHONES_PER_USER : 0n;
   return { kind: "phone", principal: `${size - slot}`, slot: Number(slot) };
 }
 

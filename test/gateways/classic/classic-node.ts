@@ -68,7 +68,7 @@ export function classicNode(more: ClassicNodeOptions = {}): ClassicNode {
   const clerk = uploadsClerk({ broker, metrics: noMetrics });
   node.system.spawn(clerk, { name: UPLOADS, state: newUploads() });
   const options: ClassicOptions = {
-    space: { bits: 64, phonesArePositive: true },
+    space: { bits: 64, phonesArePositive: true, hasSlots: true },
     login: { secret: SECRET, skewMax: 60, allowsNoClock: false },
     openSession: node.openSession,
     limits: { ...CLASSIC_LIMITS, ...limits },

@@ -9,8 +9,8 @@ import { writeParcel } from "../../../src/gateways/classic/outward.ts";
 import { readStatus, writeStatus } from "../../../src/gateways/classic/status.ts";
 
 const SELF = { kind: "board", principal: "board:17", number: -17n } as const;
-const WIDE = { bits: 64, phonesArePositive: true } as const;
-const NARROW = { bits: 32, phonesArePositive: false } as const;
+const WIDE = { bits: 64, phonesArePositive: true, hasSlots: true } as const;
+const NARROW = { bits: 32, phonesArePositive: false, hasSlots: true } as const;
 const RULES = { secret: "of no worth", skewMax: 60, allowsNoClock: true };
 const findPhone = (): undefined => undefined;
 

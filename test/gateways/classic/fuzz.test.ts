@@ -75,7 +75,7 @@ test("the gateway for UDP takes any datagram and grows no further than its bound
     {
       ...{ host: "127.0.0.1", port: 0, clock: systemClock, random, newId: systemNewId },
       ...{ logger: silentLogger, metrics: noMetrics },
-      space: { bits: 64, phonesArePositive: true },
+      space: { bits: 64, phonesArePositive: true, hasSlots: true },
       login: { secret: "of no worth", skewMax: 60, allowsNoClock: false },
       openSession: () => externalRef("/nobody", () => true),
       registry: { login: async () => ok("17") },

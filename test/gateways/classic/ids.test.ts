@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { classicId, classicNumber } from "../../../src/gateways/classic/ids.ts";
 
-const PLUG = { bits: 64, phonesArePositive: true } as const;
-const GREE = { bits: 32, phonesArePositive: false } as const;
+const PLUG = { bits: 64, phonesArePositive: true, hasSlots: true } as const;
+const GREE = { bits: 32, phonesArePositive: false, hasSlots: true } as const;
 
 describe("the numbers of classic devices", () => {
   it("name phones by their user and slot, and boards by themselves", () => {
@@ -16,6 +16,11 @@ describe("the numbers of classic devices", () => {
     expect(classicId(-4097n, GREE)).toEqual({ kind: "phone", principal: "4096", slot: 1 });
     expect(classicId(2n ** 31n, GREE)).toBeUndefined();
     expect(classicId(2n ** 31n, PLUG)).toBeDefined();
+  });
+
+  it("are each their own user where there are no slots", () => {
+    const space = { ...GREE, hasSlots: false };
+    expect(classicId(-4097n, space)).toEqual({ kind: "phone", principal: "4097", slot: 0 });
   });
 
   it("are none for nobody, and for names that are no numbers", () => {

@@ -145,10 +145,10 @@ test("a device that says more than it may is slowed, then closed; others are not
 });
 
 test("phones with negative numbers of 32 bits write to each other byte by byte", async () => {
-  const space = { bits: 32, phonesArePositive: false } as const;
+  const space = { bits: 32, phonesArePositive: false, hasSlots: false } as const;
   const { device, relations, classic } = classicNode({ classic: { space } });
-  relations.bind("4096", "17");
-  const [phone, board] = [await device(-4096n), await device(17n)];
+  relations.bind("4097", "17");
+  const [phone, board] = [await device(-4097n), await device(17n)];
   const bytes = Buffer.from("0300ffff11000000000000000000000061626364", "hex");
   phone.send(bytes);
   const got = await board.next();
@@ -157,4 +157,23 @@ test("phones with negative numbers of 32 bits write to each other byte by byte",
   phone.send(bytes.subarray(0, 15));
   await phone.heartbeat();
   expect(classic.counts.dropped.get("malformed")).toBe(1);
+});
+
+test("without slots one number may be there many times, and all of them are reached", async () => {
+  const space = { bits: 32, phonesArePositive: false, hasSlots: false } as const;
+  const { open, device, node, relations, classic } = classicNode({ classic: { space } });
+  relations.bind("5", "17");
+  const clock = node.clock.now();
+  const phones = [];
+  for (let timeout = 1; timeout <= 20; timeout += 1) {
+    const phone = await open();
+    expect(await phone.login(-5n, { clock, timeout })).toEqual([0]);
+    phones.push(phone);
+  }
+  const boards = [await device(17n, 30), await device(17n, 31)];
+  const bytes = Buffer.alloc(20, 1);
+  bytes.writeBigInt64LE(-5n, 4);
+  boards[0]!.send(bytes);
+  for (const phone of phones) expect((await phone.next()).readInt32LE(12)).toBe(17);
+  expect(classic.connections).toBe(22);
 });
