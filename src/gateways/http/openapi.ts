@@ -99,12 +99,12 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
 }
 
 function operation(route: Route): Operation {
-  const { method, path, tag, role, summary } = route;
+  const { method, tag, role, summary } = route;
   const needs = role === "none" ? "Needs no token." : `Needs the role ${role}.`;
   const description = [route.details, needs].filter((it) => it !== undefined).join("\n\n");
   const body = requestBody(route);
   return {
-    operationId: operationId(method, path),
+    operationId: operationId(route),
     tags: [tag],
     summary,
     description,
@@ -135,10 +135,13 @@ const IDEMPOTENCY_KEY: Parameter = {
   schema: { type: "string", minLength: 1, maxLength: 200 },
 };
 
-function operationId(method: string, path: string): string {
+/** A page may have the path of what it shows, without the version. */
+function operationId(route: Route): string {
+  const { method, path } = route;
   const words = path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "" && word !== "v1");
   const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
-  return `${method.toLowerCase()}${name === "" ? "Root" : name}`;
+  const isPage = route.kind === "text" && route.mediaType.startsWith("text/html");
+  return `${method.toLowerCase()}${name}${isPage ? "Page" : ""}`;
 }
 
 /** The schema of what is in a path or query, as an object. */
