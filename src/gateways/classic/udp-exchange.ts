@@ -20,6 +20,8 @@ const SESSION_AT = FRAME_HEADER_BYTES + DATA_HEADER_BYTES + 4;
 const DATAGRAM_MAX = 10_240;
 /** Largest message within one. */
 const INNER_MAX = DATAGRAM_MAX - FRAME_HEADER_BYTES - SESSION_BYTES;
+/** Sessions that are looked at for one that can go. */
+const LOOKED_MAX = 64;
 /** A board may be somewhere else so often, in milliseconds. */
 const MOVE_MS = 1000;
 
@@ -137,7 +139,7 @@ export class ClassicExchange {
       return reply(writeReply(notUnderstood(NO_SESSION)));
     }
     const { limits } = this.#options;
-    if (this.isDraining || this.sessions >= limits.udpSessionsMax) {
+    if (this.isDraining || !this.#hasRoom(limits.udpSessionsMax)) {
       this.#counts.drop("busy");
       return reply(writeReply({ type: "session", code: "server", session: NO_SESSION }));
     }
@@ -150,6 +152,24 @@ export class ClassicExchange {
     });
     this.#peers.set(sid.toString("hex"), peer);
     return reply(writeReply({ type: "session", code: "ok", session: sid }));
+  }
+
+  /**
+   * Whoever forges addresses can open sessions, but cannot log in: those that did not, and are
+   * the oldest, make room for the next.
+   */
+  #hasRoom(max: number): boolean {
+    if (this.sessions < max) return true;
+    let looked = 0;
+    for (const [key, peer] of this.#peers) {
+      if (peer.device === undefined && !peer.isJoining) {
+        this.#remove(key, peer, "busy");
+        return true;
+      }
+      looked += 1;
+      if (looked === LOOKED_MAX) return false;
+    }
+    return false;
   }
 
   /** Acknowledged once the broker has it; what it has not, the board says again. */

@@ -1,5 +1,6 @@
 /** Who may log in over classic WebSocket, what the others are told, and how connections end. */
 import { expect, test } from "vitest";
+import { sessionKind } from "../../../src/actors/session/messages.ts";
 import { Chronicle } from "../../../src/core/chronicle.ts";
 import { message } from "./bytes.ts";
 import { classicNode } from "./classic-node.ts";
@@ -86,6 +87,17 @@ test("weakness 5: fifteen phones of a user are let in, and who leaves makes room
   await Promise.all([...phones, seventh].map(({ closed }) => closed));
   await node.serves();
   expect(classic.users).toBe(0);
+});
+
+test("weakness 5: phones whose sessions the node ends make room, too", async () => {
+  const { device, node, classic } = classicNode();
+  const phones = [];
+  for (let slot = 1; slot <= 15; slot += 1) phones.push(await device(USER, slot));
+  node.system.each(sessionKind, (session) => session.send({ type: "close", reason: "internal" }));
+  await Promise.all(phones.map(({ closed }) => closed));
+  expect(classic.users).toBe(0);
+  await device(USER, 16);
+  expect(classic.users).toBe(1);
 });
 
 test("weakness 5: phones that say nothing any more make room, too", async () => {

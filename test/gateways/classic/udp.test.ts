@@ -230,3 +230,17 @@ test("datagrams of one address are limited, and others are heard", async () => {
   while (udp.counts.dropped.get("rate") !== 2) await new Promise((next) => setImmediate(next));
   expect(lamp.left).toBe(0);
 });
+
+test("sessions that nobody logs in to make room for others; those of boards stay", async () => {
+  const { board, udp } = await boardsNode({ limits: { udpSessionsMax: 2 } });
+  const lamp = board(7);
+  await lamp.connect();
+  for (let n = 0; n < 20; n += 1) expect((await board(50 + n).open()).code).toBe(OK);
+  expect(udp.sessions).toBe(2);
+  expect((await lamp.heartbeat()).code).toBe(OK);
+  const door = board(8);
+  await door.connect();
+  // Two boards are as many as there may be.
+  expect((await board(9).open()).code).toBe(SERVER);
+  expect(udp.counts.dropped.get("busy")).toBe(1);
+});
