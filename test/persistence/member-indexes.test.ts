@@ -6,7 +6,7 @@ import { AudienceMembers } from "../../src/persistence/sqlite/audience-members.t
 import { compileCondition } from "../../src/persistence/sqlite/condition-sql.ts";
 import { Database } from "../../src/persistence/sqlite/database.ts";
 import { indexMembers } from "../../src/persistence/sqlite/member-indexes.ts";
-import { memberOperations } from "../../src/persistence/sqlite/members.ts";
+import { memberOperations, OPTED_OUT, SUPPRESSED } from "../../src/persistence/sqlite/members.ts";
 import { migrate } from "../../src/persistence/sqlite/migrations.ts";
 
 function openIndexed(...attributes: string[]): Database {
@@ -50,6 +50,19 @@ test.each<[string, unknown]>([
   expect(planOf(database, condition)).toMatch(
     /SEARCH members USING (COVERING )?INDEX members_by_attribute_\w+ \(bucket=\? AND <expr>/,
   );
+});
+
+test("whether members may be sent to is looked up by id, however many may not", () => {
+  const database = openIndexed();
+  for (const [sql, table] of [
+    [OPTED_OUT, "members"],
+    [SUPPRESSED, "suppressions"],
+  ] as const) {
+    const rows = database.adHocRows<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, "[]");
+    const plan = rows.map(({ detail }) => detail).join("\n");
+    expect(plan).toMatch(new RegExp(`SEARCH ${table} .*\\(.*=\\?\\)`));
+    expect(plan).not.toContain(`SCAN ${table}`);
+  }
 });
 
 test("without an index the members of the bucket are looked at, and no others", () => {

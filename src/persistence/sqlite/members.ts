@@ -220,10 +220,11 @@ const OPT_OUT = `
   VALUES (?1, ?2, jsonb('{}'), jsonb('{}'), ?3, ?3, ?4)
   ON CONFLICT (bucket, id) DO UPDATE SET opted_out = ?4, updated_at = ?3`;
 
-const OPTED_OUT = `SELECT value AS id FROM json_each(?)
-  WHERE value IN (SELECT id FROM members WHERE opted_out = 1)`;
+/** Each id is looked up by itself, however many opted out: this is asked for every page. */
+export const OPTED_OUT = `SELECT value AS id FROM json_each(?)
+  WHERE EXISTS (SELECT 1 FROM members WHERE opted_out = 1 AND id = json_each.value)`;
 
-const SUPPRESSED = `SELECT value AS id FROM json_each(?)
+export const SUPPRESSED = `SELECT value AS id FROM json_each(?)
   WHERE EXISTS (SELECT 1 FROM suppressions WHERE kind = 'member' AND value = json_each.value)`;
 
 const SELECT_MEMBER = `SELECT id, json(attributes) AS attributes, json(tags) AS tags, locale,
