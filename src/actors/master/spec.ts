@@ -1,4 +1,5 @@
 import { type Problem, RuntimeError } from "../../core/errors.ts";
+import { isLink, LINK_EXPECTED } from "../../core/link.ts";
 import { isTimeZone } from "../../core/schedule.ts";
 import { compileMessage, payloadsOf } from "../../core/variants.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
@@ -28,6 +29,7 @@ export function checkSpec(spec: CampaignSpec, providers: ReadonlyMap<string, Pro
   const message = compileMessage(spec);
   const problems = [
     ...textProblems(spec),
+    ...linkProblems(spec),
     ...numberProblems(spec),
     ...guaranteeProblems(spec, provider),
     ...scheduleProblems(spec),
@@ -79,6 +81,11 @@ function textProblems(spec: CampaignSpec): Problem[] {
       expected: `1 to ${NAME_LENGTH_MAX} characters`,
       got: `${spec[path].length}`,
     }));
+}
+
+function linkProblems({ link }: CampaignSpec): Problem[] {
+  if (link === undefined || isLink(link)) return [];
+  return [{ path: "link", expected: LINK_EXPECTED, got: link.slice(0, 100) }];
 }
 
 function numberProblems(spec: CampaignSpec): Problem[] {

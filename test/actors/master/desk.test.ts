@@ -59,6 +59,21 @@ test("every field that is wrong is named at once", async () => {
   expect(all).toMatchObject({ ok: true, value: { items: [] } });
 });
 
+test("a link that runs something, or whose scheme is a variable, is refused", async () => {
+  const rig = startCampaigns();
+  const { id: audience } = await rig.audience(1);
+  const payload = { text: "hi" };
+  for (const link of ["javascript:alert(1)", "{{url}}"]) {
+    expect(await create(rig, { audience, payload, link })).toMatchObject({
+      error: { code: "campaign.invalid", problems: [{ path: "link", got: link }] },
+    });
+  }
+  const { id } = await rig.create({ audience, payload, link: "https://example.com/{{member}}" });
+  expect(await rig.edit(id, { link: "data:text/html,x" })).toMatchObject({
+    error: { problems: [{ path: "link" }] },
+  });
+});
+
 test("the guarantee key needs a provider that knows repeated keys", async () => {
   const provider = new RecordingProvider();
   provider.capabilities = { ...provider.capabilities, idempotency: "none" };

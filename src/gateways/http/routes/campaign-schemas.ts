@@ -105,7 +105,10 @@ const guaranteed = guarantee.describe(guaranteeDetails);
 /** What a campaign may go without; null in an edit takes it away. */
 const parts = {
   locales,
-  link: text(2_000).describe("A template of the payload's field `link`."),
+  link: text(2_000).describe(
+    "A template of the payload's field `link`: https://, http://, a path or an app's scheme, " +
+      "written out; a variable may follow, and `javascript:`, `data:` and the like are refused.",
+  ),
   arms: z.array(arm).min(1).max(ARMS_MAX).describe("An A/B test."),
   controlPercent: percent.describe("Share of the members that get nothing."),
   schedule,
