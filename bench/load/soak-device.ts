@@ -38,10 +38,10 @@ export interface SoakPlace {
   readonly port: number;
   readonly localAddress: string;
   readonly credential: string;
-  readonly isBoard: boolean;
-  /** Whom the other of the pair is reached by. */
-  readonly other: string;
-  readonly topic: string;
+  /** Whom it asks. */
+  readonly other?: string;
+  /** What it subscribes and publishes to. */
+  readonly topic?: string;
 }
 
 /** Why a request may end without an answer: the other one is away for a moment, or busy. */
@@ -169,6 +169,7 @@ export class SoakDevice {
     }
     this.#resume = String(resume);
     const { topic } = this.#place;
+    if (topic === undefined) return;
     const place = this.#offset === undefined ? {} : { epoch: this.#epoch, offset: this.#offset };
     this.#send({ type: "subscribe", id: this.#nextId(), topic, ...place });
   }

@@ -1,6 +1,7 @@
 /** The devices of a soak, and the back end that pushes to them: one process. */
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { answerParent } from "./child.ts";
+import { addressOf, several } from "./several.ts";
 import { BackEnd } from "./soak-back-end.ts";
 import { SoakCounts, SoakDevice } from "./soak-device.ts";
 
@@ -23,8 +24,6 @@ const STEP_MS = 50;
 const AWAY_MAX_MS = 3_000;
 const SETTLE_MS = 30_000;
 const TOPIC_SUBSCRIBERS = 20;
-/** One address has ports for 28 000 connections, and some of them linger. */
-const ADDRESSES = Array.from({ length: 8 }, (_, index) => `127.0.0.${index + 2}`);
 
 const counts = new SoakCounts();
 const devices: SoakDevice[] = [];
@@ -41,7 +40,7 @@ async function open({ url, token, sessions, seed }: OpenSoak): Promise<object> {
   random = seededRandom(seed);
   backEnd = new BackEnd(url, token);
   const pairs = Array.from({ length: Math.ceil(sessions / 2) }, (_, pair) => pair);
-  await several(pairs, async (pair) => {
+  await several(OPENING_MAX, pairs, async (pair) => {
     const [user, board] = [`u-${pair}`, `b-${pair}`];
     await backEnd.bind(board, user);
     const topic = `t.${Math.floor((pair * 2) / TOPIC_SUBSCRIBERS)}`;
@@ -49,8 +48,8 @@ async function open({ url, token, sessions, seed }: OpenSoak): Promise<object> {
       const index = pair * 2 + Number(isBoard);
       const who = isBoard ? { kind: "board", board } : { kind: "device", user };
       const place = {
-        ...{ port: Number(new URL(url).port), isBoard, topic },
-        localAddress: ADDRESSES[index % ADDRESSES.length]!,
+        ...{ port: Number(new URL(url).port), topic },
+        localAddress: addressOf(index),
         credential: await backEnd.credential(who),
         other: isBoard ? `user:${user}` : `board:${board}`,
       };
@@ -58,7 +57,7 @@ async function open({ url, token, sessions, seed }: OpenSoak): Promise<object> {
       devices[index] = new SoakDevice(place, counts);
     }
   });
-  await several(devices, (device) => device.connect());
+  await several(OPENING_MAX, devices, (device) => device.connect());
   return { open: devices.filter(({ isHere }) => isHere).length };
 }
 
@@ -109,6 +108,7 @@ async function settle(): Promise<object> {
   while (returning.size > 0) await Promise.all(returning);
   // Those whose connection the node has ended: they are counted, and come back all the same.
   await several(
+    OPENING_MAX,
     devices.filter(({ isHere }) => !isHere),
     (device) => device.connect(),
   );
@@ -116,24 +116,13 @@ async function settle(): Promise<object> {
   const open = (of: "asked" | "expected") =>
     devices.reduce((sum, device) => sum + device[of].size, 0);
   while (open("asked") + open("expected") > 0 && performance.now() < endsAt) await pause(STEP_MS);
-  await several(devices, (device) => device.ping());
+  await several(OPENING_MAX, devices, (device) => device.ping());
   const { unexplained, firstWrong, ...figures } = counts;
   return {
     ...{ figures, unexplained, firstWrong, refused: backEnd.refused },
     ...{ silent: open("asked"), lost: open("expected") },
     here: devices.filter(({ isHere }) => isHere).length,
   };
-}
-
-async function several<Item>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const some = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: OPENING_MAX }, some));
 }
 
 function pause(ms: number): Promise<void> {
