@@ -69,9 +69,17 @@ function expectation(issue: z.core.$ZodIssue): string {
       if (issue.expected === "nonoptional") return "a value";
       return issue.expected === "int" ? "a whole number" : article(issue.expected);
     case "too_small":
-      return amount("at least", issue.minimum, issue.origin);
+      return amount(
+        issue.inclusive === false ? "more than" : "at least",
+        issue.minimum,
+        issue.origin,
+      );
     case "too_big":
-      return amount("at most", issue.maximum, issue.origin);
+      return amount(
+        issue.inclusive === false ? "less than" : "at most",
+        issue.maximum,
+        issue.origin,
+      );
     case "invalid_value":
       return oneOf(issue.values);
     case "invalid_union":

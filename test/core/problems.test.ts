@@ -25,6 +25,14 @@ test("each problem names the field, what was expected and what came", () => {
   });
 });
 
+test("a bound that is not in the range is told so", () => {
+  const share = z.object({ percent: z.number().gt(0).lt(100) });
+  const told = (percent: number) =>
+    problemsOf(share.safeParse({ percent }).error!, { percent }).map(({ expected }) => expected);
+  expect(told(0)).toEqual(["more than 0"]);
+  expect(told(100)).toEqual(["less than 100"]);
+});
+
 test("what is missing is said to be nothing", () => {
   const result = schema.safeParse({});
   const problems = problemsOf(result.error!, {});

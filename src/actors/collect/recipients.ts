@@ -1,6 +1,8 @@
 import type { Problem } from "../../core/errors.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
+import { isTimeZone } from "../../core/schedule.ts";
+import type { Variables } from "../../core/template.ts";
 import type { LineError, Recipient } from "./messages.ts";
 
 const MEMBER_LENGTH_MAX = 128;
@@ -74,7 +76,16 @@ export function readLine(
       vars[name] = value;
     }
   }
-  return vars === undefined ? { member } : { member, vars };
+  if (vars === undefined) return { member };
+  return zoneFault(line, vars) ?? { member, vars };
+}
+
+/** Pages are cut by this variable: one that is no zone would silently go at another's time. */
+function zoneFault(line: number, vars: Variables): LineError | undefined {
+  const zone = vars["timeZone"];
+  if (zone === undefined || isTimeZone(zone)) return undefined;
+  const expected = "an IANA time zone as Europe/Vienna";
+  return { line, field: "timeZone", expected, got: shown(zone) };
 }
 
 /** The same rules for a recipient that did not come from a file; `line` is its place, from 1. */
@@ -90,7 +101,8 @@ export function readListed(line: number, listed: Recipient): Recipient | LineErr
   }
   if (entries.length === 0) return { member };
   entries.sort(([a], [b]) => compare(a, b));
-  return { member, vars: Object.fromEntries(entries) };
+  const vars: Variables = Object.fromEntries(entries);
+  return zoneFault(line, vars) ?? { member, vars };
 }
 
 /** The same rules for a value of a line: an id, as text or whole number, or `{member, vars}`. */

@@ -164,7 +164,7 @@ function describe(audience: Audience, errors: readonly LineError[]): string {
   });
   const wrong = errors.map(
     ({ line, field, expected, got }) =>
-      `  line ${line}: ${field}: expected ${expected}, got ${got}`,
+      `  line ${line}: ${field === "" ? "" : `${field}: `}expected ${expected}, got ${got}`,
   );
   return [told, ...wrong].join("\n");
 }

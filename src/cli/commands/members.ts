@@ -145,7 +145,7 @@ function describeMember(member: Member): string {
 function describeImport({ lines, stored, invalid, errors }: MemberImport): string {
   const wrong = errors.map(
     ({ line, field, expected, got }) =>
-      `  line ${line}: ${field}: expected ${expected}, got ${got}`,
+      `  line ${line}: ${field === "" ? "" : `${field}: `}expected ${expected}, got ${got}`,
   );
   return [fields({ lines, stored, invalid }), ...wrong].join("\n");
 }

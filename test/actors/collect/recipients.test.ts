@@ -69,6 +69,16 @@ test("a listed recipient follows the same rules as a line", () => {
   expect(readListed(3, { member: "a", vars: { "x|y": "1" } })).toMatchObject({ field: "vars" });
 });
 
+test("a variable timeZone that is no time zone is an error of its line", () => {
+  const columns = header("member", "timeZone");
+  const fault = { field: "timeZone", expected: "an IANA time zone as Europe/Vienna", got: "Mars" };
+  expect(readLine(columns, 7, ["a", "Mars"])).toEqual({ line: 7, ...fault });
+  expect(readListed(8, { member: "a", vars: { timeZone: "Mars" } })).toEqual({ line: 8, ...fault });
+  const vars = { timeZone: "Asia/Tokyo" };
+  expect(readLine(columns, 9, ["a", "Asia/Tokyo"])).toEqual({ member: "a", vars });
+  expect(readLine(columns, 10, ["a", ""])).toEqual({ member: "a" });
+});
+
 test("the number of partitions follows the expected size and is a power of two", () => {
   expect(partitionsFor(0)).toBe(256);
   expect(partitionsFor(1)).toBe(1);
