@@ -7,6 +7,7 @@ import type {
 } from "../../actors/session/messages.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { DeviceRequest } from "../../core/device-request.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import { STATUS_EVENTS, STATUS_TOPIC } from "../../core/relations.ts";
 import { type Fields, isFields } from "../protocol/fields.ts";
 import { toSessionMessage } from "../protocol/session-frames.ts";
@@ -37,7 +38,9 @@ export interface Carrier {
 }
 
 /** What a device is told when its upload, or its command, has come to something. */
-export type Settled = (outcome: { readonly ok: boolean }) => void;
+export type Settled = (
+  outcome: { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode },
+) => void;
 
 type Pending =
   | { readonly type: "send"; readonly destination: bigint }
@@ -109,7 +112,7 @@ export class ClassicDevice {
 
   /** Asks the session for something; `settled` when it is answered. */
   request(asked: Asked, settled: Settled): void {
-    if (!this.#ask(asked, { type: "own", settled })) settled({ ok: false });
+    if (!this.#ask(asked, { type: "own", settled })) settled({ ok: false, code: "mailbox.full" });
   }
 
   /** What the session says; `close` and `welcome` are the carrier's. */
@@ -183,10 +186,14 @@ export class ClassicDevice {
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id!);
-    const isRefused = frame.type === "error";
-    if (isRefused) this.#deps.counts.drop("refused");
-    if (pending.type === "own") pending.settled({ ok: !isRefused });
-    else if (isRefused && frame.code === "route.offline") this.#sayOffline(pending.destination);
+    if (frame.type !== "error") {
+      if (pending.type === "own") pending.settled({ ok: true });
+      return;
+    }
+    const { code } = frame;
+    this.#deps.counts.drop("refused");
+    if (pending.type === "own") pending.settled({ ok: false, code });
+    else if (code === "route.offline") this.#sayOffline(pending.destination);
   }
 
   #owe(message: ClassicMessage | undefined, owed: Owed): void {

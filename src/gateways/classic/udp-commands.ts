@@ -135,7 +135,9 @@ function login(
 function ask(peer: ClassicPeer, command: DeviceCommand, answer: (code: ReplyCode) => void): void {
   const { device } = peer;
   if (device === undefined) return answer("server");
-  device.request({ type: "command", command }, ({ ok }) => answer(ok ? "ok" : "server"));
+  device.request({ type: "command", command }, (outcome) =>
+    answer(outcome.ok ? "ok" : codeOf(outcome.code)),
+  );
 }
 
 /** Whether it was the user's own service that could not be reached. */

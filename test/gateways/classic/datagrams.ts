@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type Message, message, read } from "./bytes.ts";
 
 export const OK = 0;
+export const HTTP = 1000;
 export const SERVER = 1001;
 export const COMMAND = 1002;
 
