@@ -111,7 +111,7 @@ function rangeOf(schema: ValueSchema): string {
     case "boolean":
       return "`true`, `false`";
     case "array":
-      return `up to ${maxItems} of { ${Object.keys(items?.properties ?? {}).join(", ")} }`;
+      return `up to ${maxItems} of ${items === undefined ? "text" : rangeOf(items)}`;
     case "object":
       return `{ ${Object.keys(schema.properties ?? {}).join(", ")} }`;
     default:
