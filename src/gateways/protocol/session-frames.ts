@@ -1,8 +1,4 @@
-import type {
-  CloseReason,
-  ConnectionMessage,
-  SessionMessage,
-} from "../../actors/session/messages.ts";
+import type { CloseReason, SessionMessage } from "../../actors/session/messages.ts";
 import { CLOSE_CODES, mayReconnect } from "./close-codes.ts";
 import type { ServerFrame, SessionFrame } from "./frames.ts";
 
@@ -30,32 +26,6 @@ export function toSessionMessage(frame: SessionFrame): SessionMessage {
   }
 }
 
-/**
- * The frame of what a session tells its connection; undefined for what is no frame by itself: a
- * `welcome` needs the transport's own limits, `when-drained` asks the transport something.
- *
- * Codecs write pongs, pushes and publications faster than by way of this.
- */
-export function toServerFrame(message: ConnectionMessage): ServerFrame | undefined {
-  switch (message.type) {
-    case "pong": {
-      const { id, data } = message;
-      return data === undefined ? { type: "pong", id } : { type: "pong", id, data };
-    }
-    case "push":
-      return pushFrame(message);
-    case "publication":
-      return publicationFrame(message);
-    case "frame":
-      return message.frame;
-    case "close":
-      return kickFrame(message);
-    case "welcome":
-    case "when-drained":
-      return undefined;
-  }
-}
-
 interface Kick {
   readonly reason: CloseReason;
   readonly message?: string | undefined;
@@ -71,27 +41,5 @@ export function kickFrame({ reason, message, url }: Kick, retryAfterMs?: number)
     ...(message === undefined ? {} : { message }),
     ...(url === undefined ? {} : { url }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
-}
-
-function pushFrame(message: Extract<ConnectionMessage, { type: "push" }>): ServerFrame {
-  const { push, redelivered } = message;
-  const { id, offset, topic, payload, ack, expiresAt } = push;
-  return {
-    ...{ type: "push", id, topic, payload: JSON.parse(payload) as unknown, ack, expiresAt },
-    ...(offset === undefined ? {} : { offset }),
-    ...(redelivered ? { redelivered } : {}),
-  };
-}
-
-function publicationFrame(
-  message: Extract<ConnectionMessage, { type: "publication" }>,
-): ServerFrame {
-  const { publication, lost } = message;
-  const { topic, offset, from, payload } = publication;
-  return {
-    ...{ type: "publication", topic, offset, payload: JSON.parse(payload) as unknown },
-    ...(from === undefined ? {} : { from }),
-    ...(lost === 0 ? {} : { lost }),
   };
 }
