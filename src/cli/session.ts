@@ -40,10 +40,10 @@ export function apiOf(options: GlobalOptions): ApiClient {
   if (given !== undefined) checkUrl(given);
   if (given !== undefined && token !== undefined) return new ApiClient({ url: given, token });
   const { config } = loadConfig(options.config);
-  const { host, port } = config.listen;
+  const { host, port, certFile } = config.listen;
   const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   return new ApiClient({
-    url: given ?? `http://${reachable}:${port}`,
+    url: given ?? `${certFile === undefined ? "http" : "https"}://${reachable}:${port}`,
     token: token ?? readToken(config.node.dataDir),
   });
 }

@@ -36,6 +36,12 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
       port: int(0, 65_535, 9010, "Port of HTTP and WebSocket; 0 takes a free one."),
+      certFile: z.string().min(1).optional().describe("Certificates (PEM). With it: HTTPS, WSS."),
+      keyFile: z.string().min(1).optional().describe("The private key of the first (PEM)."),
+    })
+    .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+      path: ["keyFile"],
+      message: "both or neither of certFile and keyFile",
     })
     .prefault({}),
   log: z

@@ -43,13 +43,13 @@ interface Listening {
 /** `LIBUS_LISTEN_EXCLUSIVE_PORT`: without it two nodes on one port would share its connections. */
 const EXCLUSIVE_PORT = 1;
 
-/** @throws RuntimeError `gateway.unsupported` where uWebSockets.js does not load. */
+/**
+ * @throws RuntimeError `gateway.unsupported` where uWebSockets.js does not load, and
+ * `config.invalid` when certificate and key are no pair that can be read.
+ */
 export function createListener({ host, port, tls }: ListenerOptions): Listener {
   const uws = loadUws();
-  const app =
-    tls === undefined
-      ? uws.App()
-      : uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+  const app = tls === undefined ? uws.App() : appWithTls(uws, tls);
   let socket: ListenSocket | undefined;
   return {
     app,
@@ -77,4 +77,16 @@ export function createListener({ host, port, tls }: ListenerOptions): Listener {
       app.close();
     },
   };
+}
+
+function appWithTls(uws: Uws, tls: NonNullable<ListenerOptions["tls"]>): ListenerApp {
+  const { certFile, keyFile } = tls;
+  try {
+    return uws.SSLApp({ cert_file_name: certFile, key_file_name: keyFile });
+  } catch (cause) {
+    const expected = "files in PEM, a certificate and its key";
+    const problems = [{ path: "listen.certFile", expected, got: `${certFile}, ${keyFile}` }];
+    const message = `cannot serve TLS with ${certFile} and ${keyFile}`;
+    throw new RuntimeError("config.invalid", message, { problems, cause });
+  }
 }

@@ -38,8 +38,9 @@ interface Inside {
 export async function openGateways(base: Base, inside: Inside): Promise<string> {
   const { chronicle, config, logger, metrics, stores, system } = base;
   const { actors, inbox, providers, vapidKey, version, undo } = inside;
-  const { host, port } = config.listen;
-  const listener = createListener({ host, port });
+  const { host, port, certFile, keyFile } = config.listen;
+  const tls = certFile && keyFile ? { certFile, keyFile } : undefined;
+  const listener = createListener({ host, port, tls });
   undo.push(async () => listener.close());
   const tokens = await openDeviceTokens(base);
   const resumeSecret = await stores.credentials.secret("resume", randomBytes(SECRET_BYTES));
@@ -100,7 +101,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
     sessions.close();
     classic?.close();
   });
-  return `http://${host.includes(":") ? `[${host}]` : host}:${listening}`;
+  return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${listening}`;
 }
 
 function sessionOpener(

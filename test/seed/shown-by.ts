@@ -270,6 +270,15 @@ export const WEAKNESSES: readonly Claim[] = [
   },
   {
     weakness: 6,
+    was: "there was no TLS",
+    shownBy: {
+      "gateways/tls.test.ts": [
+        "weakness 6: with a certificate devices and operators speak TLS, and nothing else",
+      ],
+    },
+  },
+  {
+    weakness: 6,
     was: "payloads went over the wire as they were",
     shownBy: { [UDP]: ["weakness 6: nothing of a device's frames can be read on the wire"] },
   },
