@@ -160,7 +160,7 @@ describe("9 limits", () => {
     expect(await endOf(header)).toBe("cut");
   });
 
-  test("9.3 fragments that together are over twice the limit are cut, also unfinished", async () => {
+  test("9.3 fragments that together are over twice the limit are cut, unfinished", async () => {
     const parts = [part(text, " ".repeat(60_000))];
     for (let n = 0; n < 3; n += 1) parts.push(part(continuation, " ".repeat(60_000)));
     expect(await endOf(Buffer.concat(parts))).toBe("cut");
