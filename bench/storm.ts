@@ -4,8 +4,8 @@
  * `--sessions` devices (15 000), each of a user of its own, twice: once nothing was pushed to them
  * meanwhile, once something was to each. `seconds` is until the last one is welcome, `p99Ms` how
  * long a log-in took from connect to welcome. `reads` are store operations that read, for all
- * reconnects together: a session that waits for its device has what it needs. `firstReads` are those
- * of the first log-ins.
+ * reconnects together: a session that waits for its device has what it needs. `firstReads` are
+ * those of the first log-ins.
  */
 import { startChild } from "./load/child.ts";
 import { type BenchOptions, type BenchReport, report, runDirectly } from "./report.ts";

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 
-/** Longer than any bench with any number of members that a disk here can hold; besides `minutes`. */
+/** Besides `minutes`: more than any bench takes with the members that a disk here can hold. */
 const SECONDS_MAX = 900;
 /** For those who are told to end before they are killed. */
 const FAREWELL_MS = 2_000;

@@ -23,7 +23,7 @@ const configWith = (files: { certFile: string; keyFile: string }) => {
   );
 };
 
-test("weakness 6: with a certificate devices and operators speak TLS, and nothing else", async () => {
+test("weakness 6: with a certificate all speak TLS, and nothing else is answered", async () => {
   const { certificate, ...files } = writeCertificate(temporaryFolder(), Date.now());
   const node = await startNode(configWith(files));
   onTestFinished(() => node.stop());
@@ -54,7 +54,7 @@ test("weakness 6: with a certificate devices and operators speak TLS, and nothin
   expect(Buffer.concat(heard).toString("latin1")).not.toContain("HTTP/1.1");
 });
 
-test("a certificate that cannot be read, or has no key, is a problem of the configuration", async () => {
+test("a certificate that cannot be read, or has no key, is told at the start", async () => {
   const files = { certFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem" };
   await expect(startNode(configWith(files))).rejects.toThrow("cannot serve TLS");
   expect(() => parseConfig({ listen: { certFile: "cert.pem" } }, {})).toThrow("listen.keyFile");

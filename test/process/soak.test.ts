@@ -6,7 +6,7 @@ const ALL_WELL = {
   ...{ refused: 0, pending: 0, ledgerGap: 0, notAcked: 0 },
 };
 
-test("the soak, in short: no close is unexplained, and every message is accounted for", async () => {
+test("the soak, in short: no close is unexplained, every message accounted for", async () => {
   const { stdout, stderr } = await herald(
     ["bench", "soak", "--json", "--sessions", "500", "--minutes", "0.2"],
     {},

@@ -1,4 +1,4 @@
-/** What the replaced device proxy did, row by row of its table, on a whole node over real sockets. */
+/** What the replaced device proxy did, row by row, on a whole node over real sockets. */
 import { expect, onTestFinished, test } from "vitest";
 import { message, read, SECRET } from "../gateways/classic/bytes.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
@@ -29,7 +29,7 @@ function eventsOf(device: Device): string[] {
     .map(({ payload }) => (payload as { event: string }).event);
 }
 
-test("feature 'WS login, heartbeat, kick': a phone logs in, is alive, and is told to go", async () => {
+test("feature 'WS login, heartbeat, kick': a phone is let in, alive, and told to go", async () => {
   const { call, login, classic } = await start(CLASSIC);
   const ann = await login({ user: "ann" });
   await ann.ping();
@@ -46,7 +46,7 @@ test("feature 'WS login, heartbeat, kick': a phone logs in, is alive, and is tol
   await old.closed;
 });
 
-test("feature 'Binary frame codec + CRC-8': what is whole passes, a bit off passes not", async () => {
+test("feature 'Binary frame codec + CRC-8': what is whole passes, and nothing else", async () => {
   const { bind, classic } = await start(CLASSIC);
   await bind("17", "4096");
   const [board, phone] = [await classic(), await classic()];
@@ -68,7 +68,7 @@ test("feature 'Binary frame codec + CRC-8': what is whole passes, a bit off pass
   await phone.heartbeat();
 });
 
-test("feature '15 phones per user / multi-login (Gree) / single login (dev)': by choice", async () => {
+test("feature '15 phones per user / multi-login (Gree) / single login (dev)': chosen", async () => {
   const sessionsOf = async (phones: string, count: number) => {
     const node = await start({ login: { phones } });
     const credential = async () =>
@@ -116,7 +116,7 @@ test("feature 'Online/offline events': each once, to whom it concerns", async ()
   expect(eventsOf(zoe)).toEqual([]);
 });
 
-test("feature 'Msgbus cluster routing': no route is lost or doubled, whoever comes and goes", async () => {
+test("feature 'Msgbus cluster routing': no route is lost or doubled by who moves", async () => {
   const { bind, login } = await start();
   const names = Array.from({ length: 8 }, (_, index) => String(index));
   for (const name of names) await bind(`b-${name}`, `u-${name}`);
@@ -155,7 +155,7 @@ test("feature 'Msgbus cluster routing': no route is lost or doubled, whoever com
   expect(new Set(got.values())).toEqual(new Set([1]));
 });
 
-test("feature 'Service discovery + health': probes tell, and a node that stops says so", async () => {
+test("feature 'Service discovery + health': probes tell, and who stops says so", async () => {
   const node = await startWholeNode();
   const status = async (path: string) => (await fetch(node.url + path)).status;
   expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 200]);

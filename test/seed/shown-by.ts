@@ -1,6 +1,6 @@
 /** What shows each feature and the absence of each weakness of the replaced device proxy. */
 
-/** Titles of tests by the file they are in, below `test/`; `test.each` titles as they are written. */
+/** Titles of tests by their file, below `test/`; titles of `test.each` as they are written. */
 export type ShownBy = Readonly<Record<string, readonly string[]>>;
 
 export interface Claim {
@@ -20,7 +20,7 @@ const HERE = "seed/weaknesses.test.ts";
 export const FEATURES: Readonly<Record<string, ShownBy>> = {
   "WS login, heartbeat, kick": {
     [FEATURES_FILE]: [
-      "feature 'WS login, heartbeat, kick': a phone logs in, is alive, and is told to go",
+      "feature 'WS login, heartbeat, kick': a phone is let in, alive, and told to go",
     ],
     "gateways/classic/login.test.ts": [
       "each thing that is wrong with a log-in has its byte, and ends the connection",
@@ -37,7 +37,7 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
   },
   "Binary frame codec + CRC-8": {
     [FEATURES_FILE]: [
-      "feature 'Binary frame codec + CRC-8': what is whole passes, a bit off passes not",
+      "feature 'Binary frame codec + CRC-8': what is whole passes, and nothing else",
     ],
     "gateways/classic/vectors.test.ts": ["refuse $name when any bit of it is turned"],
   },
@@ -48,7 +48,7 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
   },
   "15 phones per user / multi-login (Gree) / single login (dev)": {
     [FEATURES_FILE]: [
-      "feature '15 phones per user / multi-login (Gree) / single login (dev)': by choice",
+      "feature '15 phones per user / multi-login (Gree) / single login (dev)': chosen",
     ],
   },
   "Online/offline events": {
@@ -59,9 +59,7 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
     ],
   },
   "Msgbus cluster routing": {
-    [FEATURES_FILE]: [
-      "feature 'Msgbus cluster routing': no route is lost or doubled, whoever comes and goes",
-    ],
+    [FEATURES_FILE]: ["feature 'Msgbus cluster routing': no route is lost or doubled by who moves"],
   },
   "Upload queue with topic per msg id": {
     "process/uploads.test.ts": [
@@ -69,9 +67,7 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
     ],
   },
   "Service discovery + health": {
-    [FEATURES_FILE]: [
-      "feature 'Service discovery + health': probes tell, and a node that stops says so",
-    ],
+    [FEATURES_FILE]: ["feature 'Service discovery + health': probes tell, and who stops says so"],
   },
   "Push from back end": {
     [FEATURES_FILE]: ["feature 'Push from back end': a result for each, and what became of each"],
@@ -179,7 +175,7 @@ export const WEAKNESSES: readonly Claim[] = [
     was: "a table of UDP sessions was changed by several at once",
     shownBy: {
       [FEATURES_FILE]: [
-        "feature 'Msgbus cluster routing': no route is lost or doubled, whoever comes and goes",
+        "feature 'Msgbus cluster routing': no route is lost or doubled by who moves",
       ],
       "gateways/websocket/parts.test.ts": [
         "a roster keeps its order and its size under random comings and goings",
@@ -245,7 +241,7 @@ export const WEAKNESSES: readonly Claim[] = [
     weakness: 6,
     was: "one secret for all, in the source",
     shownBy: {
-      [HERE]: ["weakness 6: nobody shares a secret: each installation makes or is given its own"],
+      [HERE]: ["weakness 6: no secret is shared: each installation makes or is given its own"],
     },
   },
   {
@@ -273,7 +269,7 @@ export const WEAKNESSES: readonly Claim[] = [
     was: "there was no TLS",
     shownBy: {
       "gateways/tls.test.ts": [
-        "weakness 6: with a certificate devices and operators speak TLS, and nothing else",
+        "weakness 6: with a certificate all speak TLS, and nothing else is answered",
       ],
     },
   },

@@ -81,7 +81,7 @@ test("weakness 4: what many write to one device at once comes whole, frame by fr
   expect(got.sort()).toEqual(sent.sort());
 });
 
-test("weakness 6: nobody shares a secret: each installation makes or is given its own", async () => {
+test("weakness 6: no secret is shared: each installation makes or is given its own", async () => {
   const [one, other] = [await start(), await start()];
   const token = await one.mint({ user: "ann" });
   await Device.login(one.websocket, token);
