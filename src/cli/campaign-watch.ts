@@ -1,6 +1,6 @@
 import type { CampaignProgress } from "../actors/master/messages.ts";
 import type { ApiClient } from "./api.ts";
-import { display, duration, fields, table } from "./output.ts";
+import { display, duration, fields, instant, table } from "./output.ts";
 import { progressBar } from "./progress.ts";
 
 const FORMAT =
@@ -39,14 +39,19 @@ export async function watchCampaign(
 }
 
 /** What a run's workers, its provider and its A/B arms are at; nothing where there is nothing. */
-export function liveLines({ counts, arms, workerStates, provider }: CampaignProgress): string[] {
+export function liveLines(progress: CampaignProgress): string[] {
+  const { counts, arms, workerStates, provider, opensAt, lateZones = [] } = progress;
   const entries = Object.entries(arms);
   const workers = workerStates.map(({ name, state, page, done, intent, settled }) => {
     const place = page === undefined ? "" : `page ${page.partition}/${page.k} of ${page.size}`;
     const window = page === undefined ? "" : `${done} to ${intent}`;
     return [name, state, display(settled), place, window];
   });
+  const waits = opensAt === 0 ? {} : { "some wait until": instant(opensAt) };
+  const zones = lateZones.map((zone) => zone || "no time zone").join(", ");
+  const late = zones === "" ? {} : { "too late for": zones };
   return [
+    ...(opensAt === 0 && zones === "" ? [] : [fields({ ...waits, ...late })]),
     "recipients",
     fields({ ...counts }),
     ...(entries.length === 0 ? [] : ["by arm", table(["arm", ...COUNTED], entries.map(armRow))]),

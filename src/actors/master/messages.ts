@@ -87,6 +87,8 @@ export interface CampaignProgress {
   readonly oldestWindowMs: number;
   /** When pages that wait for their time may go; 0: none waits. */
   readonly opensAt: number;
+  /** Time zones that are too late to go by themselves, `` for none; absent: there are none. */
+  readonly lateZones?: readonly string[] | undefined;
   readonly ledger: Ledger;
   /** `accepted` minus the rest; anything but 0 is a fault. */
   readonly ledgerGap: number;

@@ -63,7 +63,10 @@ export function isSettled(campaign: Campaign, figures: Figures): boolean {
 
 /** What only the master knows. */
 export interface Live
-  extends Pick<CampaignProgress, "workerStates" | "oldestWindowMs" | "opensAt" | "provider"> {
+  extends Pick<
+    CampaignProgress,
+    "workerStates" | "oldestWindowMs" | "opensAt" | "lateZones" | "provider"
+  > {
   readonly rate: number;
   readonly workers: number;
   readonly at: number;
@@ -94,6 +97,7 @@ export function progressOf(campaign: Campaign, figures: Figures, live: Live): Ca
     ...(live.provider === undefined ? {} : { provider: live.provider }),
     oldestWindowMs: live.oldestWindowMs,
     opensAt: live.opensAt,
+    ...(live.lateZones === undefined ? {} : { lateZones: live.lateZones }),
     ledger,
     ledgerGap: ledgerGap(ledger),
     workers: live.workers,

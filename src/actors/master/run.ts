@@ -44,7 +44,7 @@ export function beginRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
   const known = deps.providers.has(campaign.provider);
   const run: Run = {
     ...{ supply: newSupply, slots: new Map(), workersMade: 0, asks: [] },
-    ...{ prepared: false, listings: 0, opensAt: 0, lookedAt: ctx.monotonic },
+    ...{ prepared: false, listings: 0, opensAt: 0, late: [], lookedAt: ctx.monotonic },
     bucket: rate === 0 ? undefined : new TokenBucket({ rate, windowMax, now: ctx.monotonic }),
     failures: new FailureMeter(),
     ...{ zones: undefined, open: undefined, lost: new Set(), lostWhy: "", verdict: undefined },
@@ -115,8 +115,9 @@ function open(state: Running, ctx: Ctx): Running {
   const supply = same ? run.supply : { ...newSupply, deferred: run.supply.deferred };
   // What is being listed now is for other zones, and is dropped when it comes.
   const listings = same ? run.listings : run.listings + 1;
-  const { opensAt } = openings;
-  return { ...state, run: { ...run, zones, open: openings.open, opensAt, supply, listings } };
+  const { opensAt, late } = openings;
+  const looked = { zones, open: openings.open, opensAt, late, supply, listings };
+  return { ...state, run: { ...run, ...looked } };
 }
 
 /** The time of some zone has come, or its quiet hours. */

@@ -121,6 +121,8 @@ export interface Run {
   readonly open: readonly string[] | undefined;
   /** When the next zone that waits may go, in milliseconds since the epoch; 0: none waits. */
   readonly opensAt: number;
+  /** Those whose time has passed by more than the campaign allows, as far as they are left. */
+  readonly late: readonly string[];
   /** Grows when the pages to list become others. */
   readonly listings: number;
   /** Pages that a dead worker held, and that nobody has taken up yet, by `partition/k`. */

@@ -176,6 +176,7 @@ function currentProgress(
     workerStates: workerStates(run, ctx.monotonic),
     oldestWindowMs: oldestWindowMs(run, ctx.monotonic),
     opensAt: run?.opensAt ?? 0,
+    lateZones: run === undefined || run.late.length === 0 ? undefined : run.late,
     provider: deps.providers.get(campaign.provider)?.state?.(),
     at: ctx.now,
   });

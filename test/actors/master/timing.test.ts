@@ -59,6 +59,29 @@ test("everybody gets it at the same time by their own clock", async () => {
   });
 });
 
+test("which zones are too late is said at once, and they wait for a resume", async () => {
+  const rig = startCampaigns({ clock: new VirtualClock(Date.parse("2026-01-01T06:00:00Z")) });
+  const { id: audience } = await rig.audience(inZones(5, ["Asia/Tokyo", "Europe/Paris"]));
+  const schedule = {
+    ...{ local: "2026-01-01T12:00", defaultTimeZone: "UTC", maxLatenessMs: HOUR },
+  };
+  const { id } = await rig.create({ audience, schedule });
+  await rig.command(id, "start");
+  await rig.advance(1_000);
+  expect((await rig.read(id)).progress).toMatchObject({
+    ...{ state: "started", lateZones: ["Asia/Tokyo"], opensAt: Date.parse("2026-01-01T11:00:00Z") },
+  });
+  await advanceTo(rig, "2026-01-01T11:00:05Z");
+  expect(sentByZone(rig)).toEqual({ "Europe/Paris": 5 });
+  expect((await rig.read(id)).campaign.state).toBe("pause");
+  await rig.command(id, "resume");
+  await rig.advance(5_000);
+  const { campaign, progress } = await rig.read(id);
+  expect(campaign.state).toBe("finished");
+  expect(progress.lateZones).toBeUndefined();
+  expect(sentByZone(rig)).toEqual({ "Asia/Tokyo": 5, "Europe/Paris": 5 });
+});
+
 test("when clocks are set forward, a time that they skip comes when they have been", async () => {
   const clock = new VirtualClock(Date.parse("2026-03-28T22:00:00Z"));
   const rig = startCampaigns({ clock });

@@ -280,6 +280,10 @@ export const progress = answer(
     provider: providerState.optional(),
     oldestWindowMs: count.describe("How long the oldest window has been under way."),
     opensAt: count.describe("When pages that wait for their time may go; 0: none waits."),
+    lateZones: z
+      .array(z.string())
+      .optional()
+      .describe("Time zones that are too late to go; the campaign pauses when only they are left."),
     ledger,
     ledgerGap: z.int().describe("`accepted` minus the rest; anything but 0 is a fault."),
     workers: count,
