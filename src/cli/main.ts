@@ -9,6 +9,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { devicesCommand } from "./commands/devices.ts";
 import { familiesCommand } from "./commands/families.ts";
 import { membersCommand } from "./commands/members.ts";
+import { bansCommand, nodeCommand } from "./commands/node.ts";
 import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -39,6 +40,8 @@ for (const command of [
   providersCommand(),
   devicesCommand(),
   topCommand(),
+  bansCommand(),
+  nodeCommand(),
   boardsCommand(),
   familiesCommand(),
   uploadsCommand(),
