@@ -60,7 +60,7 @@ describe("a connection that is old enough", () => {
 });
 
 describe("a node that is emptied", () => {
-  test("sends its devices to another one, evenly over the time given, and takes none", async () => {
+  test("sends its devices to another one, evenly over the time, and takes none", async () => {
     const node = testNode();
     const devices = [];
     for (let n = 0; n < 40; n += 1) devices.push(await node.login(`user-${n}`));
@@ -84,7 +84,7 @@ describe("a node that is emptied", () => {
     await node.serves();
   });
 
-  test("without another one says draining, and stops sending away when it takes again", async () => {
+  test("without another one says draining, and stops when it takes devices again", async () => {
     const node = testNode();
     const first = await node.login("ada");
     const second = await node.login("bob");
