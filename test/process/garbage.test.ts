@@ -49,6 +49,9 @@ async function survives(send: Send): Promise<Figures> {
       // Sessions end with their connections, so that none is left to be counted as memory.
       HERALD_SESSION_GRACE_MS: "0",
       HERALD_WEBSOCKET_CONNECTIONS_PER_USER: String(2 * PARALLEL),
+      // Who sends garbage connects again and again, and is to be heard.
+      HERALD_WEBSOCKET_FLAPS_PER_USER: "0",
+      HERALD_WEBSOCKET_ADDRESS_CONNECTS_PER_SECOND: "0",
       NODE_OPTIONS: COLLECT_ON_SIGNAL,
     },
   });
