@@ -121,8 +121,8 @@ test("the hash of a message changes with what members see, and with nothing else
 test("a price says what a guarantee costs and leaves open", () => {
   const spec = { rate: 0, workers: 4, window: 200, inFlight: 2, guarantee: "key" } as const;
   expect(price(spec)).toMatchObject({ inDoubtMax: 1_600, afterPauseMax: 1_600 });
-  expect(price(spec).operationsPerMessage).toBeCloseTo(0.008, 3);
-  expect(price({ ...spec, cap: {} }).operationsPerMessage).toBeCloseTo(0.013, 3);
+  expect(price(spec).operationsPerMessage).toBeCloseTo(0.009, 3);
+  expect(price({ ...spec, cap: {} }).operationsPerMessage).toBeCloseTo(0.014, 3);
   expect(price({ ...spec, window: 10_000 }).inDoubtMax).toBe(8_000);
   expect(price({ ...spec, rate: 100 }).inDoubtMax).toBe(4 * 2 * 5);
   expect(windowFor(100, 200)).toBe(5);
