@@ -21,6 +21,8 @@ const config = parseConfig(
     // are the work, not an attack. What a single device may do is limited as usual.
     websocket: {
       ...{ connectionsPerAddress: EVERYBODY, addressConnectsPerSecond: 0, flapsPerUser: 0 },
+      // Everybody is let in at once, before it begins.
+      connectsPerSecond: 0,
     },
   },
   {},
