@@ -20,7 +20,7 @@ test("examples/token.ts, push.ts and device.ts work together against a node", as
   const first = device(args, env);
   await said(first.errors, "connected");
   const pushed = JSON.parse(await output("push.ts", ["ann", "one"], admin));
-  expect(pushed).toMatchObject({ items: [{ user: "ann", offset: 1, fresh: true }] });
+  expect(pushed).toMatchObject({ items: [{ to: "user:ann", offset: 1, fresh: true }] });
   expect(await line(first.lines)).toBe('news 1 {"text":"one"}');
   first.child.kill("SIGINT");
   expect(await first.ended).toEqual([0, null]);
