@@ -54,6 +54,7 @@ export async function run({ sessions = SESSIONS }: BenchOptions): Promise<BenchR
   const pushed = await storm(PUSH);
   const { firstWrong, ...totals } = await load.ask<Totals>({ type: "totals" });
   await load.stop();
+  await server.ask({ type: "stop" });
   await server.stop();
   return report("storm", {
     figures: {

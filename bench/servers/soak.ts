@@ -10,6 +10,7 @@ import { residentBytes } from "./resident.ts";
 const EVERYBODY = 1_000_000;
 
 const folder = mkdtempSync(join(tmpdir(), "herald-soak-"));
+// When the parent goes away; one that is killed has been asked to stop before.
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const config = parseConfig(
@@ -33,5 +34,9 @@ answerParent({
   place: () => ({ url: node.url, token: node.firstAdminToken }),
   memory: residentBytes,
   heap: () => process.memoryUsage().heapUsed,
-  stop: () => node.stop(),
+  async stop() {
+    await node.stop();
+    rmSync(folder, { recursive: true });
+    return {};
+  },
 });

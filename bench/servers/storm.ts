@@ -24,6 +24,7 @@ const WRITES = [
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "herald-storm-"));
+// When the parent goes away; one that is killed has been asked to stop before.
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const stores = await openSqliteStores({
@@ -45,6 +46,11 @@ answerParent({
     return Promise.all(users.map((user) => node.tokens.mint({ user, ttlMs: TTL_MS })));
   },
   connections: () => node.gateway.connections,
+  async stop() {
+    await node.stop();
+    rmSync(folder, { recursive: true });
+    return {};
+  },
   /** One push to everybody. */
   async push({ n }: { n: number }) {
     for (let at = 0; at < users.length; at += PUSHES_AT_ONCE) {
