@@ -8,8 +8,8 @@ import { clockAt } from "../conformance/open-stores.ts";
 import { dataFile } from "../persistence/data-folder.ts";
 
 const WRITER = fileURLToPath(new URL("./store-on-full-disk.ts", import.meta.url));
-/** Runs its arguments with a limit on the size of every file that it writes: here 500 KB. */
-const LIMITED = 'ulimit -S -f 1000; exec "$@"';
+/** Runs its arguments with a limit on the size of every file that it writes: here 1 MB. */
+const LIMITED = 'ulimit -S -f 2000; exec "$@"';
 
 test("when the log cannot grow commits fail, and work again when it can", async () => {
   const file = dataFile();

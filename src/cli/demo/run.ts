@@ -138,8 +138,9 @@ async function pauseAndResume(
   id: string,
   command: (name: string, why: string) => Promise<unknown>,
 ): Promise<{ pausedAt: number; sentAfterPause: number }> {
-  const before = await progressOf(api, id);
   await command("pause", "the demo shows it");
+  // Counted from the answer on: what goes while the request is on its way was not paused yet.
+  const before = await progressOf(api, id);
   await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   const after = await progressOf(api, id);
   await command("resume", "the demo goes on");
