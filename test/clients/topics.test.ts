@@ -10,9 +10,11 @@ async function start(options: DeviceNodeOptions = {}) {
   onTestFinished(() => node.stop());
   const login = async (user: string, encoding: "json" | "msgpack" = "json") => {
     const sockets: WsWebSocket[] = [];
+    let isCut = false;
     class Socket extends WsWebSocket {
-      constructor(...args: ConstructorParameters<typeof WsWebSocket>) {
-        super(...args);
+      constructor(...[url, ...rest]: ConstructorParameters<typeof WsWebSocket>) {
+        // Nobody listens at the first port.
+        super(isCut ? "ws://127.0.0.1:1" : url, ...rest);
         sockets.push(this);
       }
     }
@@ -27,7 +29,14 @@ async function start(options: DeviceNodeOptions = {}) {
     });
     onTestFinished(() => client.close());
     await client.whenConnected();
-    return { client, cut: () => sockets.at(-1)!.terminate() };
+    const cut = () => {
+      isCut = true;
+      sockets.at(-1)!.terminate();
+    };
+    const mend = () => {
+      isCut = false;
+    };
+    return { client, cut, mend };
   };
   return { login };
 }
@@ -106,6 +115,7 @@ test("what is published while a client is away comes when it is back, in order",
   ann.cut();
   await waiting;
   for (const n of [2, 3]) await bob.publish("room.1", n);
+  ann.mend();
   await ann.client.whenConnected();
   await bob.publish("room.1", 4);
   await seen.until(4);
@@ -123,6 +133,7 @@ test("a client that missed more than is kept is told so", async () => {
   ann.cut();
   await waiting;
   for (const n of [1, 2, 3]) await bob.publish("room.1", n);
+  ann.mend();
   await ann.client.whenConnected();
   expect(await promise).toBe("room.1");
   await bob.publish("room.1", 4);
