@@ -19,16 +19,17 @@ export function receive(
     return settle(state, parcel, { share, reached: 0, kept: 0, error: "route.too-many" }, ctx);
   }
   const { topic, payload, principal, sessionId, answerWithinMs } = parcel;
-  tell(
-    state,
-    {
-      ...{ type: "message", from: addressOf(principal), session: `session:${sessionId}` },
-      ...(topic === undefined ? {} : { topic }),
-      payload,
-      ...(request === undefined || answerWithinMs === undefined ? {} : { request, answerWithinMs }),
-    },
-    ctx,
-  );
+  const from = addressOf(principal);
+  const session = `session:${sessionId}`;
+  const about = topic === undefined ? undefined : { topic };
+  if (request === undefined || answerWithinMs === undefined) {
+    tell(state, { type: "message", from, session, payload, ...about }, ctx);
+  } else {
+    const frame = { type: "message", from, session, payload, request, answerWithinMs } as const;
+    tell(state, about === undefined ? frame : { ...frame, ...about }, ctx);
+    // Its sender waits for the answer: that it came this far tells nothing more.
+    return state;
+  }
   return settle(state, parcel, { share, reached: 1, kept: 0, error: undefined }, ctx);
 }
 
