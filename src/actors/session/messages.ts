@@ -96,7 +96,7 @@ export interface PushMessage {
  * It begins at a session with `WHOLE` as its share; whoever passes it on to several divides the
  * share between them, and whoever passes it on to nobody returns its own by `outcome`. So the
  * session knows that everybody has spoken when the shares that came back make the whole, in
- * whatever order they come.
+ * whatever order they come. Who took a parcel that asks for an answer returns nothing but that.
  */
 export interface Parcel {
   /** The session that it comes from, and the number by which that session knows it. */

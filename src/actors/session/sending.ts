@@ -112,14 +112,13 @@ export function outcomeOf(
   sent.kept += kept;
   sent.error = graver(sent.error, error);
   if (sent.left > 0) return state;
-  const { id, wantsAnswer } = sent;
+  const { id } = sent;
   if (sent.reached + sent.kept === 0) {
     forget(state, number, deps);
     const code = sent.error ?? "route.offline";
     deps.tally.routes.refuse(code);
     return tellError(state, id, routeError(code), ctx);
   }
-  if (wantsAnswer) return state;
   forget(state, number, deps);
   deps.tally.routes.sent++;
   tell(state, { type: "sent", id, reached: sent.reached, kept: sent.kept }, ctx);

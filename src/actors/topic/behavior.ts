@@ -33,15 +33,16 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
         case "unsubscribe":
           return unsubscribe(state, message.sessionId, ctx);
         case "who":
-          return who(state, message, deps, ctx);
+          return who(state, message, ctx);
         case "history": {
-          dropOld(state, deps.ruleOf(state.name), ctx.now);
+          dropOld(state, ctx.now);
           const { epoch, offset, history } = state;
           ctx.reply(message, ok({ epoch, offset, kept: history.map((it) => it.publication) }));
           return state;
         }
         case "start":
           state.epoch = newEpoch(ctx);
+          state.rule = deps.ruleOf(state.name);
           ctx.setTimer("idle", deps.limits.idleMs, { type: "idle" });
           return state;
         case "idle":
@@ -62,12 +63,11 @@ function newEpoch(ctx: Ctx): string {
 
 /** One message object goes to every subscriber, however many there are. */
 function publish(state: TopicState, message: Publish, deps: TopicDeps, ctx: Ctx): TopicState {
-  const rule = deps.ruleOf(state.name);
   state.offset += 1;
   const { payload, from } = message;
-  const { name: topic, offset, subscribers } = state;
+  const { name: topic, offset, subscribers, rule } = state;
   const publication = { topic, offset, from, payload, slow: rule.slow, wire: {} };
-  keep(state, publication, rule, ctx.now);
+  keep(state, publication, ctx.now);
   const notice: TopicNotice = { type: "publication", publication };
   for (const { ref } of subscribers.values()) ctx.send(ref, notice);
   deps.figures.published.add();
@@ -81,7 +81,6 @@ function publish(state: TopicState, message: Publish, deps: TopicDeps, ctx: Ctx)
  * what was missed, the answer's `offset`, and what follows are without hole or repetition.
  */
 function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: Ctx): TopicState {
-  const rule = deps.ruleOf(state.name);
   const { session: ref, sessionId, principal, since } = request;
   const known = state.subscribers.get(sessionId);
   if (known === undefined && state.subscribers.size >= deps.limits.subscribersMax) {
@@ -89,13 +88,13 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     ctx.reply(request, fail(new RuntimeError("gateway.busy", message)));
     return state;
   }
-  dropOld(state, rule, ctx.now);
+  dropOld(state, ctx.now);
   const missed = since === undefined ? undefined : missedSince(state, since);
   if (since !== undefined) {
     const { recovered, notRecovered } = deps.figures;
     (missed === undefined ? notRecovered : recovered).add();
   }
-  const subscriber = { ref, principal, presence: request.presence && rule.presence };
+  const subscriber = { ref, principal, presence: request.presence && state.rule.presence };
   state.subscribers.set(sessionId, subscriber);
   watch(state, sessionId, subscriber);
   const { epoch, offset } = state;
@@ -145,10 +144,9 @@ function tell(state: TopicState, type: "joined" | "left", principal: string, ctx
 function who(
   state: TopicState,
   request: Extract<TopicMessage, { type: "who" }>,
-  deps: TopicDeps,
   ctx: Ctx,
 ): TopicState {
-  if (!deps.ruleOf(state.name).presence) {
+  if (!state.rule.presence) {
     const message = "this topic does not tell who is there";
     ctx.reply(request, fail(new RuntimeError("topic.forbidden", message)));
     return state;
@@ -163,8 +161,7 @@ function who(
 
 /** Ends when nobody is there and nobody could recover anything. */
 function idle(state: TopicState, deps: TopicDeps, ctx: Ctx): TopicState {
-  const rule = deps.ruleOf(state.name);
-  dropOld(state, rule, ctx.now);
+  dropOld(state, ctx.now);
   if (state.subscribers.size === 0 && state.history.length === 0) ctx.drain();
   else ctx.setTimer("idle", deps.limits.idleMs, { type: "idle" });
   return state;

@@ -1,32 +1,23 @@
 import type { Publication } from "./messages.ts";
-import type { Kept, TopicRule, TopicState } from "./state.ts";
+import type { Kept, TopicState } from "./state.ts";
 
 /** What may be dropped gathers until it is worth a copy of the rest. */
 const SLACK = 2;
 
 /** Keeps a publication, and lets go of what is beyond the rule. */
-export function keep(
-  state: TopicState,
-  publication: Publication,
-  { historyMax, historyMs }: TopicRule,
-  now: number,
-): void {
+export function keep(state: TopicState, publication: Publication, now: number): void {
+  const { history, rule } = state;
+  const { historyMax, historyMs } = rule;
   if (historyMax === 0) return;
-  const { history } = state;
   history.push({ publication, at: now });
   const isLong = history.length > historyMax * SLACK;
-  if (isLong || history[0]!.at <= now - historyMs * SLACK) {
-    dropOld(state, { historyMax, historyMs }, now);
-  }
+  if (isLong || history[0]!.at <= now - historyMs * SLACK) dropOld(state, now);
 }
 
 /** Lets go of what is too old or too much. */
-export function dropOld(
-  state: TopicState,
-  { historyMax, historyMs }: Pick<TopicRule, "historyMax" | "historyMs">,
-  now: number,
-): void {
-  const { history } = state;
+export function dropOld(state: TopicState, now: number): void {
+  const { history, rule } = state;
+  const { historyMax, historyMs } = rule;
   let from = Math.max(0, history.length - historyMax);
   while (from < history.length && history[from]!.at <= now - historyMs) from += 1;
   if (from > 0) state.history = history.slice(from);

@@ -92,6 +92,8 @@ export interface Kept {
  */
 export interface TopicState {
   readonly name: string;
+  /** Looked up once, when the topic begins. */
+  rule: TopicRule;
   /** Tells this life of the topic from others: offsets compare only within it. */
   epoch: string;
   offset: number;
@@ -107,6 +109,7 @@ export interface TopicState {
 export function newTopic(name: string): TopicState {
   return {
     name,
+    rule: TOPIC_RULE,
     epoch: "",
     offset: 0,
     history: [],

@@ -90,8 +90,8 @@ function next(
   memory: Memory,
   { consumer, after, limit, charactersMax, kinds }: Parameters<Port["next"]>[0],
 ): ReturnType<Port["next"]> {
-  const from = after ?? meet(memory, consumer);
-  meet(memory, consumer);
+  const acked = meet(memory, consumer);
+  const from = after ?? acked;
   const found = read(memory, { after: from, limit, ...(kinds === undefined ? {} : { kinds }) });
   let characters = 0;
   const tooLong = found.findIndex(({ payload }, index) => {
