@@ -17,6 +17,9 @@ export interface RelationRows {
   /** Adds it, or replaces the one of its id. */
   putBoard(board: Board): void;
   removeBoard(id: string): void;
+  /** The highest version that was noted by `forgetSecret`; 0 before the first. */
+  secretForgotten(): number;
+  forgetSecret(version: number): void;
   /** Ids of the boards of these users. */
   boardsOf(users: readonly string[]): readonly { readonly id: string; readonly owner: string }[];
   /** The members of a family, those who are invited included; none when there is none. */
@@ -83,7 +86,9 @@ function register(rows: RelationRows, facts: BoardFacts, at: number): RelationCh
     const said = Object.entries({ name, model, serial, mac }).filter(([, it]) => it !== undefined);
     return replace(rows, known, Object.fromEntries(said));
   }
-  const fresh = { owner: undefined, secretVersion: 1, registeredAt: at };
+  // A board that was forgotten and comes again must not have a secret that it had before.
+  const secretVersion = rows.secretForgotten() + 1;
+  const fresh = { owner: undefined, secretVersion, registeredAt: at };
   const about = { model: model ?? "", serial: serial ?? "", mac: mac ?? "" };
   rows.putBoard({ id, name: name ?? id, ...about, ...fresh });
   return CHANGED;
@@ -102,6 +107,7 @@ function forget(rows: RelationRows, { board: id }: Of<"forget">, at: number): Re
   if (board === undefined) return UNCHANGED;
   const changed = unbind(rows, board, at);
   rows.removeBoard(id);
+  rows.forgetSecret(board.secretVersion);
   return changed.changed ? changed : CHANGED;
 }
 

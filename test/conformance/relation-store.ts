@@ -70,6 +70,14 @@ function boards(open: OpenStores): void {
     expect((await relations.board("b1"))?.secretVersion).toBe(3);
   });
 
+  test("a board that was forgotten has another secret when it is registered again", async () => {
+    const { relations } = await openFor(open);
+    const register = { type: "register", board: { id: "b1" } } as const;
+    await apply(relations, [register, { type: "rotate-secret", board: "b1" }]);
+    await apply(relations, [{ type: "forget", board: "b1" }, register]);
+    expect((await relations.board("b1"))?.secretVersion).toBe(3);
+  });
+
   test("binding makes both sides reach each other, and unbinding ends it", async () => {
     const { relations } = await openFor(open);
     await apply(relations, [{ type: "register", board: { id: "b1" } }]);

@@ -19,7 +19,7 @@ interface Kept {
 function keep(): Kept {
   const boards = new Map<string, { readonly seq: number; readonly board: Board }>();
   const families = new Map<string, ReadonlyMap<string, FamilyMember>>();
-  let [seq, version, announced] = [0, 0, 0];
+  let [seq, version, announced, forgotten] = [0, 0, 0, 0];
 
   const memberships = (user: string) =>
     [...families].flatMap(([family, members]) => {
@@ -42,6 +42,10 @@ function keep(): Kept {
       boards.set(board.id, { seq: known?.seq ?? seq, board });
     },
     removeBoard: (id) => void boards.delete(id),
+    secretForgotten: () => forgotten,
+    forgetSecret: (secretVersion) => {
+      forgotten = Math.max(forgotten, secretVersion);
+    },
     boardsOf: (users) => {
       const all = [...boards.values()].map(({ board }) => board);
       return all.flatMap(({ id, owner }) =>

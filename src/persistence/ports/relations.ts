@@ -11,7 +11,7 @@ export interface Board {
   readonly serial: string;
   readonly mac: string;
   readonly owner: string | undefined;
-  /** Raised to make the board's present secret invalid. */
+  /** Raised to make the board's present secret invalid; one id never has a version twice. */
   readonly secretVersion: number;
   readonly registeredAt: number;
 }

@@ -99,6 +99,14 @@ function relationRows(db: Database): RelationRows {
 
     removeBoard: (id) => void db.run("DELETE FROM boards WHERE id = ?", id),
 
+    secretForgotten: () =>
+      db.row<{ n: number }>("SELECT secret_forgotten AS n FROM relation_version")!.n,
+
+    forgetSecret(version) {
+      const sql = "UPDATE relation_version SET secret_forgotten = max(secret_forgotten, ?)";
+      db.run(sql, version);
+    },
+
     boardsOf: (users) =>
       users.flatMap((user) =>
         db.rows<{ id: string; owner: string }>(

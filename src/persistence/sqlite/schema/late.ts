@@ -173,4 +173,8 @@ export const LATE: readonly string[] = [
   ALTER TABLE outbox_size ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX outbox_by_age ON outbox (at, "offset");
   `,
+  `
+  -- The highest version that a secret of a forgotten board had.
+  ALTER TABLE relation_version ADD COLUMN secret_forgotten INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
