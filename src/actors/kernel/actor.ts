@@ -60,7 +60,10 @@ export interface Context<Message> {
   readonly self: Ref<Message>;
   /** Wall time of this turn, in milliseconds since the Unix epoch. Constant within the turn. */
   readonly now: number;
-  /** Monotonic time of this turn, in milliseconds. For deadlines and leases. */
+  /**
+   * Monotonic time of this turn, in milliseconds. For deadlines and leases. It is read once for
+   * some fast turns, so it may lie a few milliseconds back, and never ahead.
+   */
   readonly monotonic: number;
   /** A number in [0, 1), from a generator that a test can seed. */
   random(): number;

@@ -13,6 +13,8 @@ import { unwatch, watch } from "./watch.ts";
 export interface ContextHost extends AskHost, PerformCounts {
   readonly clock: Clock;
   readonly random: Random;
+  /** The time at the last reading of the clock, not older than the token that is handled. */
+  readonly monotonicMs: number;
   nextIncarnation(): number;
   /** Creates an actor that begins when told; `undo` removes it as if it had never been. */
   conceive(parent: Cell, type: ActorType<unknown, unknown>, options: SpawnOptions<unknown>): Cell;
@@ -60,7 +62,6 @@ export class TurnContext implements Context<unknown> {
   #buffer: unknown[] = [];
   #cell: Cell | undefined = undefined;
   #now: number | undefined = undefined;
-  #monotonic: number | undefined = undefined;
   #ending: "stopped" | "drained" | undefined = undefined;
 
   constructor(host: ContextHost) {
@@ -70,7 +71,6 @@ export class TurnContext implements Context<unknown> {
   begin(cell: Cell): void {
     this.#cell = cell;
     this.#now = undefined;
-    this.#monotonic = undefined;
   }
 
   /** The behavior returned and asked for nothing. */
@@ -120,8 +120,7 @@ export class TurnContext implements Context<unknown> {
 
   get monotonic(): number {
     this.#turn();
-    this.#monotonic ??= this.#host.clock.monotonic();
-    return this.#monotonic;
+    return this.#host.monotonicMs;
   }
 
   random(): number {
@@ -272,8 +271,8 @@ export class TurnContext implements Context<unknown> {
       return (a as ActorAsk).start(b as Ref<unknown>, c, buffer[at + 4] as number);
     }
     if (op === Op.setTimer) {
-      this.#monotonic ??= host.clock.monotonic();
-      const timer = { name: a as string, delayMs: b as number, monotonicMs: this.#monotonic };
+      const monotonicMs = host.clock.monotonic();
+      const timer = { name: a as string, delayMs: b as number, monotonicMs };
       return setTimer(cell, host.wheel, timer, c);
     }
     if (op === Op.clearTimer) return clearTimer(cell, host.wheel, a as string);

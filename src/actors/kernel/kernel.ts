@@ -66,6 +66,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
   readonly scheduler: Scheduler;
   readonly root: Cell;
   tick = 0;
+  monotonicMs: number;
   performing = 0;
   outcomesDropped = 0;
   /** Messages handled since the start. */
@@ -79,6 +80,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     this.#ports = ports;
     this.node = ports.node;
     this.clock = ports.clock;
+    this.monotonicMs = ports.clock.monotonic();
     this.random = ports.random;
     this.wheel = new TimerWheel(ports.clock);
     this.registry = new Registry((kind) =>
@@ -225,6 +227,7 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
   // What the scheduler needs.
 
   measured(monotonicMs: number): void {
+    this.monotonicMs = monotonicMs;
     this.tick = monotonicMs | 0;
   }
 

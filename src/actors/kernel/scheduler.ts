@@ -165,6 +165,7 @@ export class Group {
     // All tokens on their way are handled in one turn of the event loop: they share its time.
     const budgetMs = Math.max(TOKEN_MS / this.scheduler.tokens, TOKEN_MIN_MS);
     const startedAt = clock.monotonic();
+    host.measured(startedAt);
     let at = startedAt;
     let messages = 0;
     let unread = 0;
