@@ -1,4 +1,3 @@
-import { addressOf } from "../../core/address.ts";
 import type { Outcome, Parcel } from "./messages.ts";
 import { routingOf, sweepBy } from "./routing.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
@@ -18,9 +17,7 @@ export function receive(
   if (request === "full") {
     return settle(state, parcel, { share, reached: 0, kept: 0, error: "route.too-many" }, ctx);
   }
-  const { topic, payload, principal, sessionId, answerWithinMs } = parcel;
-  const from = addressOf(principal);
-  const session = `session:${sessionId}`;
+  const { topic, payload, from, session, answerWithinMs } = parcel;
   const about = topic === undefined ? undefined : { topic };
   if (request === undefined || answerWithinMs === undefined) {
     tell(state, { type: "message", from, session, payload, ...about }, ctx);

@@ -1,3 +1,4 @@
+import { addressOf } from "../../core/address.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { RouteError } from "./messages.ts";
 import type { Ctx, Routing, SessionState } from "./state.ts";
@@ -5,6 +6,8 @@ import type { Ctx, Routing, SessionState } from "./state.ts";
 /** What the session knows of messages between devices; made with the first. */
 export function routingOf(state: SessionState): Routing {
   state.routing ??= {
+    session: `session:${state.id}`,
+    from: addressOf(state.user),
     number: 0,
     sent: undefined,
     asked: undefined,

@@ -11,7 +11,7 @@ import {
   WHOLE,
 } from "./messages.ts";
 import { graver, routeError, routingOf, sweepBy, takeDue } from "./routing.ts";
-import type { Asked, Ctx, Message, Sent, SessionDeps, SessionState } from "./state.ts";
+import type { Asked, Ctx, Message, Routing, Sent, SessionDeps, SessionState } from "./state.ts";
 import { publish } from "./subscriptions.ts";
 import { tell, tellError } from "./telling.ts";
 
@@ -42,7 +42,7 @@ export function send(state: SessionState, asked: Send, deps: SessionDeps, ctx: C
   routing.sent.set(number, sent);
   routes.pending++;
   sweepBy(routing, until, ctx);
-  return dispatch(state, parcelOf(state, asked, number, ctx), address.value, deps, ctx);
+  return dispatch(state, parcelOf(state, routing, asked, ctx), address.value, deps, ctx);
 }
 
 /** A topic is asked by nobody and keeps by its own rules, so it takes a bare payload only. */
@@ -56,11 +56,24 @@ function sendToTopic(state: SessionState, asked: Send, topic: string, ctx: Ctx):
   return tellError(state, id, new RuntimeError("protocol.invalid", message), ctx);
 }
 
-function parcelOf(state: SessionState, asked: Send, number: number, ctx: Ctx): Parcel {
+/** The parcel of the latest number. */
+function parcelOf(state: SessionState, routing: Routing, asked: Send, ctx: Ctx): Parcel {
   const { topic, payload, answerWithinMs, keepMs } = asked;
   const { id: sessionId, user: principal } = state;
+  const { number, session, from } = routing;
   const origin: Ref<SessionMessage> = ctx.self;
-  return { origin, number, sessionId, principal, topic, payload, answerWithinMs, keepMs };
+  return {
+    origin,
+    number,
+    sessionId,
+    principal,
+    session,
+    from,
+    topic,
+    payload,
+    answerWithinMs,
+    keepMs,
+  };
 }
 
 function dispatch(
@@ -139,7 +152,7 @@ export function answer(
   }
   state.routing!.asked!.delete(request);
   const { origin, number } = asked;
-  const from = `session:${state.id}`;
+  const { session: from } = state.routing!;
   ctx.send(origin, { type: "answered", number, from, payload, error });
   return state;
 }

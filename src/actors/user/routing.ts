@@ -1,4 +1,3 @@
-import { addressOf } from "../../core/address.ts";
 import type { Result } from "../../core/result.ts";
 import type { Appended, NewInboxItem } from "../../persistence/ports/inbox.ts";
 import { CLERK, clerkKind, type InboxMessage } from "../inbox/messages.ts";
@@ -150,14 +149,14 @@ function keep(
 }
 
 function keptItem(user: string, parcel: Parcel, now: number): NewInboxItem {
-  const { principal, sessionId, number, topic, payload, keepMs = 0 } = parcel;
+  const { from, sessionId, number, topic, payload, keepMs = 0 } = parcel;
   const told = topic === undefined ? {} : { topic };
   return {
     user,
     id: `${sessionId}/${number}/${user}`,
     ledger: KEPT_TOPIC,
     topic: KEPT_TOPIC,
-    payload: JSON.stringify({ from: addressOf(principal), ...told, payload }),
+    payload: JSON.stringify({ from, ...told, payload }),
     ack: true,
     expiresAt: now + keepMs,
   };
