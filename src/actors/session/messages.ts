@@ -105,6 +105,9 @@ export interface Parcel {
   readonly sessionId: string;
   /** The key of that session's principal. */
   readonly principal: string;
+  /** The addresses of both, made once for all parcels of a session. */
+  readonly session: string;
+  readonly from: string;
   readonly topic: string | undefined;
   readonly payload: unknown;
   /** The sender waits so long for an answer, in milliseconds; undefined: it wants none. */

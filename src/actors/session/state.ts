@@ -72,6 +72,9 @@ export interface SessionState {
 
 /** What a session knows of the messages between its device and others. */
 export interface Routing {
+  /** The addresses of the session and of its principal. */
+  readonly session: string;
+  readonly from: string;
   /** The latest number given out, to a parcel of its own or to a question of another. */
   number: number;
   /** Its parcels that it has not told the device the end of, by number; undefined when none. */
