@@ -93,8 +93,13 @@ export class ChannelClient {
 
   /** Sends a frame in order and once; before `onOpen` nothing may be sent. */
   send(frame: object): void {
+    this.sendBytes(encodeMsgpack(frame));
+  }
+
+  /** The same for a frame in MessagePack; RangeError when it fits no datagram. */
+  sendBytes(frame: Uint8Array): void {
     if (this.#isOver) return;
-    this.#channel!.send(encodeMsgpack(frame));
+    this.#channel!.send(frame);
     this.#flushSoon();
   }
 

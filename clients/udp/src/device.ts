@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { KeyId } from "../../../src/gateways/udp/packet.ts";
+import { FRAME_MAX } from "../../../src/gateways/udp/payload.ts";
 import { backoffMs, DEFAULT_BACKOFF } from "../../js/src/backoff.ts";
 import { type Cancel, type ClientClock, realClock } from "../../js/src/clock.ts";
+import { encodeMsgpack } from "../../js/src/msgpack.ts";
 import { ChannelClient, type Ending, type Frame } from "./channel-client.ts";
 import type { OpenNetwork } from "./network.ts";
 
@@ -9,8 +11,10 @@ import type { OpenNetwork } from "./network.ts";
 export interface Place {
   /** From the last `welcome`. */
   readonly resume: string | undefined;
-  /** The highest offset up to which everything is handled; -1 before the first. */
+  /** The highest offset that has come; -1 before the first. */
   readonly offset: number;
+  /** Those up to it that were too large for UDP and are not handled: WebSocket brings them. */
+  readonly open?: readonly number[];
 }
 
 export interface UdpDeviceOptions {
@@ -30,9 +34,14 @@ export interface UdpDeviceOptions {
 }
 
 interface Request {
-  readonly frame: Frame;
+  readonly bytes: Uint8Array;
   readonly resolve: (answer: Frame) => void;
 }
+
+/** Requests on their way; the server remembers as many of a session, so as to do each once. */
+const ON_THEIR_WAY_MAX = 64;
+/** Ids begin anywhere up to this: those of an earlier run do not come again. */
+const FIRST_ID_MAX = 2 ** 40;
 
 /**
  * A device over UDP: connects, connects again, continues its session, and repeats the requests
@@ -42,13 +51,16 @@ export class UdpDevice {
   readonly #options: UdpDeviceOptions;
   readonly #clock: ClientClock;
   readonly #requests = new Map<number, Request>();
+  /** Those of them that wait until others have their answers. */
+  readonly #waiting = new Set<number>();
   #channel: ChannelClient | undefined = undefined;
   #isWelcome = false;
   #isClosed = false;
   #attempt = 0;
   #resume: string | undefined;
   #offset: number;
-  #lastId = 0;
+  readonly #open: Set<number>;
+  #lastId: number;
   #cancelRetry: Cancel = () => {};
 
   constructor(options: UdpDeviceOptions) {
@@ -56,11 +68,13 @@ export class UdpDevice {
     this.#clock = options.clock ?? realClock;
     this.#resume = options.place?.resume;
     this.#offset = options.place?.offset ?? -1;
+    this.#open = new Set(options.place?.open);
+    this.#lastId = Math.floor((options.random ?? Math.random)() * FIRST_ID_MAX);
     this.#connect();
   }
 
   get place(): Place {
-    return { resume: this.#resume, offset: this.#offset };
+    return { resume: this.#resume, offset: this.#offset, open: [...this.#open] };
   }
 
   get isWelcome(): boolean {
@@ -72,17 +86,30 @@ export class UdpDevice {
     return this.#isWelcome && this.#requests.size === 0 && this.#channel!.isSettled;
   }
 
-  /** Sends a request and resolves with its answer: an `error` frame is one, too. */
+  /**
+   * Sends a request and resolves with its answer: an `error` frame is one, too, and
+   * `udp.too-large` where the request fits no datagram.
+   */
   request(request: { readonly type: string; readonly [field: string]: unknown }): Promise<Frame> {
     this.#lastId += 1;
-    const frame: Frame = { ...request, id: this.#lastId };
+    const id = this.#lastId;
+    const bytes = encodeMsgpack({ ...request, id });
+    if (bytes.length > FRAME_MAX) {
+      const message = `the request has ${bytes.length} bytes; a datagram carries ${FRAME_MAX}`;
+      return Promise.resolve({ type: "error", id, code: "udp.too-large", message });
+    }
     return new Promise((resolve) => {
-      this.#requests.set(this.#lastId, { frame, resolve });
-      if (this.#isWelcome) this.#channel!.send(frame);
+      this.#requests.set(id, { bytes, resolve });
+      this.#waiting.add(id);
+      this.#sendWaiting();
     });
   }
 
-  /** Answers a `message` that had this number as `request`. */
+  /**
+   * Answers a `message` that had this number as `request`.
+   *
+   * @throws RangeError when the answer fits no datagram.
+   */
   answer(request: number, payload: unknown): void {
     if (this.#isWelcome) this.#channel!.send({ type: "answer", request, payload });
   }
@@ -108,6 +135,15 @@ export class UdpDevice {
     this.#channel?.drop();
   }
 
+  #sendWaiting(): void {
+    if (!this.#isWelcome) return;
+    for (const id of this.#waiting) {
+      if (this.#requests.size - this.#waiting.size >= ON_THEIR_WAY_MAX) return;
+      this.#waiting.delete(id);
+      this.#channel!.sendBytes(this.#requests.get(id)!.bytes);
+    }
+  }
+
   #connect(): void {
     const { key, secret, network, keepAliveMs, clock } = this.#options;
     this.#channel = new ChannelClient({
@@ -125,7 +161,8 @@ export class UdpDevice {
 
   #hello(): void {
     const resume = this.#resume === undefined ? {} : { resume: this.#resume };
-    const offset = this.#offset < 0 ? {} : { offset: this.#offset };
+    const handled = Math.min(this.#offset, ...[...this.#open].map((open) => open - 1));
+    const offset = handled < 0 ? {} : { offset: handled };
     this.#channel!.send({ type: "hello", device: this.#options.key.device, ...resume, ...offset });
   }
 
@@ -133,9 +170,13 @@ export class UdpDevice {
     if (frame.type === "welcome") return this.#welcome(frame);
     if (frame.type === "push") return this.#push(frame);
     const request = typeof frame["id"] === "number" ? this.#requests.get(frame["id"]) : undefined;
-    if (request === undefined) return this.#options.onFrame?.(frame);
+    if (request === undefined) {
+      if (frame["code"] === "udp.too-large") this.#noteTooLarge(frame["offset"]);
+      return this.#options.onFrame?.(frame);
+    }
     this.#requests.delete(frame["id"] as number);
     request.resolve(frame);
+    this.#sendWaiting();
   }
 
   #welcome(frame: Frame): void {
@@ -143,20 +184,33 @@ export class UdpDevice {
     this.#resume = resume as string;
     this.#isWelcome = true;
     this.#attempt = 0;
-    if (recovered !== true) {
-      this.#offset = (gap as { upTo: number } | undefined)?.upTo ?? Math.max(this.#offset, -1);
+    // Beyond the end: the server has lost its data, and counts anew.
+    const isAnotherHistory = this.#offset > (head as number);
+    if (isAnotherHistory) this.#offset = -1;
+    const lostUpTo = (gap as { upTo: number } | undefined)?.upTo ?? -1;
+    this.#offset = Math.max(this.#offset, lostUpTo);
+    for (const open of this.#open) {
+      if (isAnotherHistory || open <= lostUpTo) this.#open.delete(open);
     }
-    if (this.#offset > (head as number)) this.#offset = head as number;
+    for (const [id, { bytes }] of this.#requests) {
+      if (!this.#waiting.has(id)) this.#channel!.sendBytes(bytes);
+    }
+    this.#sendWaiting();
     this.#options.onState?.("connected", recovered === true ? "recovered" : "new");
-    for (const request of this.#requests.values()) this.#channel!.send(request.frame);
+  }
+
+  #noteTooLarge(offset: unknown): void {
+    if (typeof offset !== "number") return;
+    if (offset > this.#offset) this.#open.add(offset);
+    this.#offset = Math.max(this.#offset, offset);
   }
 
   #push(push: Frame): void {
     const { offset, ack } = push;
     if (typeof offset !== "number") return this.#options.onPush?.(push);
-    if (offset > this.#offset) {
+    if (offset > this.#offset || this.#open.delete(offset)) {
       this.#options.onPush?.(push);
-      this.#offset = offset;
+      this.#offset = Math.max(this.#offset, offset);
     }
     if (ack === true) this.#channel!.send({ type: "ack", offsets: [offset] });
   }

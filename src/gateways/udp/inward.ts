@@ -16,6 +16,8 @@ import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 const HELD_MAX = 16;
 /** Malformed frames in a row after which a device is not worth an answer. */
 const MALFORMED_MAX = 5;
+/** Requests that are done once; what the others ask for is asked of each connection anew. */
+const CHANGES: ReadonlySet<string> = new Set(["send", "publish", "upload", "command"]);
 /** How long a device is asked to wait whose session has no room, in milliseconds. */
 const BUSY_RETRY_MS = 1000;
 
@@ -58,14 +60,19 @@ export function pass(
   const { session } = state;
   if (session === undefined) return;
   const id = idOf(frame);
-  if (id !== undefined && frame.type !== "ping") {
-    const known = deps.replies.begin(state.sessionId, id, bytes, ctx.monotonic);
+  if (id !== undefined && CHANGES.has(frame.type)) {
+    const asked = { id, bytes, channel: state.id, waitsMs: waitsMsOf(frame) };
+    const known = deps.replies.begin(state.sessionId, asked, ctx.monotonic);
     if (known.type === "pending") return;
     if (known.type === "answered") return write(state, known.answer, deps, ctx);
   }
   const message = toSessionMessage(frame);
   const held = message.type === "ack" ? exceptWithheld(state, message) : message;
   ctx.trySend(session, held, () => ({ type: "session-refused", id }));
+}
+
+function waitsMsOf(frame: SessionFrame): number {
+  return frame.type === "send" ? (frame.answerWithinMs ?? 0) : 0;
 }
 
 /** The frame was understood, and there is no room for it. */

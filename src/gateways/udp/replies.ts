@@ -4,16 +4,28 @@ import type { ServerFrame } from "../protocol/frames.ts";
 /** Requests remembered per session, and sessions that any are remembered of. */
 const PER_SESSION = 64;
 const SESSIONS_MAX = 10_000;
-/** After so long without an answer a request that is repeated is done again. */
+/** After so long, and what it waits for by itself, a request without an answer is done again. */
 const PENDING_MS = 30_000;
 
 /** What is known of a request that came: its answer, or that it is on its way. */
 interface Remembered {
   /** Of the request's bytes: another request with an old number is a new one. */
   readonly digest: string;
-  /** When it was passed on, in monotonic milliseconds. */
-  readonly at: number;
+  /** Where it came last: what comes there again is meant again, as the channel repeats nothing. */
+  channel: string;
+  /** Until when its answer may be on its way, in monotonic milliseconds. */
+  readonly until: number;
   answer: ServerFrame | undefined;
+}
+
+/** A request as it came. */
+export interface Asked {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  /** The id of the UDP session that it came by. */
+  readonly channel: string;
+  /** For how long it says that it waits for its answer. */
+  readonly waitsMs: number;
 }
 
 export type Known =
@@ -30,24 +42,27 @@ const PENDING: Known = { type: "pending" };
  * channel, because its answer was lost with the last one, is answered and not done twice.
  *
  * One object per node, shared by the UDP sessions. Errors are not kept: what was refused may be
- * tried again. The oldest requests, and the sessions that were silent longest, go first.
+ * tried again. Of a session, those that were answered longest ago go first: answers come in order,
+ * so that a device with at most so many requests on their way has had them. The sessions that were
+ * silent longest go first, too.
  */
 export class Replies {
   readonly #sessions = new Map<string, Map<number, Remembered>>();
 
-  /** Notes a request that is passed on unless it was before. */
-  begin(session: string, id: number, request: Uint8Array, now: number): Known {
+  /** Notes a request that is passed on unless it was before; `now` is monotonic. */
+  begin(session: string, { id, bytes, channel, waitsMs }: Asked, now: number): Known {
     const requests = this.#of(session);
-    const digest = hash("sha256", request, "base64url");
+    const digest = hash("sha256", bytes, "base64url");
     const known = requests.get(id);
-    if (known !== undefined && known.digest === digest) {
+    if (known !== undefined && known.digest === digest && known.channel !== channel) {
+      known.channel = channel;
       if (known.answer !== undefined) return { type: "answered", answer: known.answer };
-      if (now < known.at + PENDING_MS) return PENDING;
+      if (now < known.until) return PENDING;
     }
     requests.delete(id);
-    const oldest = requests.size < PER_SESSION ? undefined : requests.keys().next().value;
-    if (oldest !== undefined) requests.delete(oldest);
-    requests.set(id, { digest, at: now, answer: undefined });
+    if (requests.size >= PER_SESSION) requests.delete(oldestOf(requests));
+    const until = now + PENDING_MS + waitsMs;
+    requests.set(id, { digest, channel, until, answer: undefined });
     return NEW;
   }
 
@@ -56,8 +71,8 @@ export class Replies {
     const requests = this.#sessions.get(session);
     const known = requests?.get(id);
     if (known === undefined) return;
-    if (answer.type === "error") requests!.delete(id);
-    else known.answer = answer;
+    requests!.delete(id);
+    if (answer.type !== "error") requests!.set(id, { ...known, answer });
   }
 
   #of(session: string): Map<number, Remembered> {
@@ -69,4 +84,10 @@ export class Replies {
     this.#sessions.set(session, requests);
     return requests;
   }
+}
+
+/** The one that was answered first; where none has an answer, the one that came first. */
+function oldestOf(requests: ReadonlyMap<number, Remembered>): number {
+  for (const [id, { answer }] of requests) if (answer !== undefined) return id;
+  return requests.keys().next().value!;
 }

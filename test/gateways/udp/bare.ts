@@ -66,6 +66,10 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
     sent,
     /** Every datagram that a device has sent. */
     wire,
+    /** Gives what is sent to an address to `receive`. */
+    attach({ address, port }: typeof HERE, receive: (datagram: Buffer) => void): void {
+      devices.set(`${address} ${port}`, receive);
+    },
     /** A device at an address, which `place` may change; what it is told is given to `options`. */
     device(place: { address: string; port: number }, options: Partial<UdpDeviceOptions> = {}) {
       return new UdpDevice({

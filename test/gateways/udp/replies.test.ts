@@ -4,45 +4,66 @@ import { Peers } from "../../../src/gateways/udp/peers.ts";
 import { REPLAY_WINDOW, Received } from "../../../src/gateways/udp/received.ts";
 import { Replies } from "../../../src/gateways/udp/replies.ts";
 
-const request = (text: string): Uint8Array => Buffer.from(text);
+let channels = 0;
+
+/** A request as it comes by a channel that was not there before. */
+const request = (id: number, text: string, channel = `c${++channels}`, waitsMs = 0) => ({
+  ...{ id, bytes: Buffer.from(text), channel, waitsMs },
+});
 const done = (id: number): ServerFrame => ({ type: "done", id });
 
 describe("a request that comes again", () => {
   test("is not passed on again while its answer is on its way, and then has it", () => {
     const replies = new Replies();
-    expect(replies.begin("s", 1, request("a"), 0)).toEqual({ type: "new" });
-    expect(replies.begin("s", 1, request("a"), 100)).toEqual({ type: "pending" });
+    expect(replies.begin("s", request(1, "a"), 0)).toEqual({ type: "new" });
+    expect(replies.begin("s", request(1, "a"), 100)).toEqual({ type: "pending" });
     replies.end("s", 1, done(1));
     const answered = { type: "answered", answer: done(1) };
-    expect(replies.begin("s", 1, request("a"), 200)).toEqual(answered);
+    expect(replies.begin("s", request(1, "a"), 200)).toEqual(answered);
   });
 
   test("is a new one in another session, and when it says something else", () => {
     const replies = new Replies();
-    replies.begin("s", 1, request("a"), 0);
+    replies.begin("s", request(1, "a"), 0);
     replies.end("s", 1, done(1));
-    expect(replies.begin("t", 1, request("a"), 0).type).toBe("new");
-    expect(replies.begin("s", 1, request("b"), 0).type).toBe("new");
+    expect(replies.begin("t", request(1, "a"), 0).type).toBe("new");
+    expect(replies.begin("s", request(1, "b"), 0).type).toBe("new");
   });
 
   test("is tried again after an error, and after half a minute without an answer", () => {
     const replies = new Replies();
-    replies.begin("s", 1, request("a"), 0);
+    replies.begin("s", request(1, "a"), 0);
     replies.end("s", 1, { type: "error", code: "mailbox.full", message: "", id: 1 });
-    expect(replies.begin("s", 1, request("a"), 10).type).toBe("new");
-    expect(replies.begin("s", 1, request("a"), 30_009).type).toBe("pending");
-    expect(replies.begin("s", 1, request("a"), 30_010).type).toBe("new");
+    expect(replies.begin("s", request(1, "a"), 10).type).toBe("new");
+    expect(replies.begin("s", request(1, "a"), 30_009).type).toBe("pending");
+    expect(replies.begin("s", request(1, "a"), 30_010).type).toBe("new");
   });
 
-  test("is remembered among the latest 64 of its session", () => {
+  test("that waits for somebody's answer is not done again while it may come", () => {
     const replies = new Replies();
-    for (let id = 1; id <= 65; id += 1) {
-      replies.begin("s", id, request("a"), 0);
-      replies.end("s", id, done(id));
-    }
-    expect(replies.begin("s", 2, request("a"), 0).type).toBe("answered");
-    expect(replies.begin("s", 65, request("a"), 0).type).toBe("answered");
-    expect(replies.begin("s", 1, request("a"), 0).type).toBe("new");
+    replies.begin("s", request(1, "a", "c", 120_000), 0);
+    expect(replies.begin("s", request(1, "a"), 149_999).type).toBe("pending");
+    expect(replies.begin("s", request(1, "a"), 150_000).type).toBe("new");
+  });
+
+  test("on the channel that it came by before is meant again", () => {
+    const replies = new Replies();
+    expect(replies.begin("s", request(1, "a", "first"), 0).type).toBe("new");
+    expect(replies.begin("s", request(1, "a", "first"), 0).type).toBe("new");
+    replies.end("s", 1, done(1));
+    expect(replies.begin("s", request(1, "a", "next"), 0).type).toBe("answered");
+    expect(replies.begin("s", request(1, "a", "next"), 0).type).toBe("new");
+  });
+
+  test("is remembered among 64 of its session, of which the first answered goes first", () => {
+    const replies = new Replies();
+    for (let id = 1; id <= 64; id += 1) replies.begin("s", request(id, "a"), 0);
+    for (const id of [3, 2, 64]) replies.end("s", id, done(id));
+    replies.begin("s", request(65, "a"), 0);
+    replies.begin("s", request(66, "a"), 0);
+    expect(replies.begin("s", request(1, "a"), 0).type).toBe("pending");
+    expect(replies.begin("s", request(64, "a"), 0).type).toBe("answered");
+    expect(replies.begin("s", request(3, "a"), 0).type).toBe("new");
   });
 });
 
