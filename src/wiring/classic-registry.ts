@@ -63,7 +63,7 @@ export async function classicRegistry(
           if (!isRight || board.mac !== mac) {
             throw new RuntimeError("auth.invalid", "the cookie is not that of this board");
           }
-          return board.id;
+          return { board: board.id, secretVersion: board.secretVersion };
         })(),
       ),
   };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { InboxDesk } from "../actors/inbox/desk.ts";
 import { sessionType } from "../actors/session/behavior.ts";
 import { type OpenSession, sessionKind } from "../actors/session/messages.ts";
-import { newSession, SESSION_LIMITS } from "../actors/session/state.ts";
+import { newSession, SESSION_LIMITS, type SecretVersion } from "../actors/session/state.ts";
 import { systemClock } from "../core/clock.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import { type DeviceTokens, deviceTokens } from "../gateways/auth/device-tokens.ts";
@@ -18,7 +18,7 @@ import { openClassic, openClassicBoards } from "./classic.ts";
 import { openDepartures } from "./departures.ts";
 import { type Decisions, openDecisions } from "./platform.ts";
 import { receiptKeys, viewsOf } from "./providers.ts";
-import { openDeviceSecrets } from "./relations.ts";
+import { openDeviceSecrets, openSecretVersions } from "./relations.ts";
 import { openSight } from "./sight.ts";
 import { openUdp } from "./udp.ts";
 import { copyKindOf } from "./uploads.ts";
@@ -48,7 +48,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const decisions = openDecisions(base, actors.relations);
   undo.push(async () => decisions.close());
   const devices = {
-    openSession: sessionOpener(base, decisions),
+    openSession: sessionOpener(base, decisions, openSecretVersions(base, actors.relations)),
     findSession: (id: string) => system.find(sessionKind, id),
     resumeTokens: resumeTokens(resumeSecret),
   };
@@ -107,12 +107,14 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
 function sessionOpener(
   { chronicle, config, system, tally }: Base,
   { commands, admit }: Decisions,
+  secretVersion: SecretVersion,
 ): OpenSession {
   const under = system.supervisor("sessions");
   const subscriptionsMax = config.topics.perSession;
   const limits = { ...SESSION_LIMITS, ...config.session, subscriptionsMax };
   const copyKind = copyKindOf(config.outbox);
-  const type = sessionType({ tally, limits, chronicle, copyKind, commands, admit });
+  const decided = { commands, admit, secretVersion };
+  const type = sessionType({ tally, limits, chronicle, copyKind, ...decided });
   return (session) => system.spawn(type, { name: session.id, state: newSession(session), under });
 }
 

@@ -2,14 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { Ref } from "../actors/kernel/actor.ts";
 import type { RelationsMessage } from "../actors/relations/messages.ts";
 import type { OpenSession, SessionMessage } from "../actors/session/messages.ts";
+import type { SecretVersion } from "../actors/session/state.ts";
 import { boardOf } from "../core/address.ts";
 import { systemClock } from "../core/clock.ts";
-import {
-  deviceSecret,
-  PHONE_SECRET_VERSION,
-  readSecret,
-  type SecretOwner,
-} from "../core/device-secret.ts";
+import { deviceSecret, readSecret, type SecretOwner } from "../core/device-secret.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { ResumeTokens } from "../gateways/auth/resume-tokens.ts";
 import type { PeerPort } from "../gateways/http/api.ts";
@@ -18,6 +14,7 @@ import type { UdpOptions } from "../gateways/udp/options.ts";
 import type { Base } from "./base.ts";
 import { boardRegistry, peerPort } from "./peers.ts";
 import type { Decisions } from "./platform.ts";
+import { openSecretVersions } from "./relations.ts";
 
 const SECRET_BYTES = 32;
 
@@ -53,7 +50,7 @@ export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | u
     host,
     port,
     system,
-    deviceKey: await deviceKeys(base),
+    deviceKey: await deviceKeys(base, openSecretVersions(base, relations)),
     provisioning: provisioning.map(({ id, secret }) => ({ id, secret: readSecret(secret)! })),
     resetSecret: await stores.credentials.secret("udp-reset", randomBytes(SECRET_BYTES)),
     limits,
@@ -68,17 +65,19 @@ export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | u
 }
 
 /** Secrets are derived: a board's from its version in the store, a phone's from nothing more. */
-async function deviceKeys({ config, stores }: Base): Promise<UdpOptions["deviceKey"]> {
+async function deviceKeys(
+  { config, stores }: Base,
+  secretVersion: SecretVersion,
+): Promise<UdpOptions["deviceKey"]> {
   const installation = await stores.credentials.secret("devices", randomBytes(SECRET_BYTES));
   const { subscribe, publish } = config.udp;
   const grants = { subscribe, publish };
   return async (principal, device) => {
-    const board = boardOf(principal);
-    const version =
-      board === undefined
-        ? PHONE_SECRET_VERSION
-        : (await stores.relations.board(board))?.secretVersion;
+    const outcome = await secretVersion(principal);
+    if (!outcome.ok) throw outcome.error;
+    const version = outcome.value;
     if (version === undefined) return undefined;
-    return { secret: deviceSecret(installation, { principal, device, version }), grants };
+    const secret = deviceSecret(installation, { principal, device, version });
+    return { secret, grants, ...(boardOf(principal) ? { secretVersion: version } : {}) };
   };
 }

@@ -12,6 +12,7 @@ import {
   seen,
   storeSeen,
 } from "./reading.ts";
+import { secretRead, secretVersion } from "./secrets.ts";
 import {
   type Ctx,
   type Desk,
@@ -79,6 +80,10 @@ export function relationsDesk(deps: RelationsDeps): ActorType<RelationsState, Me
           return flushSeen(state, message, desk, ctx);
         case "read-board":
           return readBoard(state, message, desk, ctx);
+        case "secret-version":
+          return secretVersion(state, message, desk, ctx);
+        case "secret-read":
+          return secretRead(state, message, desk, ctx);
         case "list-boards":
           return listBoards(state, message, desk, ctx);
         case "read-family":

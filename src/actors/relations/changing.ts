@@ -2,6 +2,7 @@ import type { Reach } from "../../core/relations.ts";
 import { ok } from "../../core/result.ts";
 import type { RelationChanged } from "../../persistence/ports/relations.ts";
 import { userKind } from "../user/messages.ts";
+import { endConnections, noteSecret } from "./secrets.ts";
 import {
   backoffMs,
   type ChangeRequest,
@@ -59,6 +60,7 @@ export function changed(
     ctx.reply(request, outcome.ok ? ok({ changed: false }) : outcome);
     return state;
   }
+  noteSecret(state, request.change);
   const { affected, announcement } = outcome.value;
   desk.figures.changes.add();
   const principals = affected.filter((it) => ctx.find(userKind, it) !== undefined);
@@ -69,7 +71,7 @@ export function changed(
   return state;
 }
 
-/** Live sessions change first, then it is announced, and then answered. */
+/** Live sessions change or end first, then it is announced, and then answered. */
 export function refreshed(
   state: RelationsState,
   message: Extract<Message, { type: "refreshed" }>,
@@ -82,6 +84,7 @@ export function refreshed(
     for (const principal of principals) state.stale.add(principal);
     refreshLater(state, desk, ctx);
   }
+  endConnections(request.change, ctx);
   if (announcement === undefined) ctx.reply(request, ok({ changed: true }));
   else tellAll([announcement], request, desk, ctx);
   return state;

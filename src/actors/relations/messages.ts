@@ -65,6 +65,12 @@ export type RelationsMessage =
       readonly board: string;
       readonly replyTo: Ref<Result<Board>>;
     }
+  /** The version of a board's secret; undefined when it is not registered. */
+  | {
+      readonly type: "secret-version";
+      readonly board: string;
+      readonly replyTo: Ref<Result<number | undefined>>;
+    }
   | {
       readonly type: "list-boards";
       readonly request: PageRequest & { readonly owner?: string | undefined };

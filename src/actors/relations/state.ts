@@ -7,6 +7,7 @@ import type { AuditStore } from "../../persistence/ports/audit.ts";
 import type { Appended } from "../../persistence/ports/inbox.ts";
 import type {
   Announcement,
+  Board,
   RelationChanged,
   RelationStore,
 } from "../../persistence/ports/relations.ts";
@@ -34,6 +35,8 @@ export interface RelationsLimits {
   readonly seenMax: number;
   /** How long a status event waits for whoever is away. Default 7 days. */
   readonly statusTtlMs: number;
+  /** Boards whose secret's version is kept in memory; the oldest go first. Default 100 000. */
+  readonly secretsMax: number;
   /** Announcements that are told in one go. Default 100. */
   readonly announcementsMax: number;
   /** How long the inbox clerk may take. Default 10 000 ms. */
@@ -49,6 +52,7 @@ export const RELATIONS_LIMITS: RelationsLimits = {
   seenEveryMs: 60_000,
   seenMax: 100_000,
   statusTtlMs: 604_800_000,
+  secretsMax: 100_000,
   announcementsMax: 100,
   askMs: 10_000,
   retryMinMs: 200,
@@ -90,6 +94,10 @@ export interface RelationsState {
    */
   stale: Set<string>;
   seen: Map<string, number>;
+  /** The versions of boards' secrets, by board. */
+  secrets: Map<string, number>;
+  /** Grows with every secret that ends: what was read before that is not believed after it. */
+  rotations: number;
   /** How often in a row reading for the stale, and telling, have failed. */
   failures: { refresh: number; tell: number };
 }
@@ -100,6 +108,8 @@ export function newRelations(): RelationsState {
     isReading: false,
     stale: new Set(),
     seen: new Map(),
+    secrets: new Map(),
+    rotations: 0,
     failures: { refresh: 0, tell: 0 },
   };
 }
@@ -135,6 +145,12 @@ export type Message =
       readonly outcome: Result<readonly Reach[]>;
     }
   | { readonly type: "refresh-stale" }
+  | {
+      readonly type: "secret-read";
+      readonly request: Extract<RelationsMessage, { type: "secret-version" }>;
+      readonly rotations: number;
+      readonly outcome: Result<Board | undefined>;
+    }
   | {
       readonly type: "stale-read";
       readonly principals: readonly string[];

@@ -1,6 +1,15 @@
 import type { Grants } from "../../core/device-request.ts";
-import type { RuntimeError } from "../../core/errors.ts";
+import { RuntimeError } from "../../core/errors.ts";
+import { fail, ok } from "../../core/result.ts";
 import type { Admit, Attach, Ctx, Message, SessionDeps, SessionState } from "./state.ts";
+
+/** Whether there is something to ask before a device may come in. */
+export function isAskedAbout(
+  { secretVersion: shown }: Attach,
+  { admit, secretVersion }: SessionDeps,
+): boolean {
+  return admit !== undefined || (shown !== undefined && secretVersion !== undefined);
+}
 
 /**
  * Asks whether the device may come in, before anybody is told of its connection: whichever
@@ -9,7 +18,7 @@ import type { Admit, Attach, Ctx, Message, SessionDeps, SessionState } from "./s
 export function askAdmission(
   state: SessionState,
   attach: Attach,
-  admit: Admit,
+  deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
   if (state.joining !== undefined) {
@@ -20,12 +29,31 @@ export function askAdmission(
   ctx.clearTimer("grace");
   const { user: principal, device } = state;
   ctx.perform(
-    () => admit({ principal, device }),
+    () => decide({ principal, device }, attach.secretVersion, deps),
     (outcome) => ({
       ...{ type: "admitted", attach, outcome: outcome.ok ? outcome.value : outcome },
     }),
   );
   return state;
+}
+
+/**
+ * The secret comes last: between the moment that it was good and the attachment nothing is
+ * waited for, so that a secret that ends meets every connection that it has let in.
+ */
+async function decide(
+  who: Parameters<Admit>[0],
+  shown: number | undefined,
+  { admit, secretVersion }: SessionDeps,
+): ReturnType<Admit> {
+  const decision = admit === undefined ? ok({}) : await admit(who);
+  if (!decision.ok || shown === undefined || secretVersion === undefined) return decision;
+  const current = await secretVersion(who.principal);
+  if (!current.ok) return current;
+  if (current.value === shown) return decision;
+  const why =
+    current.value === undefined ? "is not registered" : "has another secret since it was made";
+  return fail(new RuntimeError("auth.invalid", `the credential is not accepted: the board ${why}`));
 }
 
 /** The attach to go on with, with what the answer adds to it; undefined when there is none. */

@@ -1,5 +1,5 @@
 import type { ActorType, EndReason } from "../kernel/actor.ts";
-import { admitted, askAdmission, hasLeft, withExtra } from "./admission.ts";
+import { admitted, askAdmission, hasLeft, isAskedAbout, withExtra } from "./admission.ts";
 import { confirm, dropExpired, retain } from "./backlog.ts";
 import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
@@ -276,7 +276,7 @@ function join(
   ctx: Ctx,
 ): SessionState {
   if (message.type === "attach") {
-    if (deps.admit !== undefined) return askAdmission(state, message, deps.admit, ctx);
+    if (isAskedAbout(message, deps)) return askAdmission(state, message, deps, ctx);
     return attach(state, message, deps, ctx);
   }
   const joined = admitted(state, message, deps, ctx);

@@ -171,6 +171,8 @@ export type SessionMessage =
       readonly connection: Ref<ConnectionMessage>;
       /** The highest offset up to which the device has handled everything; -1 if it did not say. */
       readonly offset: number;
+      /** The version of its board's secret that the credential is of, if it is of one. */
+      readonly secretVersion?: number | undefined;
       /** What the credential allows; nothing without it. */
       readonly grants?: Grants | undefined;
       /** Where it comes from, for people who look. */

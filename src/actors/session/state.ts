@@ -166,6 +166,8 @@ export interface SessionDeps {
   readonly commands?: BoardCommands | undefined;
   /** Says whether a device may come in whose credential is good; absent: all may. */
   readonly admit?: Admit | undefined;
+  /** The version of a board's secret now, by its principal; absent: all versions are good. */
+  readonly secretVersion?: SecretVersion | undefined;
 }
 
 export type Attach = Extract<SessionMessage, { readonly type: "attach" }>;
@@ -175,6 +177,9 @@ export type Admit = (who: {
   readonly principal: string;
   readonly device: string;
 }) => Promise<Result<{ readonly grants?: Grants | undefined }>>;
+
+/** Undefined when the board is not registered. */
+export type SecretVersion = (principal: string) => Promise<Result<number | undefined>>;
 
 /** Whoever keeps boards: does what one asks, or answers why not. */
 export type BoardCommands = (

@@ -134,7 +134,7 @@ function secretCommand(): Command {
 
 function rotateCommand(): Command {
   return talksToNode(new Command("rotate-secret"))
-    .description("make a board's secret invalid; its next one is shown by 'boards secret'")
+    .description("end a board's secret, tokens and connections; 'boards secret' shows the next")
     .argument("<id>", "the board's id")
     .addHelpText("after", "\nExample:\n  herald boards rotate-secret lamp-1")
     .action(

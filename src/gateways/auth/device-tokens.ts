@@ -17,6 +17,8 @@ export interface DeviceIdentity {
   readonly grants: Grants | undefined;
   /** The only device id that the credential is good for; undefined if it is good for any. */
   readonly device: string | undefined;
+  /** The version of its board's secret that it ends with; undefined: it ends by time alone. */
+  readonly secretVersion: number | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
 }
@@ -38,12 +40,15 @@ export interface MintOptions {
   readonly kind?: PrincipalKind | undefined;
   readonly grants?: Grants | undefined;
   readonly device?: string | undefined;
+  /** A board's: with another version of its secret the credential is good no longer. */
+  readonly secretVersion?: number | undefined;
   readonly ttlMs: number;
 }
 
 /**
  * Device credentials: JWTs whose `sub` is the user, or the board where `kind` is `board`, whose
- * `dev`, if there, is the device, and whose `topics` says what it may subscribe and publish to.
+ * `dev`, if there, is the device, whose `topics` says what it may subscribe and publish to, and
+ * whose `secretVersion` says with which secret of its board it ends.
  */
 export interface DeviceTokens {
   /** Never rejects; fails with `auth.invalid` or `auth.expired`. */
@@ -92,7 +97,7 @@ export function deviceTokens(options: DeviceTokenOptions): DeviceTokens {
       }
       return fail(explain(reason));
     },
-    async mint({ user, kind, grants, device, ttlMs }) {
+    async mint({ user, kind, grants, device, secretVersion, ttlMs }) {
       if (!isName(user) || (device !== undefined && !isName(device))) {
         throw new RuntimeError("auth.invalid", "user and device must be names of 1 to 128 letters");
       }
@@ -104,6 +109,7 @@ export function deviceTokens(options: DeviceTokenOptions): DeviceTokens {
         ...(device === undefined ? {} : { dev: device }),
         ...(kind === "board" ? { kind } : {}),
         ...(grants === undefined ? {} : { topics: toClaim(grants) }),
+        ...(secretVersion === undefined ? {} : { secretVersion }),
       })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setSubject(user)
@@ -178,6 +184,10 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
   if (kind !== "phone" && kind !== "board") return refuse("kind is neither phone nor board");
   const principal = principalOf(sub, kind);
   if (principal === undefined) return refuse("sub is no id of a principal of that kind");
+  const secretVersion = payload["secretVersion"];
+  if (secretVersion !== undefined && (kind === "phone" || !isVersion(secretVersion))) {
+    return refuse("secretVersion is no version of a board's secret");
+  }
   const topics = payload["topics"];
   const grants = topics === undefined ? undefined : fromClaim(topics);
   if (topics !== undefined && grants === undefined) {
@@ -188,7 +198,11 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
     return refuse("iat lies in the future");
   }
   if (exp * 1000 <= now) return fail(explain(new errors.JWTExpired("", payload)));
-  return ok({ principal, kind, grants, device, expiresAt: exp * 1000 });
+  return ok({ principal, kind, grants, device, secretVersion, expiresAt: exp * 1000 });
+}
+
+function isVersion(claim: unknown): claim is number {
+  return Number.isSafeInteger(claim) && (claim as number) > 0;
 }
 
 /** The key of a principal; undefined when there can be none with this id. */

@@ -121,14 +121,15 @@ function login(
     .catch((thrown: unknown) => fail<never>(toRuntimeError(thrown)))
     .then((outcome) => {
       if (!outcome.ok) return answer(codeOf(outcome.error.code));
-      const principal = boardKey(outcome.value);
+      const { board, secretVersion } = outcome.value;
+      const principal = boardKey(board);
       const number = classicNumber(principal, space);
       if (number === undefined || peer.isOver) return answer("server");
       const known = peer.device?.self.principal;
       // It is logged in already: its session goes on, and nobody else may have it.
       if (known !== undefined) return answer(known === principal ? "ok" : "command");
       const self = { kind: "board", principal, number } as const;
-      return peer.join(self, (isWelcome) => answer(isWelcome ? "ok" : "server"));
+      return peer.join(self, secretVersion, (isWelcome) => answer(isWelcome ? "ok" : "server"));
     });
 }
 

@@ -17,14 +17,20 @@ export interface NewClassicBoard {
   readonly name: string;
 }
 
+/** Whose cookie it is, and of which version of the board's secret. */
+export interface KnownBoard {
+  readonly board: string;
+  readonly secretVersion?: number | undefined;
+}
+
 /** Who knows classic boards: the built-in registry, or a service of the user's own. */
 export interface ClassicRegistry {
   /** Without it no board can register. */
   readonly register?: (
     board: NewClassicBoard,
   ) => Promise<Result<{ readonly board: string; readonly cookie: string }>>;
-  /** The id of the board that has this cookie, by its hardware address in hex. */
-  login(board: { readonly mac: string; readonly cookie: string }): Promise<Result<string>>;
+  /** The board that has this cookie, by its hardware address in hex. */
+  login(board: { readonly mac: string; readonly cookie: string }): Promise<Result<KnownBoard>>;
 }
 
 export interface ClassicUdpLimits {

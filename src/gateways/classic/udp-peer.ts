@@ -97,7 +97,11 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   }
 
   /** Opens its session with the node, once; `welcomed` is told whether it came to one. */
-  join(self: Self, welcomed: (isWelcome: boolean) => void): void {
+  join(
+    self: Self,
+    secretVersion: number | undefined,
+    welcomed: (isWelcome: boolean) => void,
+  ): void {
     const { options, device } = this.#deps;
     this.#sessionId = options.newId("s");
     this.#welcomed = welcomed;
@@ -107,8 +111,8 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
     });
     this.device.session = session;
     const from = { transport: "classic", address: this.place.address } as const;
-    const isTaken = session.send({ type: "attach", connection: this, offset: -1, from });
-    if (!isTaken) this.#end();
+    const attach = { type: "attach", connection: this, offset: -1, secretVersion, from } as const;
+    if (!session.send(attach)) this.#end();
   }
 
   /** Ends its session with the node. */

@@ -82,6 +82,8 @@ export interface MintRequest {
   readonly kind?: PrincipalKind;
   readonly grants?: Grants;
   readonly device?: string;
+  /** A board's, with which the token ends. */
+  readonly secretVersion?: number | undefined;
   readonly ttlMs: number;
 }
 

@@ -129,7 +129,9 @@ export class Handshake {
       return secret && { secret, holder: key };
     }
     const known = await this.#options.deviceKey(key.principal, key.device);
-    return known && { secret: known.secret, holder: { ...key, grants: known.grants } };
+    if (known === undefined) return undefined;
+    const { secret, ...more } = known;
+    return { secret, holder: { ...key, ...more } };
   }
 
   #found(

@@ -36,6 +36,8 @@ export type Holder =
       readonly principal: string;
       readonly device: string;
       readonly grants: Grants | undefined;
+      /** The version of the board's secret that keyed the channel; undefined for phones. */
+      readonly secretVersion?: number | undefined;
     }
   | { readonly type: "provisioning"; readonly id: string };
 

@@ -35,6 +35,8 @@ export interface UdpLimits {
 export interface DeviceKey {
   readonly secret: Uint8Array;
   readonly grants: Grants | undefined;
+  /** The version of its board's secret; undefined for phones. */
+  readonly secretVersion?: number | undefined;
 }
 
 /** A key that registers boards and does nothing else. */

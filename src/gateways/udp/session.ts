@@ -188,11 +188,12 @@ function joined(
   const { session, id, isResumed } = outcome.value;
   state.session = session;
   state.sessionId = id;
-  const { grants } = state.holder;
+  const { grants, secretVersion } = state.holder;
+  const shown = { grants, secretVersion };
   const from = { transport: "udp", address: state.address } as const;
   ctx.trySend(
     session,
-    { type: "attach", connection: ctx.self, offset: hello.offset, grants, from },
+    { type: "attach", connection: ctx.self, offset: hello.offset, ...shown, from },
     () => ({ type: "attach-refused", hello, isResumed }),
   );
   return state;

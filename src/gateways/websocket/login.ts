@@ -1,6 +1,5 @@
 import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
 import type { Origin } from "../../core/chronicle.ts";
-import type { Grants } from "../../core/device-request.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import { type DeviceIdentity, refusedPrincipal } from "../auth/device-tokens.ts";
@@ -87,7 +86,7 @@ export class Login implements Reception {
       const isExpired = outcome.error.code === "auth.expired";
       return connection.close(isExpired ? "credential-expired" : "unauthorized");
     }
-    const { principal, device, expiresAt, grants } = outcome.value;
+    const { principal, device, expiresAt } = outcome.value;
     if (device !== undefined && device !== hello.device) {
       const message = "the credential is for another device";
       const error = new RuntimeError("auth.invalid", message);
@@ -107,19 +106,20 @@ export class Login implements Reception {
       return this.#refuse(connection, message);
     }
     this.#expiresAt = hub.deadlineIn(expiresAt - this.#options.clock.now());
-    this.#attach(connection, hello, { user: principal, device: hello.device }, grants);
+    this.#attach(connection, hello, outcome.value);
   }
 
   #attach(
     connection: Connection,
     hello: Hello,
-    owner: { readonly user: string; readonly device: string },
-    grants: Grants | undefined,
+    { principal, grants, secretVersion }: DeviceIdentity,
   ): void {
     const { openSession, findSession, newId, resumeTokens } = this.#options;
     const offset = hello.offset ?? -1;
     const from = originOf(connection);
-    const message: SessionMessage = { type: "attach", connection, offset, grants, from };
+    const owner = { user: principal, device: hello.device };
+    const shown = { secretVersion, grants, from };
+    const message: SessionMessage = { type: "attach", connection, offset, ...shown };
 
     const resumed = hello.resume && resumeTokens.read(hello.resume, owner);
     const known = resumed ? findSession(resumed) : undefined;

@@ -79,7 +79,12 @@ export function relationOperations(db: Database): Synchronous<RelationStore> {
   };
 }
 
-function relationRows(db: Database): RelationRows {
+type BoardRows = Pick<
+  RelationRows,
+  "board" | "boardsOf" | "forgetSecret" | "putBoard" | "removeBoard" | "secretForgotten"
+>;
+
+function boardRows(db: Database): BoardRows {
   return {
     board(id) {
       const row = db.row<BoardRow>(`SELECT ${BOARD} FROM boards WHERE id = ?`, id);
@@ -114,6 +119,12 @@ function relationRows(db: Database): RelationRows {
           user,
         ),
       ),
+  };
+}
+
+function relationRows(db: Database): RelationRows {
+  return {
+    ...boardRows(db),
 
     membersOf(family) {
       const sql = `SELECT user, role, is_invited AS isInvited, since FROM family_members

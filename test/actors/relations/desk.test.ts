@@ -215,3 +215,36 @@ test("all who reach nobody share one view", async () => {
   expect(gus!.last.ok && joe!.last.ok && gus!.last.value === joe!.last.value).toBe(true);
   expect(views[2]?.roles.size).toBe(1);
 });
+
+test("a rotated secret ends the board's connections, with why, before the answer", async () => {
+  const { change, arrive } = rig();
+  await change([BOARD, BIND]);
+  const [board, ann] = [arrive("board:b1"), arrive("ann")];
+  expect(await change({ type: "rotate-secret", board: "b1" })).toEqual(CHANGED);
+  expect(board).toEqual([
+    { type: "kick", device: undefined, why: "the secret of the board was replaced" },
+  ]);
+  expect(ann).toEqual([]);
+  await change({ type: "forget", board: "b1" });
+  const forgotten = "the board was forgotten";
+  expect(board).toContainEqual({ type: "kick", device: undefined, why: forgotten });
+});
+
+test("the version of a secret is known by heart until it ends", async () => {
+  const { change, desk, down, settle } = rig();
+  const version = async () => {
+    const replyTo = probe<Result<number | undefined>>();
+    desk.send({ type: "secret-version", board: "b1", replyTo });
+    await settle();
+    return replyTo.last;
+  };
+  expect(await version()).toEqual({ ok: true, value: undefined });
+  await change(BOARD);
+  expect(await version()).toEqual({ ok: true, value: 1 });
+  down.add("board");
+  expect(await version()).toEqual({ ok: true, value: 1 });
+  await change({ type: "rotate-secret", board: "b1" });
+  expect(await version()).toMatchObject({ ok: false, error: { code: "store.unavailable" } });
+  down.delete("board");
+  expect(await version()).toEqual({ ok: true, value: 2 });
+});

@@ -1,18 +1,22 @@
 import { expect, test } from "vitest";
-import { sessionKind } from "../../../src/actors/session/messages.ts";
-import type { Admit } from "../../../src/actors/session/state.ts";
+import { type ConnectionMessage, sessionKind } from "../../../src/actors/session/messages.ts";
+import type { Admit, SecretVersion } from "../../../src/actors/session/state.ts";
 import { userKind } from "../../../src/actors/user/messages.ts";
 import { RuntimeError } from "../../../src/core/errors.ts";
 import { fail, ok } from "../../../src/core/result.ts";
+import { probe } from "../../testkit/kit.ts";
 import { routingNode } from "./routing-node.ts";
 
 type Answer = Awaited<ReturnType<Admit>>;
 
 /** A node where a test decides who comes in. */
-function start() {
+function start(secretVersion?: SecretVersion) {
   const asked: { who: Parameters<Admit>[0]; answer: (it: Answer) => void }[] = [];
   const node = routingNode({
-    shared: { admit: (who) => new Promise((answer) => void asked.push({ who, answer })) },
+    shared: {
+      admit: (who) => new Promise((answer) => void asked.push({ who, answer })),
+      secretVersion,
+    },
   });
   const talker = async () => {
     const made = node.talker("ann", "phone");
@@ -114,4 +118,27 @@ test("a device that is asked about does not drive out the one that is there", as
   expect(first.closed()).toBeUndefined();
   await answer(1, refused);
   expect([first.closed(), second.closed()]).toEqual([undefined, "unauthorized"]);
+});
+
+test("a secret that ends while somebody else is asked lets nobody in", async () => {
+  let current: number | undefined = 1;
+  const { openSession, answer, settle, system } = start(async () => ok(current));
+  const login = async () => {
+    const connection = probe<ConnectionMessage>();
+    const session = openSession("board:b1", "board");
+    session.send({ type: "attach", connection, offset: -1, secretVersion: 1 });
+    await settle();
+    return connection;
+  };
+  const [good, late, forgotten] = [await login(), await login(), await login()];
+  await answer(0, ok({}));
+  expect(good.last?.type).toBe("welcome");
+  current = 2;
+  await answer(1, ok({}));
+  const another = "the credential is not accepted: the board has another secret since it was made";
+  expect(late.last).toEqual({ type: "close", reason: "unauthorized", message: another });
+  current = undefined;
+  await answer(2, ok({}));
+  expect(forgotten.last).toMatchObject({ message: expect.stringContaining("is not registered") });
+  expect(system.count(sessionKind)).toBe(1);
 });

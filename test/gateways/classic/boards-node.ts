@@ -47,7 +47,7 @@ export async function boardsNode(more: BoardsNodeOptions = {}): Promise<BoardsNo
     },
     async login({ mac, cookie }) {
       const [id, owner] = cookie.split("|");
-      if (owner === mac) return ok(id!);
+      if (owner === mac) return ok({ board: id! });
       return fail(new RuntimeError("auth.invalid", "another board's cookie"));
     },
   };

@@ -78,7 +78,7 @@ test("the gateway for UDP takes any datagram and grows no further than its bound
       space: { bits: 64, phonesArePositive: true, hasSlots: true },
       login: { secret: "of no worth", skewMax: 60, allowsNoClock: false },
       openSession: () => externalRef("/nobody", () => true),
-      registry: { login: async () => ok("17") },
+      registry: { login: async () => ok({ board: "17" }) },
       limits: {
         ...CLASSIC_UDP_LIMITS,
         udpSessionsMax,

@@ -131,17 +131,17 @@ test("to kick a user who is not here changes nothing and announces nothing", asy
 });
 
 test("a board's secret is shown to an admin, rotated, and each look is recorded", async () => {
-  await node.call("PUT", "/v1/boards/s-1", { json: {} });
+  const { secretVersion: version } = (await node.call("PUT", "/v1/boards/s-1", { json: {} })).json;
   const path = "/v1/boards/s-1/secret";
   const denied = await node.call("GET", path, { token: node.tokens.operator });
   assert.equal(denied.status, 403);
   const shown = await node.call("GET", path);
-  const fields = { id: "s-1", device: "board", version: 1 };
-  assert.deepEqual(shown.json, { ...fields, secret: secretOf("s-1", 1) });
+  const fields = { id: "s-1", device: "board", version };
+  assert.deepEqual(shown.json, { ...fields, secret: secretOf("s-1", version) });
   const rotated = await post("/v1/boards/s-1/rotate-secret");
-  assert.partialDeepStrictEqual(rotated.json, { secretVersion: 2, changed: true });
+  assert.partialDeepStrictEqual(rotated.json, { secretVersion: version + 1, changed: true });
   const other = await node.call("GET", `${path}?device=sensor`);
-  assert.equal(other.json.secret, secretOf("s-1", 2, "sensor"));
+  assert.equal(other.json.secret, secretOf("s-1", version + 1, "sensor"));
   assert.deepEqual((await audit()).slice(0, 4), [
     "board.secret s-1 ok",
     "board.rotate-secret s-1 ok",
@@ -151,16 +151,17 @@ test("a board's secret is shown to an admin, rotated, and each look is recorded"
 });
 
 test("a board's token names the board and its topics, and comes with its UDP secret", async () => {
-  await node.call("PUT", "/v1/boards/t-1", { json: {} });
+  const { secretVersion } = (await node.call("PUT", "/v1/boards/t-1", { json: {} })).json;
   const json = { kind: "board", board: "t-1", device: "board", ttlMs: 60_000, publish: ["t.*"] };
   const made = await post("/v1/tokens", json);
   assert.equal(made.status, 201, made.text);
-  assert.equal(made.json.udpSecret, secretOf("t-1", 1));
+  assert.equal(made.json.udpSecret, secretOf("t-1", secretVersion));
   const claims = JSON.parse(Buffer.from(made.json.token.split(".")[1], "base64url").toString());
   assert.partialDeepStrictEqual(claims, {
     sub: "t-1",
     kind: "board",
     dev: "board",
+    secretVersion,
     topics: { sub: [], pub: ["t.*"] },
   });
   const unknown = await post("/v1/tokens", { ...json, board: "t-9" });

@@ -97,8 +97,8 @@ const secretRoutes: readonly Route[] = [
     action: "board.rotate-secret",
     summary: "Make a board's secret invalid and its next one valid",
     details:
-      "From then on the board is let in with the new one only. A connection that is open stays; " +
-      "every call makes another secret, unless it has the Idempotency-Key of an earlier one.",
+      "The board's connections end, and tokens made for it before are good no longer. Every call " +
+      "makes another secret, unless it has the Idempotency-Key of an earlier one.",
     params: byBoard,
     answer: boardChange,
     handle: async ({ params: { id }, api }) => {
@@ -133,6 +133,7 @@ export const boardRoutes: readonly Route[] = [
     role: "operator",
     action: "board.forget",
     summary: "Forget a board; it is unbound first",
+    details: "Its connections end; its secret and its tokens are good no longer.",
     params: byBoard,
     answer: changeAnswer,
     handle: ({ params, api }) => change(api, { type: "forget", board: params.id }),

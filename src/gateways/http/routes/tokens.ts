@@ -164,19 +164,21 @@ async function createForDevice(
   const { kind, device, ttlMs, subscribe = [], publish = [] } = body;
   const isBoard = kind === "board";
   const id = isBoard ? body.board : body.user;
-  const version = isBoard
+  const secretVersion = isBoard
     ? (await api.ask(api.actors.relations, { type: "read-board", board: id })).secretVersion
-    : PHONE_SECRET_VERSION;
+    : undefined;
   const hasGrants = body.subscribe !== undefined || body.publish !== undefined;
   const expiresAt = api.clock.now() + ttlMs;
   const token = await api.mint({
     user: id,
     kind: isBoard ? "board" : "phone",
+    secretVersion,
     ttlMs,
     ...(hasGrants ? { grants: { subscribe, publish } } : {}),
     ...(device === undefined ? {} : { device }),
   });
   if (device === undefined) return { kind, token, expiresAt };
   const principal = isBoard ? boardKey(id) : id;
+  const version = secretVersion ?? PHONE_SECRET_VERSION;
   return { kind, token, expiresAt, udpSecret: api.deviceSecret({ principal, device, version }) };
 }
