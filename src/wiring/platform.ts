@@ -34,7 +34,7 @@ export function openDecisions(base: Base, desk: Ref<RelationsMessage>): Decision
     Number(breaker.figures(systemClock.monotonic())["isOpen"]),
   );
   const platform = httpPlatform({
-    ...{ settings: { url, secrets, ...more }, breaker, metrics },
+    ...{ settings: { url, secrets, ...more }, breaker, logger, metrics },
     ...{ clock: systemClock, random: systemRandom, newId: systemNewId },
   });
   logger.info("a service decides about devices", { url, asksLogins, whenDown });

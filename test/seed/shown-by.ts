@@ -90,6 +90,11 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
   },
   "HTTP platform": {
     [FEATURES_FILE]: ["feature 'HTTP platform': register, log in, bind in, bind out, list devices"],
+    "process/platform.test.ts": [
+      "feature 'HTTP platform': a service decides about all devices, and says why not",
+      "a service in trouble lets nobody in, and devices are told when to come again",
+      "a service that is down is left alone, and devices come in when it is back",
+    ],
   },
 };
 

@@ -50,6 +50,11 @@ export class CircuitBreaker implements Gate {
     this.#options = { ...DEFAULTS, ...options };
   }
 
+  /** Whether it leaves the provider alone: not while it tries whether it is back. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
   waitMs(_items: number, now: number): number {
     switch (this.#state) {
       case "closed":

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { boardKey } from "../../core/address.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
+import { describeProblems, problemsOf } from "../../core/problems.ts";
 import type { PostOutcome } from "../post.ts";
 
 /** The largest answer that is read, in bytes. */
@@ -9,12 +10,13 @@ export const ANSWER_BYTES_MAX = 65_536;
 
 const PATTERNS_MAX = 64;
 const WORDS_MAX = 256;
+const PROBLEMS_MAX = 4;
 
-const name = z.string().refine(isName, "a name");
+const name = z.string().refine(isName, "a name, 1 to 128 characters without control characters");
 const patterns = z.array(name).max(PATTERNS_MAX);
 
 const allowed = z.strictObject({
-  allow: z.literal(true),
+  allow: z.boolean(),
   grants: z.strictObject({ subscribe: patterns, publish: patterns }).optional(),
   board: z
     .string()
@@ -23,12 +25,8 @@ const allowed = z.strictObject({
     .optional(),
 });
 
-const refused = z.strictObject({
-  allow: z.literal(false),
-  reason: z.string().min(1).max(WORDS_MAX).optional(),
-});
-
-const answer = z.discriminatedUnion("allow", [allowed, refused]);
+/** Who says no has said it, whatever else there is: devices must not come in by a mistake in it. */
+const refused = z.object({ allow: z.literal(false), reason: z.unknown().optional() });
 
 /** What the service allows. */
 export type Allowed = z.infer<typeof allowed>;
@@ -42,7 +40,7 @@ export type Verdict =
 /** Too early, too many, or a server that has trouble of its own. */
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Judges an answer, or the lack of one; strictly, because devices come in by it. */
+/** Judges an answer, or the lack of one; what allows strictly, because devices come in by it. */
 export function verdictOf(outcome: PostOutcome): Verdict {
   if (outcome.type !== "answered") return { type: "again", reason: outcome.reason };
   const { status, body } = outcome;
@@ -50,19 +48,21 @@ export function verdictOf(outcome: PostOutcome): Verdict {
   if (status !== 200 && status !== 403) {
     return { type: "failed", reason: `it answered with status ${status}` };
   }
-  const read = answer.safeParse(jsonOf(body));
-  if (status === 403) {
-    return refusal(read.success && !read.data.allow ? read.data.reason : undefined);
-  }
-  if (!read.success)
-    return { type: "failed", reason: "its answer is not as docs/backend.md has it" };
-  return read.data.allow ? { type: "allowed", allowed: read.data } : refusal(read.data.reason);
+  const said = jsonOf(body);
+  const no = refused.safeParse(said);
+  if (no.success || status === 403) return refusal(no.data?.reason);
+  const yes = allowed.safeParse(said);
+  if (yes.success) return { type: "allowed", allowed: yes.data };
+  const problems = describeProblems(problemsOf(yes.error, said).slice(0, PROBLEMS_MAX));
+  return { type: "failed", reason: `its answer is wrong: ${problems}` };
 }
 
-function refusal(reason = "the service gave no reason"): Verdict {
+function refusal(reason: unknown): Verdict {
+  const isReason = typeof reason === "string" && reason !== "";
+  const words = isReason ? reason.slice(0, WORDS_MAX) : "the service gave no reason";
   // Devices show it to people: nothing in it may be more than words.
-  const words = reason.replace(/\p{C}/gu, " ");
-  return { type: "refused", error: new RuntimeError("platform.refused", words) };
+  const error = new RuntimeError("platform.refused", words.replace(/\p{C}/gu, " "));
+  return { type: "refused", error };
 }
 
 function jsonOf(body: Uint8Array): unknown {

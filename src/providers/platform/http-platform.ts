@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { NewId, Random } from "../../core/random.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
@@ -18,6 +19,7 @@ const RETRY_AFTER_MS = 1_000;
 
 /** What leaves a service alone that fails: the circuit breaker of providers. */
 export interface Breaker {
+  readonly isOpen: boolean;
   waitMs(items: number, now: number): number;
   enter(items: number, now: number): void;
   leave(report: {
@@ -45,6 +47,7 @@ export interface PlatformDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly newId: NewId;
+  readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
@@ -126,9 +129,9 @@ interface Question {
 }
 
 async function tryOnce(asker: Asker, { id, url, body }: Question): Promise<Verdict> {
-  const { breaker, clock, keys, way, closed, settings } = asker;
+  const { clock, keys, way, closed, settings } = asker;
   const startedAt = clock.monotonic();
-  breaker.enter(1, startedAt);
+  asker.breaker.enter(1, startedAt);
   const outcome = await way.post({
     url,
     body,
@@ -143,12 +146,21 @@ async function tryOnce(asker: Asker, { id, url, body }: Question): Promise<Verdi
     answerBytesMax: ANSWER_BYTES_MAX,
   });
   const verdict = verdictOf(outcome);
+  judge(asker, verdict, startedAt);
+  return verdict;
+}
+
+/** Tells the breaker what came of a try, and the operator when it opens. */
+function judge({ breaker, clock, logger }: Asker, verdict: Verdict, startedAt: number): void {
+  const wasOpen = breaker.isOpen;
   const isAnswer = verdict.type === "allowed" || verdict.type === "refused";
   const endedAt = clock.monotonic();
   breaker.leave({
     ...{ items: 1, startedAt, endedAt, holdMs: 0, outcome: isAnswer ? "answered" : "failed" },
   });
-  return verdict;
+  if (wasOpen || !breaker.isOpen || isAnswer) return;
+  const { reason } = verdict;
+  logger.warn("the service at platform.url fails, and is left alone for a while", { reason });
 }
 
 function pause({ clock, random }: Asker, ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../../src/core/clock.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom, systemNewId } from "../../../src/core/random.ts";
 import { secretKey, verifyRequest } from "../../../src/core/signature.ts";
@@ -15,7 +16,11 @@ const allow: Behavior = (_, answer) => answer.json(200, { allow: true });
 const silence: Behavior = () => {};
 
 /** A service of a user's own, and what asks it. */
-async function start(behavior: Behavior = allow, changes: Partial<PlatformSettings> = {}) {
+async function start(
+  behavior: Behavior = allow,
+  changes: Partial<PlatformSettings> = {},
+  after: Clock["after"] = (delayMs, call) => systemClock.after(delayMs, call),
+) {
   const service = await startSink(behavior);
   let ahead = 0;
   const platform = httpPlatform({
@@ -25,9 +30,10 @@ async function start(behavior: Behavior = allow, changes: Partial<PlatformSettin
       ...changes,
     },
     breaker: new CircuitBreaker({ closeAfter: 1 }),
-    clock: { ...systemClock, monotonic: () => systemClock.monotonic() + ahead },
+    clock: { ...systemClock, after, monotonic: () => systemClock.monotonic() + ahead },
     random: seededRandom(1),
     newId: systemNewId,
+    logger: silentLogger,
     metrics: noMetrics,
   });
   onTestFinished(() => platform.close());
@@ -74,6 +80,13 @@ test.each([
   ["by its answer", 200, { allow: false, reason: "not paid\u0000\n" }, "not paid  "],
   ["by status 403", 403, { allow: false, reason: "not paid" }, "not paid"],
   ["without a reason", 403, {}, "the service gave no reason"],
+  [
+    "in too many words",
+    200,
+    { allow: false, reason: "no ".repeat(100) },
+    "no ".repeat(86).slice(0, 256),
+  ],
+  ["with more than is known", 200, { allow: false, admin: true }, "the service gave no reason"],
 ])("a service may refuse %s, and its words are told", async (_, status, body, words) => {
   const { service, platform } = await start((__, answer) => answer.json(status, body));
   expect(await platform.login(ANN)).toMatchObject({
@@ -101,6 +114,15 @@ test.each([
   expect(service.requests).toHaveLength(1);
 });
 
+test("of an answer that is wrong the fields are named", async () => {
+  const { platform } = await start((_, answer) => answer.json(200, { allow: "yes", admin: 1 }));
+  const answer = await platform.login(ANN);
+  expect(!answer.ok && answer.error.message).toBe(
+    "the service at platform.url cannot be asked: its answer is wrong: " +
+      'allow: expected a boolean, got "yes"; admin: expected no such field, got 1',
+  );
+});
+
 test("a service that has trouble is asked again, with the same id, and then believed", async () => {
   const { service, platform } = await start((_, answer) => {
     if (service.requests.length === 1) answer.json(503, {});
@@ -116,6 +138,21 @@ test("one that never recovers is asked only so often", async () => {
   const { service, platform } = await start((_, answer) => answer.json(500, {}));
   expect(await platform.login(ANN)).toMatchObject({ error: { code: "platform.failed" } });
   expect(service.requests).toHaveLength(3);
+});
+
+test("pauses between tries double, and up to a half of each is left out by chance", async () => {
+  const pauses: number[] = [];
+  const after: Clock["after"] = (delayMs, call) => {
+    if (delayMs >= 5_000) return systemClock.after(delayMs, call);
+    pauses.push(delayMs);
+    return systemClock.after(0, call);
+  };
+  const { platform } = await start((_, answer) => answer.json(500, {}), { attemptsMax: 4 }, after);
+  await platform.login(ANN);
+  const shares = pauses.map((pause, n) => pause / (100 * 2 ** n));
+  expect(shares).toHaveLength(3);
+  expect(new Set(shares).size).toBe(3);
+  for (const share of shares) expect(share >= 0.5 && share < 1).toBe(true);
 });
 
 test("one that lags fails in time, and its late answer is nobody's", async () => {
