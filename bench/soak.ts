@@ -4,7 +4,9 @@
  * `--sessions` devices (15 000), in pairs of a phone and its board, on a whole node with SQLite,
  * for `--minutes` (60). A tenth of them acts each second (200 at least): a push to it from the back
  * end, a question to the other of its pair, a publication to its topic of 20, a ping, a drop with a
- * resume within 3 seconds, a good-bye. Each end of a connection is one that the device made, or is
+ * resume within 3 seconds, a good-bye. They speak JSON over WebSocket; of each tenth pair the phone
+ * changes to MessagePack and back, the board to UDP and back, where a twentieth of the datagrams is
+ * lost and a twentieth comes twice. Each end of a connection is one that the device made, or is
  * unexplained. Each push comes and is confirmed, and comes twice only when it says so; each
  * question has one answer or error; publications have no holes. Memory is what is resident after
  * the garbage was collected: with all devices there after a fifth of the time, and at the end.

@@ -26,6 +26,12 @@ export class BackEnd {
     return token;
   }
 
+  /** What keys the board's channels over UDP. */
+  async secret(board: string): Promise<Uint8Array> {
+    const { secret } = await this.#call<{ secret: string }>("GET", `/v1/boards/${board}/secret`);
+    return Buffer.from(secret, "base64url");
+  }
+
   /** Sends it with the next flush. */
   push(to: string, n: number): void {
     this.#messages.push({ to: [to], topic: "soak", payload: { n } });
@@ -40,11 +46,11 @@ export class BackEnd {
     }
   }
 
-  async #call<Answer>(method: string, path: string, body: object): Promise<Answer> {
+  async #call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const response = await fetch(this.#url + path, {
       method,
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

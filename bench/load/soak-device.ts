@@ -1,9 +1,14 @@
-import { type Frame, JsonSocket } from "./json-socket.ts";
+import type { Frame, OpenWire, Wire } from "./wire.ts";
 
 /** What all devices of a soak have done, and what was not as it should be. */
 export class SoakCounts {
   connects = 0;
+  /** Of them, over UDP, and in MessagePack over WebSocket. */
+  udpConnects = 0;
+  msgpackConnects = 0;
   resumes = 0;
+  /** Resumes over another transport than before. */
+  crossings = 0;
   drops = 0;
   goodByes = 0;
   pushes = 0;
@@ -35,13 +40,21 @@ export class SoakCounts {
 }
 
 export interface SoakPlace {
-  readonly port: number;
-  readonly localAddress: string;
-  readonly credential: string;
+  /** What carries it: the next one with each connection, and again from the first. */
+  readonly wires: readonly SoakWire[];
+  /** Its name among the devices of its user. */
+  readonly device: string;
   /** Whom it asks. */
   readonly other?: string;
   /** What it subscribes and publishes to. */
   readonly topic?: string;
+}
+
+interface SoakWire {
+  readonly name: "json" | "msgpack" | "udp";
+  readonly open: OpenWire;
+  /** What its hello says of who it is; over UDP the channel has said so. */
+  readonly credential?: string;
 }
 
 /** Why a request may end without an answer: the other one is away for a moment, or busy. */
@@ -59,7 +72,10 @@ export class SoakDevice {
   isHere = false;
   readonly #place: SoakPlace;
   readonly #counts: SoakCounts;
-  #socket: JsonSocket | undefined;
+  #carrier: SoakWire;
+  #wire: Wire | undefined;
+  #connects = 0;
+  #last: SoakWire["name"] | undefined;
   #leaving: "drop" | "good-bye" | undefined;
   #resume: string | undefined;
   #handledUpTo: number | undefined;
@@ -72,15 +88,16 @@ export class SoakDevice {
   constructor(place: SoakPlace, counts: SoakCounts) {
     this.#place = place;
     this.#counts = counts;
+    this.#carrier = place.wires[0]!;
   }
 
   /** Connects and continues where it was; resolves when it is welcome, or cannot be. */
   connect(): Promise<void> {
-    const { port, localAddress } = this.#place;
+    const { wires } = this.#place;
     this.#leaving = undefined;
+    this.#carrier = wires[this.#connects++ % wires.length]!;
     return new Promise((resolve) => {
-      this.#socket = new JsonSocket({
-        ...{ port, localAddress },
+      this.#wire = this.#carrier.open({
         onOpen: () => this.#sayHello(),
         onFrame: (frame) => {
           if (frame.type === "welcome") {
@@ -107,14 +124,14 @@ export class SoakDevice {
       this.#counts.drops += 1;
       for (const id of this.asked) this.#doubtful.add(id);
       this.asked.clear();
-      this.#socket?.drop();
+      this.#wire?.drop();
     } else {
       this.#counts.goodByes += 1;
       this.#resume = undefined;
       // What its session had on its way ends with it.
       this.asked.clear();
       this.#doubtful.clear();
-      this.#socket?.sayGoodBye();
+      this.#wire?.sayGoodBye();
     }
     return left;
   }
@@ -148,12 +165,14 @@ export class SoakDevice {
   }
 
   #send(frame: object): void {
-    this.#socket?.send(frame);
+    this.#wire?.send(frame);
   }
 
   #sayHello(): void {
+    const { credential } = this.#carrier;
     this.#send({
-      ...{ type: "hello", credential: this.#place.credential, device: "soak" },
+      ...{ type: "hello", device: this.#place.device },
+      ...(credential === undefined ? {} : { credential }),
       ...(this.#resume === undefined ? {} : { resume: this.#resume }),
       ...(this.#handledUpTo === undefined ? {} : { offset: this.#handledUpTo }),
     });
@@ -161,12 +180,17 @@ export class SoakDevice {
 
   #welcome({ resume, recovered }: Frame): void {
     this.isHere = true;
+    const { name } = this.#carrier;
     this.#counts.connects += 1;
+    if (name === "udp") this.#counts.udpConnects += 1;
+    if (name === "msgpack") this.#counts.msgpackConnects += 1;
     if (this.#resume !== undefined) {
       this.#counts.resumes += 1;
+      if (this.#last !== name) this.#counts.crossings += 1;
       // The session keeps what was missed: nothing may be said to be gone.
       if (this.#handledUpTo !== undefined && recovered !== true) this.#counts.isWrong("a gap");
     }
+    this.#last = name;
     this.#resume = String(resume);
     const { topic } = this.#place;
     if (topic === undefined) return;

@@ -1,13 +1,17 @@
 /** The devices of a soak, and the back end that pushes to them: one process. */
+import { BOARD_DEVICE } from "../../src/core/device-secret.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { answerParent } from "./child.ts";
 import { addressOf, several } from "./several.ts";
 import { BackEnd } from "./soak-back-end.ts";
-import { SoakCounts, SoakDevice } from "./soak-device.ts";
+import { SoakCounts, SoakDevice, type SoakPlace } from "./soak-device.ts";
+import { udpWire } from "./udp-wire.ts";
+import { webSocketWire } from "./web-socket-wire.ts";
 
 export interface OpenSoak {
   readonly type: "open";
   readonly url: string;
+  readonly udpPort: number;
   readonly token: string;
   readonly sessions: number;
   readonly seed: number;
@@ -24,6 +28,7 @@ const STEP_MS = 50;
 const AWAY_MAX_MS = 3_000;
 const SETTLE_MS = 30_000;
 const TOPIC_SUBSCRIBERS = 20;
+const MIXED_EACH = 10;
 
 const counts = new SoakCounts();
 const devices: SoakDevice[] = [];
@@ -35,30 +40,63 @@ const returning = new Set<Promise<void>>();
 
 answerParent({ open, run, settle });
 
-/** Phones and boards in pairs, each bound to the other, all connected. */
-async function open({ url, token, sessions, seed }: OpenSoak): Promise<object> {
+/**
+ * Phones and boards in pairs, each bound to the other, all connected. Of each tenth pair the phone
+ * changes between the encodings with each connection, and the board between UDP and WebSocket.
+ */
+async function open({ url, udpPort, token, sessions, seed }: OpenSoak): Promise<object> {
   random = seededRandom(seed);
   backEnd = new BackEnd(url, token);
+  const ports = { port: Number(new URL(url).port), udpPort };
   const pairs = Array.from({ length: Math.ceil(sessions / 2) }, (_, pair) => pair);
   await several(OPENING_MAX, pairs, async (pair) => {
-    const [user, board] = [`u-${pair}`, `b-${pair}`];
-    await backEnd.bind(board, user);
+    await backEnd.bind(`b-${pair}`, `u-${pair}`);
     const topic = `t.${Math.floor((pair * 2) / TOPIC_SUBSCRIBERS)}`;
-    for (const isBoard of [false, true]) {
-      const index = pair * 2 + Number(isBoard);
-      const who = isBoard ? { kind: "board", board } : { kind: "device", user };
-      const place = {
-        ...{ port: Number(new URL(url).port), topic },
-        localAddress: addressOf(index),
-        credential: await backEnd.credential(who),
-        other: isBoard ? `user:${user}` : `board:${board}`,
-      };
-      names[index] = isBoard ? `board:${board}` : `user:${user}`;
-      devices[index] = new SoakDevice(place, counts);
-    }
+    const isMixed = pair % MIXED_EACH === 0;
+    add(pair * 2, `user:u-${pair}`, {
+      ...{ device: "phone", other: `board:b-${pair}`, topic },
+      wires: await phoneWires(pair, ports, isMixed),
+    });
+    add(pair * 2 + 1, `board:b-${pair}`, {
+      ...{ device: BOARD_DEVICE, other: `user:u-${pair}`, topic },
+      wires: await boardWires(pair, ports, isMixed),
+    });
   });
   await several(OPENING_MAX, devices, (device) => device.connect());
   return { open: devices.filter(({ isHere }) => isHere).length };
+}
+
+interface Ports {
+  readonly port: number;
+  readonly udpPort: number;
+}
+
+type Wires = SoakPlace["wires"];
+
+async function phoneWires(pair: number, { port }: Ports, isMixed: boolean): Promise<Wires> {
+  const place = { port, localAddress: addressOf(pair * 2) };
+  const credential = await backEnd.credential({ kind: "device", user: `u-${pair}` });
+  const json = { name: "json", open: webSocketWire(place, "json"), credential } as const;
+  const msgpack = { name: "msgpack", open: webSocketWire(place, "msgpack"), credential } as const;
+  return isMixed ? [msgpack, json] : [json];
+}
+
+async function boardWires(pair: number, { port, udpPort }: Ports, isMixed: boolean) {
+  const [board, localAddress] = [`b-${pair}`, addressOf(pair * 2 + 1)];
+  const credential = await backEnd.credential({ kind: "board", board });
+  const overJson = webSocketWire({ port, localAddress }, "json");
+  const json = { name: "json", open: overJson, credential } as const;
+  if (!isMixed) return [json];
+  const key = { type: "device", principal: `board:${board}`, device: BOARD_DEVICE } as const;
+  const secret = await backEnd.secret(board);
+  const seed = Math.floor(random() * 2 ** 32);
+  const open = udpWire({ port: udpPort, localAddress, key, secret, seed });
+  return [{ name: "udp", open } as const, json];
+}
+
+function add(index: number, name: string, place: SoakPlace): void {
+  names[index] = name;
+  devices[index] = new SoakDevice(place, counts);
 }
 
 /** So much of everything at random, evenly over the time. */

@@ -2,6 +2,7 @@
 import { answerParent } from "./child.ts";
 import { addressOf, several } from "./several.ts";
 import { SoakCounts, SoakDevice } from "./soak-device.ts";
+import { webSocketWire } from "./web-socket-wire.ts";
 
 /** Connections that are being opened at the same time. */
 const OPENING_MAX = 200;
@@ -15,7 +16,9 @@ answerParent({ open, drop, reconnect, totals });
 
 async function open({ port, credentials }: { port: number; credentials: readonly string[] }) {
   devices = credentials.map((credential, index) => {
-    return new SoakDevice({ port, credential, localAddress: addressOf(index) }, counts);
+    const place = { port, localAddress: addressOf(index) };
+    const wires = [{ name: "json", open: webSocketWire(place, "json"), credential }] as const;
+    return new SoakDevice({ wires, device: "storm" }, counts);
   });
   await several(OPENING_MAX, devices, (device) => device.connect());
   return {};

@@ -1,4 +1,6 @@
 /** A whole node as a process: admin API, devices, SQLite in a folder that goes with it. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +11,7 @@ import { residentBytes } from "./resident.ts";
 
 const EVERYBODY = 1_000_000;
 
+const udpPort = await freePort();
 const folder = mkdtempSync(join(tmpdir(), "herald-soak-"));
 // When the parent goes away; one that is killed has been asked to stop before.
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -25,13 +28,17 @@ const config = parseConfig(
       // Everybody is let in at once, before it begins.
       connectsPerSecond: 0,
     },
+    udp: {
+      ...{ enabled: true, port: udpPort, subscribe: ["t.*"], publish: ["t.*"] },
+      ...{ handshakesPerSecond: EVERYBODY, handshakesBurst: EVERYBODY },
+    },
   },
   {},
 );
 const node = await startNode(config);
 
 answerParent({
-  place: () => ({ url: node.url, token: node.firstAdminToken }),
+  place: () => ({ url: node.url, udpPort, token: node.firstAdminToken }),
   memory: residentBytes,
   heap: () => process.memoryUsage().heapUsed,
   async stop() {
@@ -40,3 +47,11 @@ answerParent({
     return {};
   },
 });
+
+async function freePort(): Promise<number> {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  await new Promise<void>((closed) => socket.close(closed));
+  return port;
+}

@@ -19,7 +19,8 @@ test("the soak, in short: no close is unexplained, every message accounted for",
   const { figures, ratios, missing } = JSON.parse(stdout || `"${stderr}"`);
   expect(figures, JSON.stringify(missing)).toMatchObject(ALL_WELL);
   // That something has happened: everybody was pushed to, or asked, or left.
-  for (const name of ["drops", "resumes", "goodByes", "answers", "publications"]) {
+  const done = ["drops", "resumes", "goodByes", "answers", "publications"];
+  for (const name of [...done, "udpConnects", "msgpackConnects", "crossings"]) {
     expect(figures[name], name).toBeGreaterThan(0);
   }
   expect(figures.accepted).toBeGreaterThanOrEqual(figures.pushes);

@@ -1,53 +1,56 @@
 import { connect, type Socket } from "node:net";
+import { decodeMsgpack, encodeMsgpack } from "../../clients/js/src/msgpack.ts";
 import { clientFrame } from "./load-socket.ts";
+import type { Frame, OpenWire, Wire, WireEvents } from "./wire.ts";
 
-export type Frame = { readonly type: string } & Readonly<Record<string, unknown>>;
+export type Encoding = "json" | "msgpack";
 
-export interface JsonSocketOptions {
+export interface Place {
   readonly port: number;
   readonly localAddress: string;
-  readonly onOpen: () => void;
-  readonly onFrame: (frame: Frame) => void;
-  /** With the code of the server's close frame; undefined: there was none. Once. */
-  readonly onClose: (code: number | undefined) => void;
 }
 
-const OPCODE = { text: 1, close: 8, ping: 9 } as const;
+const OPCODE = { text: 1, binary: 2, close: 8, ping: 9 } as const;
 const UPGRADE =
   "GET /v1/connect HTTP/1.1\r\nHost: load\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-  "Sec-WebSocket-Protocol: herald.v1.json\r\n\r\n";
+  "Sec-WebSocket-Protocol: herald.v1.";
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const GOOD_BYE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
 
-/** A device's end of one connection that reads what comes: frames of JSON, pings, closes. */
-export class JsonSocket {
+export function webSocketWire(place: Place, encoding: Encoding): OpenWire {
+  return (events) => new WebSocketWire(place, encoding, events);
+}
+
+/** A WebSocket that reads what comes: frames, pings, closes. */
+class WebSocketWire implements Wire {
   readonly #socket: Socket;
-  readonly #options: JsonSocketOptions;
+  readonly #encoding: Encoding;
+  readonly #events: WireEvents;
   #bytes: Buffer = Buffer.alloc(0);
   #isOpen = false;
   #closeCode: number | undefined;
 
-  constructor(options: JsonSocketOptions) {
-    const { port, localAddress } = options;
-    this.#options = options;
+  constructor({ port, localAddress }: Place, encoding: Encoding, events: WireEvents) {
+    this.#encoding = encoding;
+    this.#events = events;
     this.#socket = connect({ port, localAddress, host: "127.0.0.1", noDelay: true });
     this.#socket.on("data", (chunk) => this.#take(chunk));
     this.#socket.on("error", () => {});
-    this.#socket.on("close", () => options.onClose(this.#closeCode));
-    this.#socket.write(UPGRADE);
+    this.#socket.on("close", () => events.onClose(this.#closeCode));
+    this.#socket.write(`${UPGRADE}${encoding}\r\n\r\n`);
   }
 
   send(frame: object): void {
-    this.#socket.write(clientFrame(Buffer.from(JSON.stringify(frame)), false));
+    const isBinary = this.#encoding === "msgpack";
+    const bytes = isBinary ? encodeMsgpack(frame) : Buffer.from(JSON.stringify(frame));
+    this.#socket.write(clientFrame(bytes, isBinary));
   }
 
-  /** Ends it without a word, as a lost network does. */
   drop(): void {
     this.#socket.destroy();
   }
 
-  /** Ends the session, too. */
   sayGoodBye(): void {
     this.#socket.write(GOOD_BYE);
   }
@@ -67,7 +70,7 @@ export class JsonSocket {
     }
     this.#bytes = this.#bytes.subarray(end + 4);
     this.#isOpen = true;
-    this.#options.onOpen();
+    this.#events.onOpen();
     return true;
   }
 
@@ -84,7 +87,10 @@ export class JsonSocket {
     this.#bytes = bytes.subarray(head + length);
     switch (bytes[0]! & 15) {
       case OPCODE.text:
-        this.#options.onFrame(JSON.parse(payload.toString()) as Frame);
+        this.#events.onFrame(JSON.parse(payload.toString()) as Frame);
+        break;
+      case OPCODE.binary:
+        this.#events.onFrame(decodeMsgpack(payload) as Frame);
         break;
       case OPCODE.ping:
         this.#socket.write(PONG);
