@@ -343,7 +343,7 @@ export const WEAKNESSES: readonly Claim[] = [
     was: "what was gone was noticed only when TCP said so",
     shownBy: {
       "gateways/websocket/silence.test.ts": [
-        "of a half-open connection is ended within the heartbeat that was told",
+        "is asked, ended with 4104 within five seconds of its heartbeat, and resumed",
       ],
       "gateways/udp/session.test.ts": [
         "ends the channel after the heartbeat, and the session waits for another",

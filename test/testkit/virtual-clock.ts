@@ -51,6 +51,11 @@ export class VirtualClock implements Clock {
     this.#wallOffset += ms;
   }
 
+  /** Lets time pass in which nothing fires, as while a process is stopped. */
+  halt(ms: number): void {
+    this.#monotonic += ms;
+  }
+
   #fire(timer: Timer): void {
     this.#timers.delete(timer);
     this.#monotonic = Math.max(this.#monotonic, timer.dueAt);

@@ -7,7 +7,7 @@ import type {
   Push,
   SessionMessage,
 } from "../../actors/session/messages.ts";
-import { type ErrorCode, RuntimeError } from "../../core/errors.ts";
+import { RuntimeError } from "../../core/errors.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { Codec, Encoded } from "../protocol/codec.ts";
 import { type ClientFrame, idOf } from "../protocol/frames.ts";
@@ -39,8 +39,8 @@ const MALFORMED_MAX = 5;
 const CORK_BYTES = 16_384;
 /** Frames of one turn beyond which publications wait that may. */
 const OUT_MAX = 64;
-/** How long a client is asked to wait whose session or log-in has no room, in milliseconds. */
-const BUSY_RETRY_MS = 1000;
+/** How long a client is asked to wait whose session or log-in has no room. */
+const BUSY = { retryAfterMs: 1000 };
 
 /**
  * One socket, and the ref of it that its session sends to.
@@ -66,6 +66,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   deadline: number;
   /** When it has lived long enough, in the hub's seconds. */
   endsAt = 0;
+  heardAt = 0;
   previous: Guest | undefined = undefined;
   next: Guest | undefined = undefined;
   credit: number;
@@ -125,6 +126,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.login = undefined;
     this.endsAt = this.hub.endOfLife();
     this.deadline = Math.min(deadline, this.endsAt);
+    this.heardAt = this.hub.beats;
     this.hub.open.add(this);
   }
 
@@ -164,10 +166,9 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   /** One message of the socket. `bytes` is gone when this returns. */
   receive(bytes: ArrayBuffer, isBinary: boolean): void {
     const { hub, codec } = this;
-    if (this.socket === undefined) return;
     hub.counts.framesIn += 1;
     hub.counts.bytesIn += bytes.byteLength;
-    if (hub.rate.perSecond > 0 && !isPaid(this, hub.rate, hub.clock.monotonic())) return;
+    if (!this.heard()) return;
     if (bytes.byteLength > hub.limits.frameBytesMax) return this.close("too-large");
     if (isBinary !== codec.binary) return this.close("invalid-frame");
     const frame = codec.decode(bytes);
@@ -176,6 +177,17 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (frame.value.type !== "hello") this.#malformed = 0;
     if (this.login === undefined) this.forward(frame.value);
     else this.login.receive(this, frame.value);
+  }
+
+  /** Something came, be it a ping or a pong. False when it came too fast, and is not taken. */
+  heard(): boolean {
+    const { hub } = this;
+    this.heardAt = hub.beats;
+    return this.socket !== undefined && isPaid(this, hub.rate, hub.clock);
+  }
+
+  ask(): void {
+    this.socket?.ping();
   }
 
   /** Passes a frame of a logged-in device to its session; nothing when it has been closed. */
@@ -340,9 +352,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     } catch (error) {
       this.hub.counts.dropped += 1;
       const { topic, offset } = publication;
-      this.hub.logger.error("a publication cannot be encoded", {
-        ...{ topic, offset, error: String(error) },
-      });
+      const fields = { topic, offset, error: String(error) };
+      this.hub.logger.error("a publication cannot be encoded", fields);
     }
   }
 
@@ -379,11 +390,9 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
 
   /** The frame was understood, and there is no room for it. */
   refuseBusy(id: number | undefined): void {
-    const code: ErrorCode = "mailbox.full";
     const message = "the session has more waiting than it can take";
-    this.writeError(new RuntimeError(code, message, { retryAfterMs: BUSY_RETRY_MS }), id);
+    this.writeError(new RuntimeError("mailbox.full", message, BUSY), id);
   }
 }
 
-const BUSY: Parting = { retryAfterMs: BUSY_RETRY_MS };
 const DRAINED: SessionMessage = { type: "drained" };

@@ -1,4 +1,5 @@
 import type { CloseReason } from "../../actors/session/messages.ts";
+import type { Clock } from "../../core/clock.ts";
 import { RuntimeError } from "../../core/errors.ts";
 
 /**
@@ -26,7 +27,6 @@ const REFUSED_BURSTS_MAX = 2;
 
 /** Pays for one frame; a refused one costs as much. */
 export function payFrame(bucket: Bucket, { perSecond, burst }: Rate, nowMs: number): Verdict {
-  if (perSecond === 0) return "taken";
   const now = nowMs | 0;
   if (now !== bucket.creditAt) {
     // Frames per second are thousandths of a frame per millisecond.
@@ -51,8 +51,9 @@ interface Payer extends Bucket {
 }
 
 /** Pays for one frame; else tells its sender to be slower, or ends the connection. */
-export function isPaid(payer: Payer, rate: Rate, nowMs: number): boolean {
-  const verdict = payFrame(payer, rate, nowMs);
+export function isPaid(payer: Payer, rate: Rate, clock: Clock): boolean {
+  if (rate.perSecond === 0) return true;
+  const verdict = payFrame(payer, rate, clock.monotonic());
   if (verdict === "taken") return true;
   const retryAfterMs = waitMs(payer, rate);
   if (verdict === "hopeless") payer.close("too-fast", { retryAfterMs });

@@ -46,11 +46,13 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     // Beyond it frames are lost without a word; clients are closed as slow long before.
     maxBackpressure: limits.unsentBytesMax * 2 + limits.frameBytesMax,
     closeOnBackpressureLimit: 0,
-    idleTimeout: idleSeconds(limits.heartbeatMs),
-    sendPingsAutomatically: true,
+    idleTimeout: idleSeconds(limits),
+    sendPingsAutomatically: false,
     upgrade: (res, req, context) => upgrader.upgrade(res, req, context),
     open: (ws) => (ws as Socket & Tagged).connection.opened(ws),
     message: (ws, bytes, isBinary) => (ws as Socket & Tagged).connection.receive(bytes, isBinary),
+    ping: (ws) => void (ws as Socket & Tagged).connection.heard(),
+    pong: (ws) => void (ws as Socket & Tagged).connection.heard(),
     drain: (ws) => (ws as Socket & Tagged).connection.drained(),
     close: (ws, code, text) => (ws as Socket & Tagged).connection.closed(code, text),
   });
@@ -75,9 +77,12 @@ interface Tagged {
 }
 
 /**
- * As uWebSockets.js takes it: seconds from 8 to 960. It looks at the time every four seconds, so
- * that only a multiple of four does not end later than was told.
+ * How long a socket may be silent before uWebSockets.js drops it, in seconds. The hub asks and ends
+ * silent ones long before; this only stops what it may have missed. 960 is the most there is.
  */
-function idleSeconds(heartbeatMs: number): number {
-  return Math.min(960, Math.max(8, Math.floor(heartbeatMs / 4000) * 4));
+function idleSeconds({ heartbeatMs, helloTimeoutMs }: WebSocketOptions["limits"]): number {
+  const seconds = Math.ceil(Math.max(heartbeatMs, helloTimeoutMs) / 1000);
+  return Math.min(960, seconds + IDLE_MARGIN_SECONDS);
 }
+
+const IDLE_MARGIN_SECONDS = 30;

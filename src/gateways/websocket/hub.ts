@@ -27,9 +27,13 @@ export interface Guest extends Member<Guest> {
   user: Use | undefined;
   /** When it ends unless something happens first, in the hub's seconds. */
   deadline: number;
+  /** When something last came from it, in the hub's beats. */
+  readonly heardAt: number;
   /** Whether the welcome has been sent. */
   readonly isWelcome: boolean;
   flush(): void;
+  /** Sends a ping, which every WebSocket client answers. */
+  ask(): void;
   /** The deadline has passed. */
   overdue(): void;
   /** Says why, writes what waits, and ends it. */
@@ -44,7 +48,11 @@ export interface Writable {
 
 const TICK_MS = 1000;
 /** Every connection is looked at once within this many ticks. */
-const SWEEP_TICKS = 10;
+const SWEEP_TICKS = 3;
+/** What a late tick counts at most, in beats. */
+const LATE_BEATS_MAX = 2;
+/** The part of the heartbeat after which a silent connection is asked. */
+const ASK_AFTER = 2 / 3;
 /** The result of a `send` that left nothing unsent. */
 const SENT = 1;
 /** The result of a `send` that was not taken. */
@@ -73,9 +81,16 @@ export class Hub {
   readonly open = new Roster<Guest>();
   /** Seconds since the start; deadlines are small integers in it. */
   seconds = 0;
+  /**
+   * The seconds in which somebody could be heard. While the process was stopped, what devices sent
+   * waited in the socket: they are not taken as silent for that.
+   */
+  beats = 0;
   /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
   isBackpressured = false;
   readonly #startedAt: number;
+  readonly #askAfterBeats: number;
+  readonly #silentBeatsMax: number;
   readonly #random: Random;
   #dirty: Guest[] = [];
   #spare: Guest[] = [];
@@ -98,6 +113,8 @@ export class Hub {
     this.lowWaterBytes = limits.unsentBytesMax >> 2;
     this.addresses = new UseCounts(limits.connectionsPerAddress);
     this.users = new UseCounts(limits.connectionsPerUser);
+    this.#askAfterBeats = Math.floor((limits.heartbeatMs * ASK_AFTER) / 1000);
+    this.#silentBeatsMax = Math.ceil(limits.heartbeatMs / 1000);
     this.#startedAt = clock.monotonic();
     this.#stopTicking = clock.after(TICK_MS, this.#tick);
   }
@@ -184,16 +201,23 @@ export class Hub {
 
   readonly #tick = (): void => {
     this.#stopTicking = this.clock.after(TICK_MS, this.#tick);
-    this.seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
+    const seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
+    this.beats += Math.min(seconds - this.seconds, LATE_BEATS_MAX);
+    this.seconds = seconds;
     this.counts.publish();
     for (;;) {
       const { first } = this.waiting;
       if (first === undefined || first.deadline > this.seconds) break;
       first.overdue();
     }
-    this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), (guest) => {
-      if (guest.deadline <= this.seconds) guest.overdue();
-    });
+    this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), this.#lookAt);
+  };
+
+  readonly #lookAt = (guest: Guest): void => {
+    if (guest.deadline <= this.seconds) return guest.overdue();
+    const silentBeats = this.beats - guest.heardAt;
+    if (silentBeats > this.#silentBeatsMax) guest.close("heartbeat-lost");
+    else if (silentBeats >= this.#askAfterBeats) guest.ask();
   };
 
   #leftUnsent(status: number): void {

@@ -31,7 +31,7 @@ export interface WebSocketLimits extends ConnectLimits {
   readonly unsentBytesMax: number;
   /** Publications that wait for a slow connection. Default 100. */
   readonly heldPublicationsMax: number;
-  /** A connection silent for this long is pinged, then closed. Default 60 000 ms. */
+  /** A connection silent for this long is closed; pinged at two thirds. Default 60 000 ms. */
   readonly heartbeatMs: number;
   /** Time for the first frame, and then for the log-in. Default 10 000 ms. */
   readonly helloTimeoutMs: number;

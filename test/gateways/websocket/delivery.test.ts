@@ -9,7 +9,7 @@ const ENCODINGS: readonly Encoding[] = ["json", "msgpack"];
 
 describe.each(ENCODINGS)("a device that speaks %s", (encoding) => {
   test("logs in, receives in order, and acks for good", async () => {
-    const node = testNode();
+    const node = testNode({ limits: { heartbeatMs: 60_000 } });
     const device = await node.device("ada", { encoding });
     expect(await device.connect()).toMatchObject({ heartbeatMs: 60_000, head: 0 });
     await push(node, "ada", 3);

@@ -12,7 +12,7 @@ describe("a connection that is old enough", () => {
     const { session } = await device.connection.next("welcome");
     seconds(node, 89);
     await device.connection.ping();
-    // Every connection is looked at once in ten seconds.
+    // Not every connection is looked at every second.
     seconds(node, 22);
     const { code, kick } = await device.connection.closed();
     expect(code).toBe(4107);

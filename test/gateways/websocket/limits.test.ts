@@ -23,6 +23,15 @@ describe("too many frames", () => {
     await node.serves();
   });
 
+  test("are also the pings and pongs of WebSocket itself", async () => {
+    const node = testNode({ limits });
+    const { connection } = await node.login("ada");
+    const control = [OPCODE.ping, OPCODE.pong].map((it) => maskedFrame(it, Buffer.from("now")));
+    connection.raw.write(Buffer.concat(Array(50).fill(Buffer.concat(control))));
+    expect((await connection.closed()).code).toBe(4102);
+    expect(connection.of("error")).toHaveLength(20);
+  });
+
   test("are as many as they like where there is no limit", async () => {
     const node = testNode({ limits: { framesPerSecond: 0 } });
     const { connection } = await node.login("ada");

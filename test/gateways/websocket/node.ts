@@ -8,6 +8,7 @@ import { VirtualClock } from "../../testkit/virtual-clock.ts";
 import { type DeviceOptions, PageConnection, PageDevice } from "./page-client.ts";
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export interface TestNode extends DeviceNode {
   readonly clock: VirtualClock;
@@ -24,7 +25,9 @@ export interface TestNode extends DeviceNode {
 /** A node on real sockets and virtual time, stopped with the test. */
 export function testNode(options: Omit<DeviceNodeOptions, "clock"> = {}): TestNode {
   const clock = new VirtualClock();
-  const node = startDeviceNode({ ...options, clock });
+  // Virtual time passes faster than any device answers a ping.
+  const limits = { heartbeatMs: DAY_MS, ...options.limits };
+  const node = startDeviceNode({ ...options, limits, clock });
   let served = 0;
   onTestFinished(() => node.stop());
   const credential = (user: string, ttlMs = HOUR_MS) => node.tokens.mint({ user, ttlMs });
