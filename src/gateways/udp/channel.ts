@@ -1,7 +1,7 @@
 import { Incoming } from "./incoming.ts";
 import type { Seal } from "./keys.ts";
 import { ACK_DELAY_MS, type Message, Outgoing } from "./outgoing.ts";
-import { numberOf } from "./packet.ts";
+import { HEADER_BYTES, numberOf, TAG_BYTES } from "./packet.ts";
 import { FRAME_MAX, type Part, PayloadWriter, readPayload } from "./payload.ts";
 import { Received } from "./received.ts";
 
@@ -140,8 +140,8 @@ export class Channel {
     return { type: "taken", isNewest, confirmed };
   }
 
-  /** Writes the datagrams that may go now. */
-  flush(now: number, emit: (datagram: Buffer) => void): void {
+  /** Writes the datagrams that may go now, of at most `bytesMax` in all; the rest waits. */
+  flush(now: number, emit: (datagram: Buffer) => void, bytesMax = Number.POSITIVE_INFINITY): void {
     if (now >= this.#outgoing.dueAt) {
       this.#outgoing.timedOut(now);
       // What was lost may have been a question for a sign of life, which is asked again.
@@ -149,7 +149,12 @@ export class Channel {
     }
     if (this.#unacked > 0 && now >= this.#unackedSince + ACK_DELAY_MS) this.#isAckDue = true;
     if (this.#unacked >= ACK_EVERY) this.#isAckDue = true;
-    while (this.#writeNext(now)) emit(this.#seal());
+    let left = bytesMax;
+    while (this.#writeNext(now, left - HEADER_BYTES - TAG_BYTES)) {
+      const datagram = this.#seal();
+      left -= datagram.length;
+      emit(datagram);
+    }
   }
 
   /** The last datagram: with a frame, or an empty one. */
@@ -181,9 +186,10 @@ export class Channel {
     if (!isInOrder) this.#isAckDue = true;
   }
 
-  /** Puts one payload together; false when there is nothing to send. */
-  #writeNext(now: number): boolean {
-    writer.begin();
+  /** Puts one payload together; false when there is nothing to send, or no room for it. */
+  #writeNext(now: number, bytesMax: number): boolean {
+    if (bytesMax < 1) return false;
+    writer.begin(bytesMax);
     const messages = this.#writeMessages();
     this.#writeOnce();
     const isProbe = this.#isProbing && messages.length === 0;

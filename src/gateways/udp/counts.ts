@@ -4,6 +4,7 @@ import type { Counter, Metrics } from "../../core/metrics.ts";
 /** Why a datagram was dropped without a word. */
 export type Drop =
   | "too-short"
+  | "too-large"
   | "unknown-type"
   | "version"
   | "rate"
@@ -27,7 +28,15 @@ export class UdpCounts {
   tooLarge = 0;
   moved = 0;
   readonly dropped: Record<Drop, number> = {
-    ...{ "too-short": 0, "unknown-type": 0, version: 0, rate: 0, cookie: 0, forged: 0 },
+    ...{
+      "too-short": 0,
+      "too-large": 0,
+      "unknown-type": 0,
+      version: 0,
+      rate: 0,
+      cookie: 0,
+      forged: 0,
+    },
     ...{ repeated: 0, "no-session": 0, busy: 0, credit: 0, "send-failed": 0 },
     "not-encoded": 0,
   };

@@ -91,6 +91,7 @@ export class Exchange {
     if (bytes.length === 0) counts.dropped["too-short"] += 1;
     else if (versionOf(bytes) !== VERSION) this.#otherVersion(bytes, from);
     else if (typeOf(bytes) === PACKET.data) this.#data(bytes, from);
+    else if (bytes.length > DATAGRAM_MAX) counts.dropped["too-large"] += 1;
     else if (typeOf(bytes) === PACKET.init) this.#handshake.init(bytes, from);
     else if (typeOf(bytes) === PACKET.start) this.#handshake.start(bytes, from);
     else counts.dropped["unknown-type"] += 1;
@@ -98,7 +99,7 @@ export class Exchange {
 
   #data(bytes: Buffer, from: Place): void {
     const counts = this.#counts;
-    if (bytes.length < DATA_MIN || bytes.length > DATAGRAM_MAX) {
+    if (bytes.length < DATA_MIN) {
       counts.dropped["too-short"] += 1;
       return;
     }

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { toRuntimeError } from "../../core/errors.ts";
+import { isName } from "../../core/names.ts";
 import { KeyedRate } from "../keyed-rate.ts";
 import { Cookies, SLOT_MS } from "./cookie.ts";
 import type { UdpCounts } from "./counts.ts";
@@ -128,6 +129,7 @@ export class Handshake {
       const secret = this.#provisioning.get(key.id);
       return secret && { secret, holder: key };
     }
+    if (!isName(key.principal) || !isName(key.device)) return undefined;
     const known = await this.#options.deviceKey(key.principal, key.device);
     if (known === undefined) return undefined;
     const { secret, ...more } = known;

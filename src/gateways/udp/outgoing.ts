@@ -5,6 +5,8 @@ import { RoundTrip } from "./round-trip.ts";
 export const WINDOW = 256;
 /** A packet is taken as lost when one sent so many packets later has come. */
 const REORDERED_MAX = 3;
+/** Messages of one channel, whose numbers have 32 bits. */
+const MESSAGES_MAX = 2 ** 31;
 /** Packets on their way: at the start, at least, and at most. */
 const FLIGHT_START = 32;
 const FLIGHT_MIN = 4;
@@ -56,9 +58,9 @@ export class Outgoing {
     this.#attemptsMax = attemptsMax;
   }
 
-  /** Whether so many waits in a row were in vain that the other side is gone. */
+  /** Whether so many waits in a row were in vain that the other side is gone, or all is used up. */
   get hasFailed(): boolean {
-    return this.#failures > this.#attemptsMax;
+    return this.#failures > this.#attemptsMax || this.#next > MESSAGES_MAX;
   }
 
   get isIdle(): boolean {

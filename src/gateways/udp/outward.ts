@@ -26,7 +26,7 @@ export function flush(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
   state.isFlushing = false;
   if (state.stage === "closed") return state;
   const { channel } = state;
-  channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx));
+  channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx), state.unproven?.credit);
   if (channel.hasFailed) return depart(state, "heartbeat-lost", deps, ctx);
   if (state.tellsDrained && channel.unsentBytes <= deps.options.limits.unsentBytesMax >> 2) {
     state.tellsDrained = false;
@@ -48,7 +48,10 @@ export function tick(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
 
 /** An earlier timer is left as it is: it finds out that nothing is due, and is set again. */
 function setTimer(state: UdpState, { options }: UdpDeps, ctx: Ctx): void {
-  const dueAt = Math.min(state.channel.dueAt, state.heardAt + options.limits.heartbeatMs);
+  // What is due and was not sent has no credit: it goes when more has come from the address.
+  const nextAt = state.channel.dueAt;
+  const sendAt = nextAt > ctx.monotonic ? nextAt : Number.POSITIVE_INFINITY;
+  const dueAt = Math.min(sendAt, state.heardAt + options.limits.heartbeatMs);
   if (dueAt >= state.timerAt) return;
   state.timerAt = dueAt;
   ctx.setTimer("tick", Math.max(0, dueAt - ctx.monotonic), { type: "tick" });
@@ -57,7 +60,6 @@ function setTimer(state: UdpState, { options }: UdpDeps, ctx: Ctx): void {
 function emit(state: UdpState, bytes: Uint8Array, { counts, socket }: UdpDeps, ctx: Ctx): void {
   const { unproven, address, port } = state;
   if (unproven !== undefined) {
-    // As good as lost: it is sent again once the address has shown that it wants it.
     if (unproven.credit < bytes.length) {
       counts.dropped.credit += 1;
       return;

@@ -33,6 +33,7 @@ export type Part =
 export class PayloadWriter {
   readonly #bytes = Buffer.alloc(PAYLOAD_MAX);
   #at = 0;
+  #max = PAYLOAD_MAX;
 
   get length(): number {
     return this.#at;
@@ -43,20 +44,22 @@ export class PayloadWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  begin(): void {
+  /** Begins a payload of at most `max` bytes. */
+  begin(max = PAYLOAD_MAX): void {
     this.#at = 0;
+    this.#max = Math.min(max, PAYLOAD_MAX);
   }
 
   fitsMessage(frame: Uint8Array): boolean {
-    return this.#at + MESSAGE_BYTES + frame.length <= PAYLOAD_MAX;
+    return this.#at + MESSAGE_BYTES + frame.length <= this.#max;
   }
 
   fitsOnce(frame: Uint8Array): boolean {
-    return this.#at + ONCE_BYTES + frame.length <= PAYLOAD_MAX;
+    return this.#at + ONCE_BYTES + frame.length <= this.#max;
   }
 
   fitsAck(ranges: readonly Range[]): boolean {
-    return this.#at + ACK_BYTES + ranges.length * RANGE_BYTES <= PAYLOAD_MAX;
+    return this.#at + ACK_BYTES + ranges.length * RANGE_BYTES <= this.#max;
   }
 
   /** The ranges come newest first. */

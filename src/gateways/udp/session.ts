@@ -16,6 +16,7 @@ import {
   writePush,
 } from "./outward.ts";
 import { answer } from "./own-commands.ts";
+import { DATAGRAM_MAX } from "./packet.ts";
 import { FRAME_MAX } from "./payload.ts";
 import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 
@@ -135,6 +136,10 @@ function datagram(state: UdpState, message: Datagram, deps: UdpDeps, ctx: Ctx): 
     else sayFarewell(state, deps, ctx);
     return state;
   }
+  if (message.bytes.length > DATAGRAM_MAX) {
+    close(state, { reason: "too-large" }, deps, ctx);
+    return state;
+  }
   if (verdict.type === "malformed") {
     close(state, { reason: "invalid-frame" }, deps, ctx);
     return state;
@@ -164,6 +169,8 @@ function noteAddress(
   state.address = address;
   state.port = port;
   state.unproven = { from: state.channel.nextNumber, credit: bytes.length * UNPROVEN_FACTOR };
+  // Its answer shows that the device is there: what waits for that may be larger than the credit.
+  state.channel.probe();
   notePeer(state, deps, ctx);
 }
 

@@ -1,19 +1,27 @@
 /** The handshake, and what hostile datagrams come to. */
 import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { seededRandom } from "../../../src/core/random.ts";
 import { channelKeys, resetToken } from "../../../src/gateways/udp/keys.ts";
 import {
+  cookieOf,
   HEADER_BYTES,
+  type KeyId,
+  MAC_BYTES,
   NONCE_BYTES,
+  numberOf,
   OPENING_MIN,
   PACKET,
   readRefuse,
   SESSION_BYTES,
   sessionOf,
+  TAG_BYTES,
   tokenOf,
   typeOf,
   writeInit,
+  writeStart,
 } from "../../../src/gateways/udp/packet.ts";
+import { PART, readPayload } from "../../../src/gateways/udp/payload.ts";
 import { bareExchange, HERE, KEY, startFor } from "./bare.ts";
 import { secretOf } from "./udp-node.ts";
 
@@ -113,6 +121,19 @@ describe("a start", () => {
     expect(open(Buffer.alloc(32))).toBeUndefined();
   });
 
+  test("of a name that nobody can have is refused like one that nobody has", async () => {
+    const logged: string[] = [];
+    const logger = { ...silentLogger, error: (message: string) => logged.push(message) };
+    const bare = bareExchange({}, { logger });
+    const principal = "x".repeat(1000);
+    const nonce = Buffer.alloc(NONCE_BYTES, 1);
+    const [cookie] = await bare.give(writeInit(nonce));
+    const start = writeStart(nonce, cookieOf(cookie!), { ...KEY, principal } as KeyId);
+    const [answer] = await bare.give(Buffer.concat([start, Buffer.alloc(MAC_BYTES)]));
+    expect(readRefuse(answer!)).toBe("unauthorized");
+    expect(logged).toEqual([]);
+  });
+
   test("with one bit changed opens nothing, wherever it is", async () => {
     const bare = bareExchange({ handshakesBurst: 10_000 });
     const start = await startFor(bare);
@@ -154,6 +175,37 @@ describe("a start", () => {
     await bare.advance(14_000);
     expect(bare.exchange.sessions).toBe(0);
     expect(bare.counts.closes.get("hello-timeout")).toBe(1);
+  });
+});
+
+describe("a datagram of more than 1200 bytes", () => {
+  test("is dropped during a handshake, and counted", async () => {
+    const bare = bareExchange();
+    const init = Buffer.concat([writeInit(Buffer.alloc(NONCE_BYTES, 1)), Buffer.alloc(1200)]);
+    expect(await bare.give(init)).toEqual([]);
+    const start = Buffer.concat([await startFor(bare, 2), Buffer.alloc(1200)]);
+    expect(await bare.give(start)).toEqual([]);
+    expect(bare.counts.dropped["too-large"]).toBe(2);
+  });
+
+  test("of a device ends its channel, which says why; of anybody else it is dropped", async () => {
+    const bare = bareExchange();
+    const [accept] = await bare.give(await startFor(bare, 1));
+    const serverNonce = accept!.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+    const secret = secretOf("board:b1", "board");
+    const keys = channelKeys(secret, Buffer.alloc(NONCE_BYTES, 1), serverNonce);
+    const id = accept!.subarray(1, 1 + SESSION_BYTES);
+    const probes = (length: number) => Buffer.alloc(length - HEADER_BYTES - TAG_BYTES, PART.probe);
+    await bare.give(keys.fromDevice.seal(id, 1, probes(1200)));
+    const forged = keys.fromDevice.seal(id, 2, probes(1201));
+    forged[40]! ^= 1;
+    await bare.give(forged);
+    expect(bare.counts.closes.size).toBe(0);
+    const [closing] = await bare.give(keys.fromDevice.seal(id, 2, probes(1201)));
+    const plain = keys.fromServer.open(closing!, numberOf(closing!))!;
+    expect(readPayload(plain)).toMatchObject([{ type: "close" }]);
+    expect(plain.includes("too-large")).toBe(true);
+    expect(bare.counts.closes.get("too-large")).toBe(1);
   });
 });
 

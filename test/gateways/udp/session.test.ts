@@ -115,8 +115,37 @@ describe("an address", () => {
     await bare.advance(20_000);
     const there = bare.sent.slice(before).filter(({ port }) => port === ELSEWHERE.port);
     const bytes = there.reduce((sum, one) => sum + one.bytes.length, 0);
+    expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThanOrEqual(3 * given);
-    expect(bare.counts.dropped.credit).toBeGreaterThan(0);
+  });
+
+  test("that is new is asked for an answer, so that large pushes find a quiet device", async () => {
+    const bare = bareExchange();
+    const place = { ...HERE };
+    const offsets: unknown[] = [];
+    bare.device(place, { onPush: ({ offset }) => offsets.push(offset) });
+    await bare.advance(100);
+    Object.assign(place, ELSEWHERE);
+    await bare.advance(13_000);
+    expect(bare.counts.moved).toBe(1);
+    for (let n = 1; n < 4; n += 1) await bare.desk.append([item(BOARD, `m${n}`, big(900))]);
+    await bare.advance(100);
+    expect(offsets).toEqual([1, 2, 3]);
+    expect(bare.counts.closes.size).toBe(0);
+  });
+
+  test("that is new waits for its pushes when they come before its answer, too", async () => {
+    const bare = bareExchange();
+    const place = { ...HERE };
+    const offsets: unknown[] = [];
+    const device = bare.device(place, { onPush: ({ offset }) => offsets.push(offset) });
+    await bare.advance(100);
+    for (let n = 1; n < 4; n += 1) void bare.desk.append([item(BOARD, `m${n}`, big(900))]);
+    Object.assign(place, ELSEWHERE);
+    void device.request({ type: "ping" });
+    await bare.advance(2000);
+    expect(offsets).toEqual([1, 2, 3]);
+    expect(bare.counts.closes.size).toBe(0);
   });
 });
 
