@@ -39,6 +39,8 @@ export class ClassicExchange {
   readonly #replies = new UdpReplies();
   /** By session in hex; the one that was silent longest comes first. */
   readonly #peers = new Map<string, ClassicPeer>();
+  /** Those of them that have not logged in, the oldest first. */
+  readonly #newcomers = new Map<string, ClassicPeer>();
   isDraining = false;
 
   constructor(options: ClassicUdpOptions, counts: ClassicCounts, send: PeerDeps["send"]) {
@@ -111,7 +113,10 @@ export class ClassicExchange {
       return reply(writeReply(notUnderstood(peer.sid)));
     }
     if (command.value.type === "heartbeat") this.#move(peer, from);
-    carryOut(peer, command.value, this.#options, (answer) => reply(writeReply(answer)));
+    carryOut(peer, command.value, this.#options, (answer) => {
+      if (answer.type === "login" && answer.code === "ok") this.#loggedIn(peer);
+      reply(writeReply(answer));
+    });
   }
 
   #stale(key: string): void {
@@ -151,6 +156,7 @@ export class ClassicExchange {
       ...{ ...known, sid, place: from, movedAt: this.#now, until },
     });
     this.#peers.set(sid.toString("hex"), peer);
+    this.#newcomers.set(sid.toString("hex"), peer);
     return reply(writeReply({ type: "session", code: "ok", session: sid }));
   }
 
@@ -161,8 +167,8 @@ export class ClassicExchange {
   #hasRoom(max: number): boolean {
     if (this.sessions < max) return true;
     let looked = 0;
-    for (const [key, peer] of this.#peers) {
-      if (peer.device === undefined && !peer.isJoining) {
+    for (const [key, peer] of this.#newcomers) {
+      if (!peer.isJoining) {
         this.#remove(key, peer, "busy");
         return true;
       }
@@ -206,6 +212,12 @@ export class ClassicExchange {
     this.#deps.send(bytes, to);
   }
 
+  /** From the log-in on, and not from when its session was opened, its silence counts. */
+  #loggedIn(peer: ClassicPeer): void {
+    this.#newcomers.delete(peer.sid.toString("hex"));
+    this.#heard(peer);
+  }
+
   /** Who has not logged in must do so in time; those who have must only be heard. */
   #heard(peer: ClassicPeer): void {
     if (peer.device === undefined) return;
@@ -226,6 +238,7 @@ export class ClassicExchange {
 
   #remove(key: string, peer: ClassicPeer, why: string): void {
     this.#peers.delete(key);
+    this.#newcomers.delete(key);
     peer.isOver = true;
     peer.leave(why);
     this.#counts.closed(why);

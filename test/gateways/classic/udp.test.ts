@@ -176,6 +176,18 @@ test("a board is where its heartbeat comes from, and offline after its silence",
   expect(statusOf(await phone.nextMessage())).toMatchObject({ type: 9, id: -107n });
 });
 
+test("a board that logs in late has its whole silence from then on", async () => {
+  const { board, node, udp } = await boardsNode();
+  const lamp = board(7);
+  await lamp.open();
+  for (let second = 0; second < 38; second += 1) node.clock.advance(1000);
+  await lamp.register("");
+  expect((await lamp.login()).code).toBe(OK);
+  for (let second = 0; second < 39; second += 1) node.clock.advance(1000);
+  expect(udp.sessions).toBe(1);
+  expect((await lamp.heartbeat()).code).toBe(OK);
+});
+
 test("a board that leaves by 0xE6 is offline at once", async () => {
   const { board, relations, device } = await boardsNode();
   relations.bind("4096", "107");
@@ -229,6 +241,15 @@ test("datagrams of one address are limited, and others are heard", async () => {
   await lamp.raw(lamp.bytesOf(0xe5, lamp.sid));
   while (udp.counts.dropped.get("rate") !== 2) await new Promise((next) => setImmediate(next));
   expect(lamp.left).toBe(0);
+});
+
+test("sessions that nobody logs in to make room behind however many boards, too", async () => {
+  const { board, udp } = await boardsNode({ limits: { udpSessionsMax: 70 } });
+  const boards = Array.from({ length: 66 }, (_, index) => board(100 + index));
+  for (const one of boards) await one.connect();
+  for (let n = 0; n < 10; n += 1) expect((await board(1 + n).open()).code).toBe(OK);
+  expect(udp.sessions).toBe(70);
+  for (const one of boards) expect((await one.heartbeat()).code).toBe(OK);
 });
 
 test("sessions that nobody logs in to make room for others; those of boards stay", async () => {
