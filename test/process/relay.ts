@@ -12,7 +12,6 @@ export class Relay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #target: URL;
-  #silent = false;
 
   constructor(server: Server, target: URL) {
     this.#server = server;
@@ -22,7 +21,7 @@ export class Relay {
 
   /** A relay to the node at `target`, on a port of its own. */
   static async start(target: string): Promise<Relay> {
-    const server = createServer().listen(0, "127.0.0.1");
+    const server = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
     await once(server, "listening");
     return new Relay(server, new URL(target));
   }
@@ -41,9 +40,15 @@ export class Relay {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** Bytes go nowhere, and nobody is told: what a phone sees in a tunnel. */
-  set silent(silent: boolean) {
-    this.#silent = silent;
+  /**
+   * From here on the connections there are swallow all bytes, and the ends of either side, too:
+   * each side has a connection whose other side is gone, as in a tunnel. New ones are as ever.
+   */
+  silence(): void {
+    for (const socket of this.#sockets) {
+      socket.removeAllListeners("data").removeAllListeners("end").removeAllListeners("close");
+      socket.on("data", () => {});
+    }
   }
 
   close(): void {
@@ -52,16 +57,16 @@ export class Relay {
   }
 
   #join(near: Socket): void {
-    const far = toServer(Number(this.#target.port), this.#target.hostname);
+    const { hostname, port } = this.#target;
+    const far = toServer({ host: hostname, port: Number(port), allowHalfOpen: true });
     this.#pass(near, far);
     this.#pass(far, near);
   }
 
   #pass(from: Socket, to: Socket): void {
     this.#sockets.add(from);
-    from.on("data", (bytes) => {
-      if (!this.#silent) to.write(bytes);
-    });
+    from.on("data", (bytes) => to.write(bytes));
+    from.on("end", () => to.end());
     from.on("error", () => {});
     from.on("close", () => {
       this.#sockets.delete(from);
