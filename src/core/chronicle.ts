@@ -9,6 +9,17 @@ export interface Origin {
   readonly address: string;
 }
 
+/** A log-in that came to nothing; `code` is one of the error table. */
+export interface Refusal {
+  readonly type: "refused";
+  readonly device: string;
+  readonly from: Origin;
+  readonly code: string;
+  readonly message: string;
+  /** It could not show to be that device: it may have been anybody. */
+  readonly isStranger?: true;
+}
+
 /** What happened to a device's connections, and what it was refused. No successes. */
 export type ChronicleEvent =
   /** `resumed`: a session that was there goes on. */
@@ -19,14 +30,7 @@ export type ChronicleEvent =
       readonly from: Origin | undefined;
       readonly resumed: boolean;
     }
-  /** A log-in that came to nothing; `code` is one of the error table. */
-  | {
-      readonly type: "refused";
-      readonly device: string;
-      readonly from: Origin;
-      readonly code: string;
-      readonly message: string;
-    }
+  | Refusal
   /** By the server with a reason of its own, or by the device or its network. */
   | {
       readonly type: "closed";
@@ -56,12 +60,15 @@ export interface ChronicleLimits {
   readonly eventsMax: number;
   /** Principals that are traced at once. 16. */
   readonly tracesMax: number;
+  /** Principals whose name somebody used who could not show to be it. 1 000. */
+  readonly strangersMax: number;
 }
 
 export const CHRONICLE_LIMITS: ChronicleLimits = {
   principalsMax: 5_000,
   eventsMax: 24,
   tracesMax: 16,
+  strangersMax: 1_000,
 };
 
 /**
@@ -74,6 +81,8 @@ export class Chronicle {
   readonly #limits: ChronicleLimits;
   /** By principal, who was noted last at the end. */
   readonly #events = new Map<string, Noted[]>();
+  /** The last refusal of somebody who could not show to be this principal. */
+  readonly #strangers = new Map<string, Noted>();
   /** The latest trace of a principal, also when it is over. */
   readonly #traces = new Map<string, Trace>();
 
@@ -92,9 +101,24 @@ export class Chronicle {
     if (this.#traces.size > 0) this.traceOf(principal, at)?.event(event, at);
   }
 
+  /**
+   * Notes a log-in in this principal's name by somebody who could not show to be it. Of these the
+   * last one is kept, apart from what is known for sure: strangers must not fill a record.
+   */
+  noteStranger(principal: string, refusal: Omit<Refusal, "type">, at: number): void {
+    this.#strangers.delete(principal);
+    this.#strangers.set(principal, { type: "refused", ...refusal, isStranger: true, at });
+    if (this.#strangers.size > this.#limits.strangersMax) {
+      this.#strangers.delete(this.#strangers.keys().next().value!);
+    }
+  }
+
   /** What is known, the oldest first; nothing for who was quiet for long. */
   read(principal: string): readonly Noted[] {
-    return this.#events.get(principal) ?? [];
+    const events = this.#events.get(principal) ?? [];
+    const stranger = this.#strangers.get(principal);
+    if (stranger === undefined) return events;
+    return [...events, stranger].toSorted((a, b) => a.at - b.at);
   }
 
   /** Whose session this was, as far as that is still known. Looks at everybody. */

@@ -36,7 +36,7 @@ interface OpenedUdp {
 
 /** Opens the UDP gateway where the configuration has one. */
 export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | undefined> {
-  const { config, logger, metrics, stores, system } = base;
+  const { chronicle, config, logger, metrics, stores, system } = base;
   const { enabled, host = config.listen.host, port, provisioning, ...limits } = config.udp;
   if (!enabled) return undefined;
   const { relations, openSession, findSession, resumeTokens } = shared;
@@ -54,6 +54,7 @@ export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | u
     provisioning: provisioning.map(({ id, secret }) => ({ id, secret: readSecret(secret)! })),
     resetSecret: await stores.credentials.secret("udp-reset", randomBytes(SECRET_BYTES)),
     limits,
+    chronicle,
     clock: systemClock,
     random: systemRandom,
     newId: systemNewId,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Chronicle, type ChronicleEvent } from "../../src/core/chronicle.ts";
+import { CHRONICLE_LIMITS, Chronicle, type ChronicleEvent } from "../../src/core/chronicle.ts";
 
 const connected = (session: string): ChronicleEvent => ({
   ...{ type: "connected", session, device: "phone", resumed: false },
@@ -7,14 +7,14 @@ const connected = (session: string): ChronicleEvent => ({
 });
 
 test("the last events of a principal are kept, the oldest first", () => {
-  const chronicle = new Chronicle({ principalsMax: 10, eventsMax: 3, tracesMax: 1 });
+  const chronicle = new Chronicle({ ...CHRONICLE_LIMITS, eventsMax: 3 });
   for (let n = 1; n <= 5; n += 1) chronicle.note("ann", connected(`s-${n}`), n);
   expect(chronicle.read("ann").map(({ at }) => at)).toEqual([3, 4, 5]);
   expect(chronicle.read("bob")).toEqual([]);
 });
 
 test("who was quiet for longest is forgotten first", () => {
-  const chronicle = new Chronicle({ principalsMax: 2, eventsMax: 3, tracesMax: 1 });
+  const chronicle = new Chronicle({ ...CHRONICLE_LIMITS, principalsMax: 2 });
   chronicle.note("ann", connected("a"), 1);
   chronicle.note("bob", connected("b"), 2);
   chronicle.note("ann", connected("a2"), 3);
@@ -46,7 +46,7 @@ test("a trace has what is noted while it lasts, and nothing of others", () => {
 });
 
 test("as many are traced at once as may be, and one that is over makes room", () => {
-  const chronicle = new Chronicle({ principalsMax: 10, eventsMax: 3, tracesMax: 2 });
+  const chronicle = new Chronicle({ ...CHRONICLE_LIMITS, tracesMax: 2 });
   chronicle.startTrace("ann", 100, 0);
   chronicle.startTrace("bob", 200, 0);
   expect(chronicle.startTrace("eve", 300, 50)).toBeUndefined();

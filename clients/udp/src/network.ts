@@ -18,12 +18,19 @@ export function udpNetwork(host: string, port: number, localAddress?: string): O
     socket.on("error", () => {});
     if (localAddress !== undefined) socket.bind(0, localAddress);
     let isOpen = true;
+    let leaving = 0;
     return {
       send(datagram) {
-        if (isOpen) socket.send(datagram, port, host, () => {});
+        if (!isOpen) return;
+        leaving += 1;
+        socket.send(datagram, port, host, () => {
+          leaving -= 1;
+          if (!isOpen && leaving === 0) socket.close();
+        });
       },
+      // What was sent before, as a good-bye, has not left yet when this is called.
       close() {
-        if (isOpen) socket.close();
+        if (isOpen && leaving === 0) socket.close();
         isOpen = false;
       },
     };

@@ -1,5 +1,12 @@
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from "jose";
 import { boardKey, kindOf, type PrincipalKind } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Grants } from "../../core/device-request.ts";
@@ -227,6 +234,15 @@ function explain(cause: unknown): RuntimeError {
   return new RuntimeError("auth.invalid", `the credential ${reason}`, { cause });
 }
 
+/** Whose credential it says to be, signed by whomever; undefined when it says nothing. */
+export function claimedPrincipal(credential: string): string | undefined {
+  try {
+    return principalIn(decodeJwt(credential));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Whose credential it was that `verify` refused, if its signature was good: the key of a
  * principal, else undefined. For records only; it lets nobody in.
@@ -235,7 +251,10 @@ export function refusedPrincipal({ cause }: RuntimeError): string | undefined {
   const isSigned =
     cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed;
   if (!isSigned) return undefined;
-  const { sub, kind } = cause.payload;
+  return principalIn(cause.payload);
+}
+
+function principalIn({ sub, kind }: JWTPayload): string | undefined {
   if (typeof sub !== "string" || !isName(sub)) return undefined;
   return principalOf(sub, kind === "board" ? "board" : "phone");
 }

@@ -13,9 +13,10 @@ import type { Use } from "../websocket/use-counts.ts";
 import { type Carrier, ClassicDevice } from "./device.ts";
 import type { Guest, Hall } from "./hall.ts";
 import { silenceSeconds } from "./heartbeat.ts";
+import { PHONES_PER_USER } from "./ids.ts";
 import type { Self } from "./inward.ts";
 import { LOGIN_ERRORS, type LoginError } from "./login.ts";
-import { whoLogsIn } from "./who.ts";
+import { noteRefused, whoLogsIn } from "./who.ts";
 
 /** What a connection needs of a socket of uWebSockets.js. */
 export interface ClassicSocket {
@@ -178,7 +179,11 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
     this.#silence = silenceSeconds(login.timeout, hall.options.space.bits);
     const takesSlot = kind === "phone" && hall.options.space.hasSlots;
     const slot = takesSlot ? hall.slots.take(principal, this) : 0;
-    if (slot === undefined) return this.#refuse("device", "too-many-sessions");
+    if (slot === undefined) {
+      const message = `the user has ${PHONES_PER_USER - 1n} phones logged in already`;
+      noteRefused(principal, { code: "gateway.busy", message }, hall.options, address.key);
+      return this.#refuse("device", "too-many-sessions");
+    }
     this.#slot = slot;
     const sign = login.id < 0n ? -1n : 1n;
     const self: Self = { kind, principal, number: login.id + sign * BigInt(slot) };

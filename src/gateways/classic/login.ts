@@ -37,6 +37,12 @@ export interface LoginRules {
   readonly allowsNoClock: boolean;
 }
 
+/** Who a log-in was for that was refused, and whether it had the secret. */
+export interface LoginClaim {
+  readonly id: bigint;
+  readonly isProven: boolean;
+}
+
 const PARTS = 4;
 const TEXT_MAX = 256;
 const INTEGER = /^-?(0|[1-9][0-9]{0,18})$/;
@@ -50,32 +56,28 @@ export function readLogin(
   now: number,
 ):
   | { readonly ok: true; readonly login: ClassicLogin }
-  | { readonly ok: false; readonly error: LoginError } {
+  | { readonly ok: false; readonly error: LoginError; readonly claim?: LoginClaim } {
   const parts = text.length > TEXT_MAX ? [] : text.split("|");
   if (parts.length !== PARTS) return { ok: false, error: "params" };
   const [id, timestamp, timeout, digest] = parts as [string, string, string, string];
   if (!INTEGER.test(id) || BigInt(id) < INT64.min || BigInt(id) > INT64.max || BigInt(id) === 0n) {
     return { ok: false, error: "device" };
   }
-  if (
-    !INTEGER.test(timestamp) ||
-    !Number.isSafeInteger(Number(timestamp)) ||
-    timestamp[0] === "-"
-  ) {
-    return { ok: false, error: "timestamp" };
-  }
-  if (!INTEGER.test(timeout)) return { ok: false, error: "timeout" };
-  if (timeout[0] === "-" || Number(timeout) > TIMEOUT_MAX)
-    return { ok: false, error: "bad-timeout" };
+  const claim = { id: BigInt(id), isProven: false };
+  const isInstant = INTEGER.test(timestamp) && Number.isSafeInteger(Number(timestamp));
+  if (!isInstant || timestamp[0] === "-") return { ok: false, error: "timestamp", claim };
+  if (!INTEGER.test(timeout)) return { ok: false, error: "timeout", claim };
+  const isTimeout = timeout[0] !== "-" && Number(timeout) <= TIMEOUT_MAX;
+  if (!isTimeout) return { ok: false, error: "bad-timeout", claim };
   // The digest comes before the clock: nobody without the secret learns what the node's says.
   const expected = Buffer.from(loginDigest(`${id}|${timestamp}|${timeout}`, rules.secret));
   const given = Buffer.from(digest);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    return { ok: false, error: "digest" };
+    return { ok: false, error: "digest", claim };
   }
   const skew = Math.abs(now / 1000 - Number(timestamp));
   const isTimely = timestamp === "0" ? rules.allowsNoClock : skew < rules.skewMax;
-  if (!isTimely) return { ok: false, error: "timestamp" };
+  if (!isTimely) return { ok: false, error: "timestamp", claim: { ...claim, isProven: true } };
   return {
     ok: true,
     login: { id: BigInt(id), timestamp: Number(timestamp), timeout: Number(timeout) },

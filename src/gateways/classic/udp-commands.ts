@@ -7,6 +7,7 @@ import type { ClassicCommand, ClassicReply, ReplyCode } from "./commands.ts";
 import { classicNumber } from "./ids.ts";
 import type { ClassicUdpOptions, NewClassicBoard } from "./udp-options.ts";
 import type { ClassicPeer } from "./udp-peer.ts";
+import { noteStranger } from "./who.ts";
 
 type Of<Type extends ClassicCommand["type"]> = Extract<ClassicCommand, { type: Type }>;
 /** Called once, when the command has come to something. */
@@ -103,9 +104,10 @@ function boardOf(command: Of<"register">): NewClassicBoard {
 function login(
   peer: ClassicPeer,
   { mac, cookie }: Of<"login">,
-  { limits, registry, space }: ClassicUdpOptions,
+  options: ClassicUdpOptions,
   reply: Reply,
 ): void {
+  const { limits, registry, space } = options;
   const { sid: session } = peer;
   const answer = (code: ReplyCode): void => {
     peer.isJoining = false;
@@ -120,7 +122,13 @@ function login(
     .login({ mac: mac.toString("hex"), cookie })
     .catch((thrown: unknown) => fail<never>(toRuntimeError(thrown)))
     .then((outcome) => {
-      if (!outcome.ok) return answer(codeOf(outcome.error.code));
+      if (!outcome.ok) {
+        const named = cookie.slice(0, Math.max(0, cookie.indexOf("|")));
+        if (isName(named)) {
+          noteStranger(boardKey(named), outcome.error, options, peer.place.address);
+        }
+        return answer(codeOf(outcome.error.code));
+      }
       const { board, secretVersion } = outcome.value;
       const principal = boardKey(board);
       const number = classicNumber(principal, space);

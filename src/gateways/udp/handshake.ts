@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { toRuntimeError } from "../../core/errors.ts";
+import type { Refusal as Refused } from "../../core/chronicle.ts";
+import { type ErrorCode, toRuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import { KeyedRate } from "../keyed-rate.ts";
 import { Cookies, SLOT_MS } from "./cookie.ts";
@@ -118,6 +119,7 @@ export class Handshake {
         const { message } = toRuntimeError(thrown);
         this.#options.logger.error("a handshake failed", { error: message });
         this.#refuse(start, "busy", from);
+        this.#note(start.key, from, { code: "gateway.busy", message, isStranger: true });
       })
       .finally(() => {
         this.#lookups -= 1;
@@ -145,7 +147,14 @@ export class Handshake {
     // An unknown key costs as much as a wrong secret, and is told the same.
     const secret = found?.secret ?? NO_SECRET;
     const isProven = timingSafeEqual(startMac(secret, start.nonce, start.signed), start.mac);
-    if (found === undefined || !isProven) return this.#refuse(start, "unauthorized", from);
+    if (found === undefined || !isProven) {
+      this.#refuse(start, "unauthorized", from);
+      const message =
+        found === undefined
+          ? "nobody of that name has a secret here"
+          : "it did not have the secret of this device";
+      return this.#note(start.key, from, { code: "auth.invalid", message, isStranger: true });
+    }
     // The same start may have come again while its key was being looked up.
     const answered = this.#answered.get(digest);
     if (answered !== undefined) return this.#ports.reply(answered.accept, from);
@@ -156,7 +165,9 @@ export class Handshake {
     const keys = channelKeys(secret, start.nonce, serverNonce);
     const { holder } = found;
     if (!this.#ports.open({ id, holder, keys, ...from, now })) {
-      return this.#refuse(start, "busy", from);
+      this.#refuse(start, "busy", from);
+      const message = `the node has ${this.#options.limits.sessionsMax} UDP sessions already`;
+      return this.#note(start.key, from, { code: "gateway.busy", message });
     }
     const token = resetToken(this.#options.resetSecret, id);
     const accept = keys.fromServer.sealAccept(session, serverNonce, token);
@@ -172,6 +183,19 @@ export class Handshake {
       this.#answered.delete(key);
     }
     this.#answered.set(digest, answered);
+  }
+
+  /** What is said of who showed no secret may be of anybody. */
+  #note(
+    key: KeyId,
+    { address }: Place,
+    { isStranger, ...why }: Pick<Refused, "message" | "isStranger"> & { readonly code: ErrorCode },
+  ): void {
+    const { chronicle, clock } = this.#options;
+    if (chronicle === undefined || key.type !== "device") return;
+    const refusal = { device: key.device, from: { transport: "udp", address }, ...why } as const;
+    if (isStranger) chronicle.noteStranger(key.principal, refusal, clock.now());
+    else chronicle.note(key.principal, { type: "refused", ...refusal }, clock.now());
   }
 
   #refuse({ nonce }: Start, refusal: Refusal, to: Place): void {

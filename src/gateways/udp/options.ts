@@ -1,6 +1,7 @@
 import type { Ref } from "../../actors/kernel/actor.ts";
 import type { ActorSystem } from "../../actors/kernel/system.ts";
 import type { OpenSession, SessionMessage } from "../../actors/session/messages.ts";
+import type { Chronicle } from "../../core/chronicle.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Grants } from "../../core/device-request.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -68,6 +69,8 @@ export interface UdpOptions {
   /** What proves that this installation does not know a session any more. */
   readonly resetSecret: Uint8Array;
   readonly limits: UdpLimits;
+  /** Where refused log-ins are noted. */
+  readonly chronicle?: Chronicle | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly newId: NewId;

@@ -172,7 +172,7 @@ export function close(
   const told = message === undefined ? { reason } : { reason, message: message.slice(0, 200) };
   // What waits goes before it, once: nobody will be there to repeat it.
   state.channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx));
-  left(state, false, deps, ctx);
+  left(state, { final: false, why: reason }, deps, ctx);
   state.farewell = toBytes(msgpackCodec.encode(kickFrame(told, retryAfterMs)));
   deps.counts.closed(reason);
   sayFarewell(state, deps, ctx);
@@ -193,21 +193,51 @@ export function depart(
   ctx: Ctx,
 ): UdpState {
   if (state.stage !== "closed") {
-    left(state, reason === "good-bye", deps, ctx);
+    left(state, { final: reason === "good-bye", why: reason }, deps, ctx);
     deps.counts.closed(reason);
   }
   ctx.stop();
   return state;
 }
 
-function left(state: UdpState, final: boolean, { peers }: UdpDeps, ctx: Ctx): void {
+function left(
+  state: UdpState,
+  end: { readonly final: boolean; readonly why: CloseReason | "good-bye" },
+  { options, peers }: UdpDeps,
+  ctx: Ctx,
+): void {
   const { session, holder } = state;
+  if (session === undefined) noteRefused(state, end.why, options, ctx);
   state.stage = "closed";
   state.session = undefined;
   state.held = undefined;
   ctx.clearTimer("tick");
   if (holder.type === "device") peers.remove(holder.principal, state.id);
-  if (session !== undefined) ctx.send(session, { type: "detach", connection: ctx.self, final });
+  if (session !== undefined) ctx.send(session, { type: "detach", connection: ctx.self, ...end });
+}
+
+/** Ends of a channel without a session that say why its device was not logged in. */
+const REFUSALS: Readonly<Partial<Record<CloseReason | "good-bye", ErrorCode>>> = {
+  "hello-timeout": "protocol.order",
+  "invalid-frame": "protocol.invalid",
+  "too-fast": "protocol.too-fast",
+  busy: "gateway.busy",
+  draining: "node.draining",
+  internal: "internal",
+};
+
+function noteRefused(
+  { holder, address }: UdpState,
+  why: CloseReason | "good-bye",
+  { chronicle }: UdpDeps["options"],
+  ctx: Ctx,
+): void {
+  const code = REFUSALS[why];
+  if (code === undefined || holder.type !== "device") return;
+  const { principal, device } = holder;
+  const message = `its channel was closed before it had logged in: ${why}`;
+  const from = { transport: "udp", address } as const;
+  chronicle?.note(principal, { type: "refused", device, from, code, message }, ctx.now);
 }
 
 /** Undefined when the payload is not JSON: the others are fine, and the channel is, too. */

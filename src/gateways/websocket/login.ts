@@ -2,7 +2,7 @@ import type { ConnectionMessage, SessionMessage } from "../../actors/session/mes
 import type { Origin } from "../../core/chronicle.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
-import { type DeviceIdentity, refusedPrincipal } from "../auth/device-tokens.ts";
+import { claimedPrincipal, type DeviceIdentity, refusedPrincipal } from "../auth/device-tokens.ts";
 import { type ClientFrame, idOf } from "../protocol/frames.ts";
 import type { Connection, Reception } from "./connection.ts";
 import type { WebSocketOptions } from "./options.ts";
@@ -82,7 +82,7 @@ export class Login implements Reception {
     if (connection.socket === undefined) return;
     if (!outcome.ok) {
       connection.writeError(outcome.error);
-      this.#note(connection, refusedPrincipal(outcome.error), hello.device, outcome.error);
+      this.#noteRefusal(connection, hello, outcome.error);
       const isExpired = outcome.error.code === "auth.expired";
       return connection.close(isExpired ? "credential-expired" : "unauthorized");
     }
@@ -133,14 +133,24 @@ export class Login implements Reception {
     if (!session.send(message)) this.#refuse(connection, "the node takes no more sessions");
   }
 
-  /** A credential that nobody can check belongs to nobody: it must not fill anyone's record. */
+  #noteRefusal(connection: Connection, hello: Hello, error: RuntimeError): void {
+    const { credential, device } = hello;
+    const principal = refusedPrincipal(error);
+    if (principal !== undefined) return this.#note(connection, principal, device, error);
+    const claimed = claimedPrincipal(credential);
+    if (claimed === undefined) return;
+    const { chronicle, clock } = this.#options;
+    const { code, message } = error;
+    const refusal = { device, from: originOf(connection), code, message };
+    chronicle?.noteStranger(claimed, refusal, clock.now());
+  }
+
   #note(
     connection: Connection,
-    principal: string | undefined,
+    principal: string,
     device: string,
     { code, message }: RuntimeError,
   ): void {
-    if (principal === undefined) return;
     const { chronicle, clock } = this.#options;
     const event = { type: "refused", device, from: originOf(connection), code, message } as const;
     chronicle?.note(principal, event, clock.now());

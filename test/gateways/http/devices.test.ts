@@ -125,13 +125,6 @@ test("why a device was not let in is told of whose credential it was", async () 
   assert.match(told.answer, /^Not connected\. At .* test was not let in/);
 });
 
-test("a credential that nobody signed leaves no trace in anybody's record", async () => {
-  const credential = await node.mint({ user: "f-ann" });
-  const [head, body] = credential.split(".");
-  await assert.rejects(Device.login(node.websocket, `${head}.${body}.AAAA`), /closed with 4202/);
-  assert.deepEqual((await why("user:f-ann")).events, []);
-});
-
 test("why a message of a device was refused is told with what to do", async () => {
   const phone = await node.login({ user: "s-ann" });
   const sent = await phone.request({ type: "send", to: "user:s-eve", payload: "psst" });

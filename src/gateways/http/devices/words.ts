@@ -1,7 +1,8 @@
-import type { SessionView } from "../../../actors/session/messages.ts";
+import type { CloseReason, SessionView } from "../../../actors/session/messages.ts";
 import type { ChronicleEvent, Noted, Origin } from "../../../core/chronicle.ts";
 import { ERRORS } from "../../../core/errors.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import type { Departure } from "../../websocket/counts.ts";
 
 /** An event in words for people. */
 export function eventWords(event: ChronicleEvent): string {
@@ -11,8 +12,10 @@ export function eventWords(event: ChronicleEvent): string {
       const goesOn = event.resumed ? ", and its session went on" : "";
       return `${device} connected${fromWords(event.from)}${goesOn}`;
     }
-    case "refused":
-      return `${device} was not let in${fromWords(event.from)}: ${whyWords(event)}`;
+    case "refused": {
+      const who = event.isStranger === true ? `somebody who said to be ${device}` : device;
+      return `${who} was not let in${fromWords(event.from)}: ${whyWords(event)}`;
+    }
     case "closed": {
       const told = event.message === undefined ? "" : `: ${event.message}`;
       return `the connection of ${device} ended: ${closeWords(event.reason)}${told}`;
@@ -93,12 +96,12 @@ function whyWords({ code, message }: { code: string; message: string }): string 
 
 function closeWords(reason: string): string {
   const code = reason in CLOSE_CODES ? CLOSE_CODES[reason as keyof typeof CLOSE_CODES] : undefined;
-  const words = REASONS[reason] ?? reason;
+  const words = reason in REASONS ? REASONS[reason as keyof typeof REASONS] : reason;
   return code === undefined ? words : `${words} (${reason}, close code ${code})`;
 }
 
 /** How a device or the network ends a connection, and what the server's reasons mean. */
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<CloseReason | Departure, string>> = {
   "good-bye": "the device said good-bye",
   "going-away": "the device's program or page was closed",
   lost: "the network lost it",
