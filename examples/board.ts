@@ -4,7 +4,8 @@
  *     export HERALD_CREDENTIAL=$(./herald token create --board lamp-1 --ttl 24h)
  *     npx node examples/board.ts [url]
  *
- * Bind it first: `./herald boards bind lamp-1 --user ann`. Ctrl-C ends it.
+ * Register and bind it first: `./herald boards register lamp-1`, then
+ * `./herald boards bind lamp-1 --user ann`. Ctrl-C ends it.
  */
 import { connect, HeraldError } from "../clients/js/src/index.ts";
 
