@@ -62,6 +62,10 @@ export const classicSection = z
   })
   .refine(({ udpEnabled, idBits }) => !udpEnabled || idBits === 64, {
     path: ["idBits"],
-    message: "64, when udpEnabled is true",
+    message: "64 when udpEnabled is true: with 32 bits there is no UDP, set udpEnabled to false",
+  })
+  .refine(({ udpEnabled, enabled }) => !udpEnabled || enabled, {
+    path: ["enabled"],
+    message: "true when udpEnabled is true",
   })
   .prefault({});

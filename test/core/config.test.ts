@@ -54,6 +54,18 @@ describe("parseConfig", () => {
     }
   });
 
+  test("classic UDP without what it needs is a problem that says what to do", () => {
+    const secret = "a secret of no worth";
+    expect(problemsOf({ classic: { udpEnabled: true } }, {})).toMatchObject([
+      { path: "classic.enabled", expected: "true when udpEnabled is true" },
+    ]);
+    const narrow = { enabled: true, secret, idBits: 32, udpEnabled: true };
+    expect(problemsOf({ classic: narrow }, {})).toMatchObject([
+      { path: "classic.idBits", expected: expect.stringContaining("set udpEnabled to false") },
+    ]);
+    expect(problemsOf({ classic: { ...narrow, udpEnabled: false } }, {})).toEqual([]);
+  });
+
   test("a file that is not sections is a problem of the whole input", () => {
     for (const document of [[], "text", 7]) {
       expect(problemsOf(document, {})).toContainEqual({

@@ -2,8 +2,8 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { message, SECRET, statusOf } from "../gateways/classic/bytes.ts";
-import { ClassicBoard, OK, SERVER } from "../gateways/classic/datagrams.ts";
+import { message, read, SECRET, statusOf } from "../gateways/classic/bytes.ts";
+import { ClassicBoard, OK, replyOf, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
 import { Device } from "./device.ts";
 import { type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
@@ -96,6 +96,47 @@ test("feature 'UDP session/register/login/rename/heartbeat': a classic board", a
   // What belongs to somebody cannot be registered again by whoever says to be it.
   await lamp.open();
   expect((await lamp.register("Mine")).code).toBe(SERVER);
+  phone.close();
+  expect((await node.end("SIGTERM")).status).toBe(0);
+});
+
+test("0xE4 unbinds a board, and 0xE6 with a number takes what is behind it offline", async () => {
+  const { node, call, board } = await start();
+  const lamp = board(7);
+  await lamp.connect("Hub");
+  const id = `${-lamp.id}`;
+  await call("POST", `/v1/boards/${id}/bind`, { user: "4096" });
+  expect(statusOf(await lamp.delivered())).toMatchObject({ type: 7, id: lamp.id });
+  const phone = await newPhone(node, "4096");
+  // The same board by today's protocol, which has words for what is behind it.
+  const token = await call("POST", "/v1/tokens", { kind: "board", board: id, ttlMs: 60_000 });
+  const { websocket } = node.places;
+  const hub = await Device.login(websocket, (token as { token: string }).token, true, "hub");
+  const online = phone.next(isStatus("device.online"));
+  await hub.request({ type: "command", command: { do: "sub-online", sub: "-18" } });
+  expect((await online)["payload"]).toMatchObject({ about: `board:${id}`, sub: "-18" });
+
+  const bulb = Buffer.alloc(8);
+  bulb.writeBigInt64LE(-18n);
+  const offline = phone.next(isStatus("device.offline"));
+  const gone = await lamp.ask(lamp.bytesOf(0xe6, Buffer.concat([lamp.sid, bulb])));
+  expect([gone.code, gone.rest.equals(lamp.sid)]).toEqual([OK, true]);
+  expect((await offline)["payload"]).toMatchObject({ about: `board:${id}`, sub: "-18" });
+  expect((await lamp.heartbeat()).code).toBe(OK);
+
+  const unbound = phone.next(isStatus("board.unbound"));
+  const body = Buffer.concat([lamp.sid, lamp.mac]);
+  await lamp.raw(lamp.bytesOf(0xe4, body));
+  // The reply and what the board is told of itself come in any order.
+  const told = [await lamp.datagram(), await lamp.datagram()];
+  const [reply, status] = told.sort((one, other) => (one[0]! & 7) - (other[0]! & 7));
+  const left = replyOf(reply!);
+  expect([left.code, left.rest.equals(body)]).toEqual([OK, true]);
+  expect(statusOf(read(status!.subarray(40)))).toMatchObject({ type: 8, id: lamp.id });
+  expect((await unbound)["payload"]).toMatchObject({ about: `board:${id}` });
+  // Of a board that belongs to nobody it is true already.
+  expect((await lamp.ask(lamp.bytesOf(0xe4, body))).code).toBe(OK);
+  hub.close();
   phone.close();
   expect((await node.end("SIGTERM")).status).toBe(0);
 });
