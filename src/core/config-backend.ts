@@ -44,6 +44,10 @@ export const platformSection = z
     attemptsMax: int(1, 10, 3, "How often one question is asked until it is answered."),
     maxInFlight: int(1, 1000, 32, "Questions at the same time."),
     asksLogins: z.boolean().default(true).describe("Whether it decides who may log in."),
+    boardsBind: z
+      .boolean()
+      .default(false)
+      .describe("Whether without it a board that is nobody's may bind itself to any user."),
     loginCacheMs: int(0, DAY_MS, 60_000, "How long its answer to a log-in holds; 0: not."),
     whenDown: z
       .enum(["admit", "refuse"])

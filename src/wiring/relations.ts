@@ -20,9 +20,17 @@ const FLUSH_MS = 5_000;
 const ASK_MS = 5_000;
 
 /** Starts the desk of boards, families and who may reach whom. */
-export function openRelations({ logger, metrics, stores, system }: Base): Ref<RelationsMessage> {
+export function openRelations({
+  config,
+  logger,
+  metrics,
+  stores,
+  system,
+}: Base): Ref<RelationsMessage> {
   const { relations, audit } = stores;
-  const type = relationsDesk({ relations, audit, newId: systemNewId, logger, metrics });
+  const boardsBind = config.platform.boardsBind || config.platform.url !== undefined;
+  const deps = { relations, audit, boardsBind, newId: systemNewId, logger, metrics };
+  const type = relationsDesk(deps);
   return system.spawn(type, { name: RELATIONS, state: newRelations() });
 }
 

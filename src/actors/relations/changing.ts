@@ -1,3 +1,4 @@
+import { RuntimeError } from "../../core/errors.ts";
 import type { Reach } from "../../core/relations.ts";
 import { ok } from "../../core/result.ts";
 import type { RelationChanged } from "../../persistence/ports/relations.ts";
@@ -13,6 +14,12 @@ import {
 } from "./state.ts";
 import { tellAll } from "./telling.ts";
 
+/** Whoever holds a board in their hands must not make any user its owner by that alone. */
+const UNASKED = new RuntimeError(
+  "relation.refused",
+  "a board does not choose its owner here: bind it over HTTP, or see platform.boardsBind",
+);
+
 export function change(state: RelationsState, request: ChangeRequest, desk: Desk, ctx: Ctx) {
   const at = ctx.now;
   ctx.perform(
@@ -26,9 +33,11 @@ export function change(state: RelationsState, request: ChangeRequest, desk: Desk
 async function changeAndRecord(
   { change: wanted, by }: ChangeRequest,
   at: number,
-  { relations, audit, logger }: Desk,
+  { relations, audit, boardsBind, logger }: Desk,
 ): Promise<RelationChanged> {
-  const outcome = await relations.change(wanted, at).then(
+  const isAllowed = by === undefined || wanted.type !== "bind" || boardsBind === true;
+  const making = isAllowed ? relations.change(wanted, at) : Promise.reject(UNASKED);
+  const outcome = await making.then(
     (changed) => ({ changed, code: "ok" }),
     (error: { readonly code: string }) => ({ error, code: error.code }),
   );

@@ -18,6 +18,8 @@ import type { RelationsMessage } from "./messages.ts";
 export interface RelationsDeps {
   readonly relations: RelationStore;
   readonly audit: Pick<AuditStore, "append">;
+  /** Whether a board may choose its owner, as somebody was asked, or nobody need be; absent: no. */
+  readonly boardsBind?: boolean;
   readonly newId: NewId;
   readonly logger: Logger;
   readonly metrics: Metrics;

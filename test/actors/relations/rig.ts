@@ -25,6 +25,7 @@ export interface RigOptions {
   readonly limits?: Partial<RelationsLimits>;
   /** A second rig on the same stores is a restart. */
   readonly stores?: Stores;
+  readonly boardsBind?: boolean;
   readonly withoutClerk?: boolean;
 }
 
@@ -39,6 +40,7 @@ export function rig(options: RigOptions = {}) {
   let ids = 0;
   const type = relationsDesk({
     ...{ relations, audit: stores.audit, logger: silentLogger, metrics: noMetrics },
+    boardsBind: options.boardsBind ?? true,
     newId: (prefix) => `${prefix}-${++ids}`,
     limits: options.limits,
   });

@@ -7,7 +7,7 @@ type Pushed = Readonly<Record<string, unknown>>;
 const eventOf = ({ payload }: Pushed) => (payload as { event?: string } | undefined)?.event;
 
 test("a board names and binds itself, and tells of the devices behind it", async () => {
-  const node = await startWholeNode();
+  const node = await startWholeNode({ platform: { boardsBind: true } });
   onTestFinished(() => node.stop());
   await node.call("PUT", "/v1/boards/hub", { name: "Hub" });
   const [ann, hub] = [await node.login({ user: "ann" }), await node.login({ board: "hub" })];
@@ -36,4 +36,20 @@ test("a board names and binds itself, and tells of the devices behind it", async
     code: "auth.forbidden",
   });
   for (const device of [ann, hub]) device.close();
+});
+
+test("a board claims no user by itself, and that it tried is recorded", async () => {
+  const node = await startWholeNode();
+  onTestFinished(() => node.stop());
+  await node.call("PUT", "/v1/boards/hub", {});
+  const hub = await node.login({ board: "hub" });
+  const bind = { type: "command", command: { do: "bind", user: "ann" } };
+  expect(await hub.ask(bind)).toMatchObject({
+    ...{ type: "error", code: "relation.refused" },
+    message: expect.stringContaining("does not choose its owner here"),
+  });
+  expect((await node.call("GET", "/v1/boards/hub")).users).toEqual([]);
+  const [first] = (await node.call("GET", "/v1/audit")).items;
+  expect(first).toMatchObject({ by: "board:hub", outcome: "relation.refused" });
+  hub.close();
 });
