@@ -18,17 +18,21 @@ export type ClassicId =
   | { readonly kind: "board"; readonly principal: string };
 
 /**
- * The principal of a number; undefined for 0 and for numbers beyond the space.
+ * The principal of a number; undefined for 0, for numbers beyond the space, and for a user some of
+ * whose phones would be beyond it.
  *
  * The user of a phone is named by its number without sign and slot, a board by its number
  * without sign, both in decimals.
  */
 export function classicId(id: bigint, space: IdSpace): ClassicId | undefined {
   const { bits, phonesArePositive, hasSlots } = space;
-  if (id === 0n || BigInt.asIntN(bits, id) !== id) return undefined;
+  if (id === 0n || !isIn(bits, id)) return undefined;
   const size = id < 0n ? -id : id;
   if (id > 0n !== phonesArePositive) return { kind: "board", principal: boardKey(`${size}`) };
   const slot = hasSlots ? size % PHONES_PER_USER : 0n;
+  // The lowest number is a multiple of 16, and the phones of that user would be below it.
+  const last = hasSlots ? size - slot + PHONES_PER_USER - 1n : size;
+  if (!isIn(bits, id < 0n ? -last : last)) return undefined;
   return { kind: "phone", principal: `${size - slot}`, slot: Number(slot) };
 }
 
@@ -40,5 +44,9 @@ export function classicNumber(principal: string, space: IdSpace): bigint | undef
   const size = BigInt(digits);
   const isPositive = (board === undefined) === space.phonesArePositive;
   const id = isPositive ? size : -size;
-  return BigInt.asIntN(space.bits, id) === id ? id : undefined;
+  return isIn(space.bits, id) ? id : undefined;
+}
+
+function isIn(bits: number, id: bigint): boolean {
+  return BigInt.asIntN(bits, id) === id;
 }
