@@ -51,6 +51,8 @@ export interface SessionNodeOptions extends TestSystemOptions {
   readonly user?: Partial<UserLimits>;
   readonly clerk?: Partial<ClerkLimits>;
   readonly topic?: Partial<TopicRule>;
+  /** What differs of that for topics by their names. */
+  readonly topicOf?: (name: string) => Partial<TopicRule>;
 }
 
 export type SessionNode = ReturnType<typeof sessionNode>;
@@ -79,7 +81,7 @@ export function sessionNode(options: SessionNodeOptions = {}) {
     state: newUser,
   });
   const topics = topicType({
-    ruleOf: () => ({ ...TOPIC_RULE, ...options.topic }),
+    ruleOf: (name) => ({ ...TOPIC_RULE, ...options.topic, ...options.topicOf?.(name) }),
     figures: topicFigures(options.metrics ?? noMetrics),
     limits: TOPIC_LIMITS,
   });

@@ -21,7 +21,7 @@ import { traceMessage } from "./tracing.ts";
 import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
 
 /** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
-const MAILBOX_MAX = 2_000;
+const MAILBOX = { max: 2_000, overflow: "refuse" } as const;
 
 /** After these a device must not come back by itself, so nothing waits for it. */
 const FINAL: ReadonlySet<CloseReason> = new Set([
@@ -39,12 +39,9 @@ type CloseMessage = Extract<Message, { type: "close" }>;
 /** What a session does; make one per node. Its instances are named by the session's id. */
 export function sessionType(deps: SessionDeps): ActorType<SessionState, Message> {
   return {
-    label: "session",
-    kind: sessionKind,
+    ...{ label: "session", kind: sessionKind, mailbox: MAILBOX, restart: "temporary" },
     onStart: { type: "start" },
     onEnd: (state, reason) => ended(state, reason, deps),
-    mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
-    restart: "temporary",
     behavior(state, message, ctx) {
       if (state.trace !== undefined) traceMessage(state, message, ctx);
       switch (message.type) {
@@ -85,6 +82,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return untold(state, message.frame, ctx);
         case "publication":
         case "presence":
+        case "moved":
         case "topic-ended":
         case "subscribed":
         case "subscribe-again":

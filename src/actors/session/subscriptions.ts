@@ -37,6 +37,7 @@ export function fromTopic(
       return subscribeAgain(state, message, ctx);
     case "publication":
     case "presence":
+    case "moved":
     case "topic-ended":
       return noticed(state, message, ctx);
   }
@@ -178,6 +179,11 @@ function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionSta
     case "presence":
       if (state.subscriptions?.has(notice.frame.topic)) tell(state, notice.frame, ctx);
       return state;
+    case "moved": {
+      const subscription = state.subscriptions?.get(notice.topic);
+      if (subscription !== undefined) passed(state, notice.topic, subscription, notice.offset, ctx);
+      return state;
+    }
     case "topic-ended": {
       const subscription = state.subscriptions?.get(notice.topic);
       if (subscription !== undefined) again(notice.topic, subscription, ctx);
@@ -190,16 +196,31 @@ function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionSta
 function published(state: SessionState, publication: Publication, ctx: Ctx): SessionState {
   const { topic, offset } = publication;
   const subscription = state.subscriptions?.get(topic);
-  if (subscription === undefined || !subscription.isLive) return state;
+  if (subscription === undefined) {
+    // It was left before, if the topic had room for hearing that.
+    const from = ctx.find(topicKind, topic);
+    if (from !== undefined) ctx.send(from, { type: "unsubscribe", sessionId: state.id });
+    return state;
+  }
+  if (!subscription.isLive) return state;
   if (offset === subscription.offset + 1) {
     subscription.offset = offset;
     write(state, publication, ctx);
-  } else if (offset > subscription.offset) {
-    // This session's mailbox was full: the topic has what it refused, if it keeps any.
-    subscription.isLive = false;
-    ask(topic, subscription, state, ctx);
-  }
+  } else passed(state, topic, subscription, offset, ctx);
   return state;
+}
+
+/** This session's mailbox was full: the topic has what it refused, if it keeps any. */
+function passed(
+  state: SessionState,
+  topic: string,
+  subscription: Subscription,
+  offset: number,
+  ctx: Ctx,
+): void {
+  if (!subscription.isLive || offset <= subscription.offset) return;
+  subscription.isLive = false;
+  ask(topic, subscription, state, ctx);
 }
 
 function write({ connection }: SessionState, publication: Publication, ctx: Ctx): void {

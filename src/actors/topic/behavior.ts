@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
+import { fellBehind, refusedBy, tellBehind } from "./behind.ts";
 import { dropOld, keep, missedSince } from "./history.ts";
 import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
 import type { Ctx, Message, Subscriber, TopicDeps, TopicState } from "./state.ts";
@@ -47,6 +48,10 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
           return state;
         case "idle":
           return idle(state, deps, ctx);
+        case "refused":
+          return fellBehind(state, message.sessionId, ctx);
+        case "tell-behind":
+          return tellBehind(state, (id) => unsubscribe(state, id, ctx), ctx);
       }
     },
   };
@@ -69,7 +74,7 @@ function publish(state: TopicState, message: Publish, deps: TopicDeps, ctx: Ctx)
   const publication = { topic, offset, from, payload, slow: rule.slow, wire: {} };
   keep(state, publication, ctx.now);
   const notice: TopicNotice = { type: "publication", publication };
-  for (const { ref } of subscribers.values()) ctx.send(ref, notice);
+  for (const { ref, refused } of subscribers.values()) ctx.trySend(ref, notice, refused);
   deps.figures.published.add();
   deps.figures.fannedOut.add(subscribers.size);
   ctx.reply(message, ok({ offset, reached: subscribers.size }));
@@ -94,7 +99,8 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     const { recovered, notRecovered } = deps.figures;
     (missed === undefined ? notRecovered : recovered).add();
   }
-  const subscriber = { ref, principal, presence: request.presence && state.rule.presence };
+  const presence = request.presence && state.rule.presence;
+  const subscriber = { ref, principal, presence, refused: refusedBy(sessionId) };
   state.subscribers.set(sessionId, subscriber);
   watch(state, sessionId, subscriber);
   const { epoch, offset } = state;

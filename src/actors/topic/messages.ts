@@ -42,6 +42,8 @@ export type TopicNotice =
       readonly type: "presence";
       readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" }>;
     }
+  /** How far it is, for a session that had no room for all that was published. */
+  | { readonly type: "moved"; readonly topic: string; readonly offset: number }
   /** The topic's actor has ended, and its history with it: subscribe again. */
   | { readonly type: "topic-ended"; readonly topic: string };
 

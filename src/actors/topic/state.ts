@@ -78,6 +78,8 @@ export interface Subscriber {
   readonly ref: Ref<TopicNotice>;
   readonly principal: string;
   readonly presence: boolean;
+  /** Made once, so that a publication costs no closure. */
+  readonly refused: () => Message;
 }
 
 /** A publication that is kept, and since when. */
@@ -104,6 +106,8 @@ export interface TopicState {
   readonly principals: Map<string, number>;
   /** Those of the subscribers who want to know of others, by session id. */
   readonly watchers: Map<string, Subscriber>;
+  /** Ids of sessions that had no room for something; undefined when there are none. */
+  behind: Set<string> | undefined;
 }
 
 export function newTopic(name: string): TopicState {
@@ -116,9 +120,16 @@ export function newTopic(name: string): TopicState {
     subscribers: new Map(),
     principals: new Map(),
     watchers: new Map(),
+    behind: undefined,
   };
 }
 
-export type Message = TopicMessage | { readonly type: "start" } | { readonly type: "idle" };
+export type Message =
+  | TopicMessage
+  | { readonly type: "start" }
+  | { readonly type: "idle" }
+  /** This session has no room for what was published. */
+  | { readonly type: "refused"; readonly sessionId: string }
+  | { readonly type: "tell-behind" };
 
 export type Ctx = Context<Message>;

@@ -37,8 +37,6 @@ type Published = Omit<Extract<ConnectionMessage, { type: "publication" }>, "type
 const MALFORMED_MAX = 5;
 /** Bytes that uWebSockets.js collects while corked. Beyond, it may have to keep some unsent. */
 const CORK_BYTES = 16_384;
-/** Frames of one turn beyond which publications wait that may. */
-const OUT_MAX = 64;
 /** How long a client is asked to wait whose session or log-in has no room. */
 const BUSY = { retryAfterMs: 1000 };
 
@@ -74,6 +72,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   #malformed = 0;
   /** Frames that wait for the flush. */
   #out: Encoded | Encoded[] | undefined = undefined;
+  /** Bytes of the publications among them. */
+  #published = 0;
   #dirty = false;
   #tellsDrained = false;
   /** Whether the last flush left so much unsent that publications have to wait. */
@@ -237,6 +237,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     const out = this.#out;
     if (socket === undefined) return;
     this.#out = undefined;
+    this.#published = 0;
     if (out !== undefined) {
       const bytes = Array.isArray(out) ? this.#sendAll(out) : this.#sendOne(out);
       hub.counts.bytesOut += bytes;
@@ -256,7 +257,10 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     if (this.socket === undefined || !(this.#tellsDrained || this.#isBehind || this.#held)) return;
     if (this.socket.getBufferedAmount() > this.hub.lowWaterBytes) return;
     this.#isBehind = false;
-    if (this.#held !== undefined) this.#release(this.#held);
+    const held = this.#held;
+    // Some of those that waited; the flush after it goes on.
+    while (held?.isEmpty === false && this.#hasRoom()) this.#writePublication(held.take()!);
+    if (held?.isEmpty) this.#held = undefined;
     if (!this.#tellsDrained) return;
     this.#tellsDrained = false;
     this.session?.send(DRAINED);
@@ -311,14 +315,19 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     try {
       this.write(this.codec.encodePush(push, redelivered));
     } catch (error) {
-      // Its payload is not JSON. The others are fine, and the connection is, too.
-      this.hub.counts.dropped += 1;
-      this.hub.logger.error("a push cannot be encoded", { push: push.id, error: String(error) });
+      this.#notEncoded({ push: push.id }, error);
     }
+  }
+
+  /** Its payload is not JSON. The others are fine, and the connection is, too. */
+  #notEncoded(what: object, error: unknown): void {
+    this.hub.counts.dropped += 1;
+    this.hub.logger.error("a payload cannot be encoded", { ...what, error: String(error) });
   }
 
   #writeFrame(frame: DeviceFrame): void {
     if (frame.type === "error") this.hub.counts.sentError(frame.code);
+    else this.#held?.overtakenBy(frame);
     this.write(this.codec.encode(frame));
   }
 
@@ -326,34 +335,25 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   #takePublication(message: Published): void {
     const { publication } = message;
     if (publication.slow === "disconnect") return this.#writePublication(message);
+    if (this.#held === undefined && this.#hasRoom()) return this.#writePublication(message);
     const { limits, counts } = this.hub;
-    const isCrowded = Array.isArray(this.#out) && this.#out.length >= OUT_MAX;
-    if (!this.#isBehind && !isCrowded && this.#held === undefined) {
-      return this.#writePublication(message);
-    }
     this.#held ??= new HeldPublications(limits.heldPublicationsMax);
     counts.publicationsLost += this.#held.add(publication);
     if (!this.#isBehind) this.#markDirty();
   }
 
-  /** Writes some of those that waited; the flush after it goes on. */
-  #release(held: HeldPublications): void {
-    for (let left = OUT_MAX; left > 0; left -= 1) {
-      const next = held.take();
-      if (next === undefined) break;
-      this.#writePublication(next);
-    }
-    if (held.isEmpty) this.#held = undefined;
+  /** Whether one more publication, as large as any, would leave it what it may leave unsent. */
+  #hasRoom(): boolean {
+    return !this.#isBehind && this.#published < this.hub.lowWaterBytes >> 1;
   }
 
   #writePublication({ publication, lost }: Published): void {
     try {
-      this.write(this.codec.encodePublication(publication, lost));
+      const frame = this.codec.encodePublication(publication, lost);
+      this.#published += frame.length;
+      this.write(frame);
     } catch (error) {
-      this.hub.counts.dropped += 1;
-      const { topic, offset } = publication;
-      const fields = { topic, offset, error: String(error) };
-      this.hub.logger.error("a publication cannot be encoded", fields);
+      this.#notEncoded({ topic: publication.topic }, error);
     }
   }
 

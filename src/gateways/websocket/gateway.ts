@@ -4,6 +4,7 @@ import { Departures } from "./departures.ts";
 import { Hub } from "./hub.ts";
 import type { WebSocketOptions } from "./options.ts";
 import { Upgrader } from "./upgrade.ts";
+import { afterCallback } from "./uws.ts";
 
 /** Where devices connect. */
 export const CONNECT_PATH = "/v1/connect";
@@ -53,7 +54,10 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     message: (ws, bytes, isBinary) => (ws as Socket & Tagged).connection.receive(bytes, isBinary),
     ping: (ws) => void (ws as Socket & Tagged).connection.heard(),
     pong: (ws) => void (ws as Socket & Tagged).connection.heard(),
-    drain: (ws) => (ws as Socket & Tagged).connection.drained(),
+    drain: (ws) => {
+      const { connection } = ws as Socket & Tagged;
+      afterCallback(() => connection.drained());
+    },
     close: (ws, code, text) => (ws as Socket & Tagged).connection.closed(code, text),
   });
 

@@ -1,4 +1,9 @@
+import type { DeviceFrame } from "../../actors/session/messages.ts";
 import type { Publication } from "../../actors/topic/messages.ts";
+
+const SUBSCRIPTION: ReadonlySet<DeviceFrame["type"]> = new Set([
+  ...(["subscribed", "resubscribed", "unsubscribed"] as const),
+]);
 
 /** A publication that waits for room, and how many before it were given up for it. */
 export interface Held {
@@ -10,13 +15,15 @@ export interface Held {
  * Publications that a slow connection has no room for at the moment.
  *
  * At most `max` wait, the oldest go first; of a topic that coalesces only the latest waits. What
- * is given up is counted per topic, and told with the next publication of it.
+ * is given up is counted per topic, and told with the next publication of it. So the latest of
+ * each topic always waits, even if that is more than `max`: a session has few topics.
  */
 export class HeldPublications {
   readonly #max: number;
   /** Those of topics that coalesce by topic, others by a number of their own; in their order. */
   readonly #waiting = new Map<string | number, Publication>();
-  readonly #lost = new Map<string, number>();
+  /** By topic: how many of it wait, and how many before those were given up. */
+  readonly #counts = new Map<string, { waiting: number; lost: number }>();
   #next = 0;
 
   constructor(max: number) {
@@ -31,17 +38,13 @@ export class HeldPublications {
   add(publication: Publication): number {
     const { topic, slow } = publication;
     const key = slow === "coalesce" ? topic : this.#next++;
-    const before = this.#waiting.get(key);
-    if (before !== undefined) {
-      this.#waiting.delete(key);
-      this.#giveUp(before);
-    }
+    const counts = this.#counts.get(topic) ?? { waiting: 0, lost: 0 };
+    this.#counts.set(topic, counts);
+    const isLater = this.#waiting.delete(key);
     this.#waiting.set(key, publication);
-    if (this.#waiting.size <= this.#max) return before === undefined ? 0 : 1;
-    const [oldest, dropped] = this.#waiting.entries().next().value!;
-    this.#waiting.delete(oldest);
-    this.#giveUp(dropped);
-    return 1;
+    if (isLater) counts.lost += 1;
+    else counts.waiting += 1;
+    return isLater || (this.#waiting.size > this.#max && this.#dropOldest()) ? 1 : 0;
   }
 
   /** Takes the oldest one out. */
@@ -50,12 +53,32 @@ export class HeldPublications {
     if (next === undefined) return undefined;
     const [key, publication] = next;
     this.#waiting.delete(key);
-    const lost = this.#lost.get(publication.topic) ?? 0;
-    this.#lost.delete(publication.topic);
+    const { waiting, lost } = this.#counts.get(publication.topic)!;
+    if (waiting === 1) this.#counts.delete(publication.topic);
+    else this.#counts.set(publication.topic, { waiting: waiting - 1, lost: 0 });
     return { publication, lost };
   }
 
-  #giveUp({ topic }: Publication): void {
-    this.#lost.set(topic, (this.#lost.get(topic) ?? 0) + 1);
+  /** A frame that ends a subscription, or begins another one, overtakes what waits of it. */
+  overtakenBy(frame: DeviceFrame): void {
+    if (!("topic" in frame) || !SUBSCRIPTION.has(frame.type)) return;
+    const { topic } = frame;
+    for (const [key, publication] of this.#waiting) {
+      if (publication.topic === topic) this.#waiting.delete(key);
+    }
+    this.#counts.delete(topic!);
+  }
+
+  /** Gives up the oldest one that is not the latest of its topic; false when all are. */
+  #dropOldest(): boolean {
+    for (const [key, { topic }] of this.#waiting) {
+      const counts = this.#counts.get(topic)!;
+      if (counts.waiting === 1) continue;
+      this.#waiting.delete(key);
+      counts.waiting -= 1;
+      counts.lost += 1;
+      return true;
+    }
+    return false;
   }
 }

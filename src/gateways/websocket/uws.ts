@@ -29,6 +29,16 @@ export function loadUws(): Uws {
   return loaded;
 }
 
+/**
+ * Does it once the addon's callback has returned.
+ *
+ * What is written while it says that a socket has drained, and goes out in part only, would stay
+ * unsent: after that callback the addon no longer waits for room.
+ */
+export function afterCallback(work: () => void): void {
+  setImmediate(work);
+}
+
 /** Returns undefined if nothing but the version of the C library is in the way. */
 function loadOriginal(): Uws | undefined {
   try {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { topicKind } from "../../../src/actors/topic/messages.ts";
 import { type TestNode, testNode } from "./node.ts";
 import { type Encoding, type Frame, PageDevice } from "./page-client.ts";
 
@@ -127,3 +128,28 @@ async function readAll(connection: PageDevice["connection"], last: number): Prom
   await connection.raw.until(() => numbersOf(connection.of("publication")).at(-1) === last);
   return numbersOf(connection.of("publication"));
 }
+
+test.each(["drop-oldest", "coalesce"] as const)(
+  "a burst larger than may be unsent ends nobody's connection where a topic says %s",
+  async (slow) => {
+    const node = testNode({ topic: { slow } });
+    const { connection } = await subscriber(node, "ada");
+    connection.raw.socket.pause();
+    const topic = node.system.entity(topicKind, "news");
+    const { counts } = node.gateway;
+    let n = 0;
+    // Many at once, as a back end may publish them, and more than the kernel keeps for a socket.
+    while (counts.publicationsLost < 100) {
+      for (let more = 0; more < 50; more += 1) {
+        n += 1;
+        topic.send({ type: "publish", payload: JSON.stringify({ n, PADDING }), from: undefined });
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    connection.raw.socket.resume();
+    await connection.raw.until(() => numbersOf(connection.of("publication")).at(-1) === n);
+    const got = connection.of("publication");
+    expect(got.length + lostOf(got)).toBe(n);
+    expect(node.gateway.connections).toBe(1);
+  },
+);

@@ -1,0 +1,39 @@
+import type { Ref } from "../kernel/actor.ts";
+import { sessionKind } from "../session/messages.ts";
+import type { TopicNotice } from "./messages.ts";
+import type { Ctx, Message, TopicState } from "./state.ts";
+
+/** Sessions whose mailbox was full get time to work it off, in milliseconds. */
+const PAUSE_MS = 50;
+
+/**
+ * A session had no room for a publication. The next one would show it that there is a hole, but
+ * none may come: so it is told how far the topic is, until it has taken that or is gone.
+ */
+export function fellBehind(state: TopicState, sessionId: string, ctx: Ctx): TopicState {
+  state.behind ??= new Set();
+  if (state.behind.size === 0) ctx.setTimer("behind", PAUSE_MS, { type: "tell-behind" });
+  state.behind.add(sessionId);
+  return state;
+}
+
+/** Tells those that are behind; `left` is for those that have ended without a word. */
+export function tellBehind(state: TopicState, left: (id: string) => void, ctx: Ctx): TopicState {
+  const { behind, name: topic, offset, subscribers } = state;
+  state.behind = undefined;
+  const notice: TopicNotice = { type: "moved", topic, offset };
+  for (const sessionId of behind ?? []) {
+    const subscriber = subscribers.get(sessionId);
+    if (subscriber === undefined) continue;
+    const { ref, refused } = subscriber;
+    const here: Ref<never> | undefined = ctx.find(sessionKind, sessionId);
+    if (here === ref) ctx.trySend(ref, notice, refused);
+    else left(sessionId);
+  }
+  return state;
+}
+
+/** What comes back to the topic of a session that has no room. */
+export function refusedBy(sessionId: string): () => Message {
+  return () => ({ type: "refused", sessionId });
+}
