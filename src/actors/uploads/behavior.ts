@@ -1,5 +1,5 @@
 import { RuntimeError } from "../../core/errors.ts";
-import { fail, ok } from "../../core/result.ts";
+import { fail } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import { OUTBOX, outboxKind } from "../outbox/messages.ts";
 import { type UploadsMessage, uploadsKind } from "./messages.ts";
@@ -55,7 +55,8 @@ export function uploadsClerk(deps: UploadsDeps): ActorType<UploadsState, Message
 }
 
 function take(state: UploadsState, request: UploadsMessage, clerk: Clerk, ctx: Ctx): UploadsState {
-  if (state.waiting.length >= clerk.limits.waitingMax) {
+  const { waitingMax, waitingCharactersMax } = clerk.limits;
+  if (state.waiting.length >= waitingMax || state.characters >= waitingCharactersMax) {
     clerk.figures.refused.add();
     const message = `${state.waiting.length} uploads wait for the broker already`;
     const options = { retryAfterMs: RETRY_AFTER_MS };
@@ -63,12 +64,13 @@ function take(state: UploadsState, request: UploadsMessage, clerk: Clerk, ctx: C
     return state;
   }
   state.waiting.push(request);
+  state.characters += request.upload.payload.length;
   return publishNext(state, clerk, ctx);
 }
 
 function publishNext(state: UploadsState, { broker, limits, figures }: Clerk, ctx: Ctx) {
   if (state.isBusy || state.waiting.length === 0) return state;
-  const batch = state.waiting.splice(0, limits.batchMax);
+  const batch = takeBatch(state, limits);
   state.isBusy = true;
   figures.batch.observe(batch.length);
   ctx.perform(
@@ -78,6 +80,17 @@ function publishNext(state: UploadsState, { broker, limits, figures }: Clerk, ct
   return state;
 }
 
+function takeBatch(state: UploadsState, { batchMax, batchCharactersMax }: UploadLimits) {
+  let characters = 0;
+  const tooMany = state.waiting.findIndex(({ upload }, index) => {
+    characters += upload.payload.length;
+    return index === batchMax || (index > 0 && characters > batchCharactersMax);
+  });
+  const batch = state.waiting.splice(0, tooMany < 0 ? state.waiting.length : tooMany);
+  for (const { upload } of batch) state.characters -= upload.payload.length;
+  return batch;
+}
+
 function published(
   state: UploadsState,
   { batch, outcome }: Extract<Message, { type: "published" }>,
@@ -85,11 +98,15 @@ function published(
   ctx: Ctx,
 ): UploadsState {
   state.isBusy = false;
-  const { published: done, refused } = clerk.figures;
-  (outcome.ok ? done : refused).add(batch.length);
-  const answer = outcome.ok ? ok(true as const) : outcome;
-  for (const request of batch) ctx.reply(request, answer);
-  const desk = outcome.ok ? ctx.find(outboxKind, OUTBOX) : undefined;
+  let taken = 0;
+  batch.forEach((request, index) => {
+    const answer = outcome.ok ? outcome.value[index]! : outcome;
+    if (answer.ok) taken += 1;
+    ctx.reply(request, answer);
+  });
+  clerk.figures.published.add(taken);
+  clerk.figures.refused.add(batch.length - taken);
+  const desk = taken > 0 ? ctx.find(outboxKind, OUTBOX) : undefined;
   if (desk !== undefined) ctx.send(desk, { type: "grown" });
   return publishNext(state, clerk, ctx);
 }

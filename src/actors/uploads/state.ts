@@ -7,11 +7,20 @@ import type { UploadsMessage } from "./messages.ts";
 export interface UploadLimits {
   /** Uploads in one call to the broker. Default 1 000. */
   readonly batchMax: number;
+  /** Characters of payload in one call, but always one upload. Default 4 Mi. */
+  readonly batchCharactersMax: number;
   /** Uploads that may wait for it; more are refused. Default 20 000. */
   readonly waitingMax: number;
+  /** Characters of their payloads; more are refused. Default 64 Mi. */
+  readonly waitingCharactersMax: number;
 }
 
-export const UPLOAD_LIMITS: UploadLimits = { batchMax: 1_000, waitingMax: 20_000 };
+export const UPLOAD_LIMITS: UploadLimits = {
+  batchMax: 1_000,
+  batchCharactersMax: 4_194_304,
+  waitingMax: 20_000,
+  waitingCharactersMax: 67_108_864,
+};
 
 export interface UploadsDeps {
   readonly broker: Broker;
@@ -42,11 +51,13 @@ export function uploadFigures(metrics: Metrics): UploadFigures {
 /** What waits for the broker. Changed in place; a restart begins with an empty one. */
 export interface UploadsState {
   waiting: UploadsMessage[];
+  /** Of the payloads of those that wait. */
+  characters: number;
   isBusy: boolean;
 }
 
 export function newUploads(): UploadsState {
-  return { waiting: [], isBusy: false };
+  return { waiting: [], characters: 0, isBusy: false };
 }
 
 export type Message =
@@ -55,7 +66,7 @@ export type Message =
   | {
       readonly type: "published";
       readonly batch: readonly UploadsMessage[];
-      readonly outcome: Result<void>;
+      readonly outcome: Result<readonly Result<true>[]>;
     };
 
 export type Ctx = Context<Message>;

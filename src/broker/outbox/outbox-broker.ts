@@ -1,3 +1,5 @@
+import { RuntimeError } from "../../core/errors.ts";
+import { fail, ok } from "../../core/result.ts";
 import type { OutboxStore } from "../../persistence/ports/outbox.ts";
 import type { Broker } from "../broker.ts";
 
@@ -11,7 +13,15 @@ export interface OutboxBrokerOptions {
 export function outboxBroker({ store, max }: OutboxBrokerOptions): Broker {
   return {
     name: "outbox",
-    publish: async (uploads) => void (await store.append(uploads, max)),
+    async publish(uploads) {
+      const appended = await store.append(uploads, max);
+      return uploads.map((_, index) => (index < appended.length ? ok(true) : full(max)));
+    },
     close: () => Promise.resolve(),
   };
+}
+
+function full(max: number) {
+  const message = `the outbox has ${max} uploads that are not acknowledged by all consumers`;
+  return fail<true>(new RuntimeError("outbox.full", message));
 }

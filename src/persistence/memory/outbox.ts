@@ -6,6 +6,7 @@ import {
   type OutboxAppended,
   type OutboxStore,
   ROOM_MAX,
+  refuseBeyond,
   type Upload,
 } from "../ports/outbox.ts";
 import type { Synchronous } from "../synchronous.ts";
@@ -34,8 +35,8 @@ export function memoryOutbox(): Port {
       return placeOf(memory, consumer);
     },
     ack(consumer, upTo) {
-      const acked = Math.max(meet(memory, consumer), Math.min(upTo, memory.head));
-      consumers.set(consumer, acked);
+      refuseBeyond(memory.head, { upTo });
+      consumers.set(consumer, Math.max(meet(memory, consumer), upTo));
       return placeOf(memory, consumer);
     },
     consumers: () => [...consumers.keys()].sort().map((it) => placeOf(memory, it)),
@@ -50,28 +51,29 @@ export function memoryOutbox(): Port {
 }
 
 function append(memory: Memory, added: readonly NewUpload[], max: number): OutboxAppended[] {
-  const kept = [...memory.uploads];
-  let last = memory.head;
-  const appended = added.map((upload) => {
+  const appended: OutboxAppended[] = [];
+  for (const upload of added) {
     const { principal, key } = upload;
-    const known = kept.find((it) => it.principal === principal && it.key === key);
-    if (known !== undefined) return { offset: known.offset, fresh: false };
-    last += 1;
-    kept.push({ ...upload, offset: last });
-    return { offset: last, fresh: true };
-  });
-  const acked = ackedByAll(memory);
-  const readByAll = kept.filter(({ offset }) => offset <= acked).length;
-  const missing = kept.length - max;
-  const left = missing > 0 ? kept.slice(Math.min(readByAll, missing + ROOM_MAX)) : kept;
-  if (left.length > max) {
-    const message = `the outbox has ${max} uploads that no consumer has acknowledged`;
-    throw new RuntimeError("outbox.full", message);
+    const known = memory.uploads.find((it) => it.principal === principal && it.key === key);
+    if (known !== undefined) {
+      appended.push({ offset: known.offset, fresh: false });
+      continue;
+    }
+    const { length } = memory.uploads;
+    if (length >= max) makeRoom(memory, added.length - appended.length + length - max);
+    if (memory.uploads.length >= max) break;
+    memory.head += 1;
+    memory.uploads.push({ ...upload, offset: memory.head });
+    appended.push({ offset: memory.head, fresh: true });
   }
-  memory.freed += kept.length - left.length;
-  memory.uploads = left;
-  memory.head = last;
   return appended;
+}
+
+function makeRoom(memory: Memory, missing: number): void {
+  const acked = ackedByAll(memory);
+  const free = memory.uploads.filter(({ offset }) => offset <= acked).slice(0, missing + ROOM_MAX);
+  memory.uploads = memory.uploads.slice(free.length);
+  memory.freed += free.length;
 }
 
 const read = (
@@ -90,6 +92,7 @@ function next(
   memory: Memory,
   { consumer, after, limit, charactersMax, kinds }: Parameters<Port["next"]>[0],
 ): ReturnType<Port["next"]> {
+  if (after !== undefined) refuseBeyond(memory.head, { after });
   const acked = meet(memory, consumer);
   const from = after ?? acked;
   const found = read(memory, { after: from, limit, ...(kinds === undefined ? {} : { kinds }) });
@@ -100,7 +103,7 @@ function next(
   });
   const given = tooLong < 0 ? found : found.slice(0, tooLong);
   const isAll = tooLong < 0 && found.length < limit;
-  const upTo = isAll ? Math.max(memory.head, from) : given.at(-1)!.offset;
+  const upTo = isAll ? memory.head : given.at(-1)!.offset;
   const first = memory.uploads.find(({ offset }) => offset > from)?.offset ?? memory.head + 1;
   return { uploads: given, upTo, missed: Math.max(0, first - 1 - from) };
 }

@@ -1,3 +1,5 @@
+import { RuntimeError } from "../../core/errors.ts";
+
 /** Something that devices uploaded for the back end, as it is stored. */
 export interface Upload {
   /** Its place in the outbox: ascending, never used twice. */
@@ -73,10 +75,9 @@ export interface OutboxLedger {
 /** Uploads on their way to the back end: bounded, read by consumers with offsets. */
 export interface OutboxStore {
   /**
-   * Keeps uploads; all or none, durable when it resolves. The oldest that every consumer has
-   * acknowledged make room, for these and `ROOM_MAX` more, so that no call has to delete much.
-   *
-   * @throws RuntimeError `outbox.full` when there would be more than `max`.
+   * Keeps uploads, durable when it resolves: the first ones, up to that for which there is no room
+   * among `max`; the result is as long. The oldest that every consumer has acknowledged make room,
+   * for these and `ROOM_MAX` more, so that no call has to delete much.
    */
   append(uploads: readonly NewUpload[], max: number): Promise<readonly OutboxAppended[]>;
   /** At most `limit` uploads after an offset, of these kinds (all when undefined), by offset. */
@@ -85,7 +86,11 @@ export interface OutboxStore {
     readonly limit: number;
     readonly kinds?: readonly string[];
   }): Promise<readonly Upload[]>;
-  /** The next for a consumer; one that was never heard of is made, as by `place`. */
+  /**
+   * The next for a consumer; one that was never heard of is made, as by `place`.
+   *
+   * @throws RuntimeError `outbox.refused` as `place`, and when `after` is beyond the latest upload.
+   */
   next(request: UploadsRequest): Promise<UploadsRead>;
   /**
    * Where a consumer is. One that was never heard of is made, with `acked` 0.
@@ -94,9 +99,9 @@ export interface OutboxStore {
    */
   place(consumer: string): Promise<ConsumerPlace>;
   /**
-   * Moves a consumer forward, never back, and not beyond the latest upload.
+   * Moves a consumer forward, never back.
    *
-   * @throws RuntimeError `outbox.refused` as `place`.
+   * @throws RuntimeError `outbox.refused` as `place`, and when it is beyond the latest upload.
    */
   ack(consumer: string, upTo: number): Promise<ConsumerPlace>;
   consumers(): Promise<readonly ConsumerPlace[]>;
@@ -104,4 +109,20 @@ export interface OutboxStore {
   /** Deletes at most `limit` uploads from before an instant, whoever has read them. */
   prune(before: number, limit: number): Promise<number>;
   ledger(): Promise<OutboxLedger>;
+}
+
+/**
+ * A place beyond the latest upload is of another outbox: who went on from there would miss what
+ * comes until then, and nobody would know.
+ *
+ * @throws RuntimeError `outbox.refused`, naming the field.
+ */
+export function refuseBeyond(head: number, given: Readonly<Record<string, number>>): void {
+  for (const [path, offset] of Object.entries(given)) {
+    if (offset <= head) continue;
+    const message = `${path} is ${offset}, and the latest upload of this outbox is ${head}`;
+    const expected = `at most ${head}, the latest upload`;
+    const problems = [{ path, expected, got: `${offset}` }];
+    throw new RuntimeError("outbox.refused", message, { problems });
+  }
 }

@@ -3,9 +3,11 @@ import {
   CONSUMERS_MAX,
   type ConsumerPlace,
   type NewUpload,
+  type OutboxAppended,
   type OutboxLedger,
   type OutboxStore,
   ROOM_MAX,
+  refuseBeyond,
   type Upload,
   type UploadsRead,
   type UploadsRequest,
@@ -16,13 +18,7 @@ import type { Database } from "./database.ts";
 /** The outbox port's SQL. */
 export function outboxOperations(db: Database): Synchronous<OutboxStore> {
   return {
-    append(uploads, max) {
-      const appended = uploads.map((upload) => append(db, upload));
-      const fresh = appended.filter((it) => it.fresh).length;
-      const size = resize(db, fresh);
-      if (size > max && size - makeRoom(db, size - max) > max) throw full(max);
-      return appended;
-    },
+    append: (uploads, max) => append(db, uploads, max),
 
     read({ after, limit, kinds }) {
       if (kinds === undefined) return db.rows<Upload>(`${READ} ${NEXT}`, after, limit);
@@ -38,6 +34,7 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
     },
 
     ack(consumer, upTo) {
+      refuseBeyond(headOf(db), { upTo });
       meet(db, consumer);
       db.run(ACK, consumer, upTo);
       return placeOf(db, consumer);
@@ -67,6 +64,8 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
 
 function next(db: Database, request: UploadsRequest): UploadsRead {
   const { consumer, limit, charactersMax, kinds = [] } = request;
+  const head = headOf(db);
+  if (request.after !== undefined) refuseBeyond(head, { after: request.after });
   const acked = meet(db, consumer);
   const { after = acked } = request;
   const marks = kinds.map(() => "?").join(", ");
@@ -83,9 +82,8 @@ function next(db: Database, request: UploadsRequest): UploadsRead {
   });
   const given = tooLong < 0 ? places : places.slice(0, tooLong);
   const uploads = given.map(({ offset }) => db.row<Upload>(READ_ONE, offset)!);
-  const { head } = db.row<{ head: number }>(HEAD)!;
   const isAll = tooLong < 0 && places.length < limit;
-  const upTo = isAll ? Math.max(head, after) : given.at(-1)!.offset;
+  const upTo = isAll ? head : given.at(-1)!.offset;
   const { first } = db.row<{ first: number | null }>(FIRST, after)!;
   return { uploads, upTo, missed: Math.max(0, (first ?? head + 1) - 1 - after) };
 }
@@ -103,10 +101,13 @@ function meet(db: Database, consumer: string): number {
 }
 
 function ledger(db: Database): OutboxLedger {
-  const { head } = db.row<{ head: number }>(HEAD)!;
   const { n, acked: freed, pruned } = db.row<{ n: number; acked: number; pruned: number }>(SIZE)!;
   const { n: waiting } = db.row<{ n: number }>(BEHIND, ackedByAll(db))!;
-  return { accepted: head, acked: freed + n - waiting, waiting, pruned };
+  return { accepted: headOf(db), acked: freed + n - waiting, waiting, pruned };
+}
+
+function headOf(db: Database): number {
+  return db.row<{ head: number }>(HEAD)!.head;
 }
 
 /** Up to where every consumer has acknowledged; 0 without consumers. */
@@ -114,14 +115,26 @@ function ackedByAll(db: Database): number {
   return db.row<{ acked: number | null }>(ACKED_BY_ALL)!.acked ?? 0;
 }
 
-function append(db: Database, { principal, device, kind, payload, key, at }: NewUpload) {
-  const known = db.row<{ offset: number }>(FIND, principal, key);
-  if (known !== undefined) return { offset: known.offset, fresh: false };
-  db.run(APPEND, principal, device, kind, payload, key, at);
-  return {
-    offset: db.row<{ offset: number }>("SELECT last_insert_rowid() AS offset")!.offset,
-    fresh: true,
-  };
+function append(db: Database, uploads: readonly NewUpload[], max: number): OutboxAppended[] {
+  const appended: OutboxAppended[] = [];
+  let room = max - resize(db, 0);
+  let fresh = 0;
+  for (const { principal, device, kind, payload, key, at } of uploads) {
+    const known = db.row<{ offset: number }>(FIND, principal, key);
+    if (known !== undefined) {
+      appended.push({ offset: known.offset, fresh: false });
+      continue;
+    }
+    if (room <= 0) room += makeRoom(db, uploads.length - appended.length - room);
+    if (room <= 0) break;
+    db.run(APPEND, principal, device, kind, payload, key, at);
+    const { offset } = db.row<{ offset: number }>("SELECT last_insert_rowid() AS offset")!;
+    appended.push({ offset, fresh: true });
+    room -= 1;
+    fresh += 1;
+  }
+  resize(db, fresh);
+  return appended;
 }
 
 /** Deletes the oldest that every consumer has acknowledged; returns how many. */
@@ -142,11 +155,6 @@ function placeOf(db: Database, consumer: string): ConsumerPlace {
   return { consumer, acked, behind: db.row<{ n: number }>(BEHIND, acked)!.n };
 }
 
-function full(max: number): RuntimeError {
-  const message = `the outbox has ${max} uploads that no consumer has acknowledged`;
-  return new RuntimeError("outbox.full", message);
-}
-
 const FIND = 'SELECT "offset" FROM outbox WHERE principal = ? AND key = ?';
 
 const APPEND = `
@@ -165,8 +173,7 @@ const HEAD = "SELECT coalesce(max(seq), 0) AS head FROM sqlite_sequence WHERE na
 
 const FIRST = 'SELECT min("offset") AS first FROM outbox WHERE "offset" > ?';
 
-const ACK = `
-  UPDATE outbox_consumers SET acked = max(acked, min(?2, (${HEAD}))) WHERE consumer = ?1`;
+const ACK = "UPDATE outbox_consumers SET acked = max(acked, ?2) WHERE consumer = ?1";
 
 const SIZE = "SELECT n, acked, pruned FROM outbox_size";
 

@@ -5,6 +5,7 @@ import { newUploads } from "../../../src/actors/uploads/state.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { RuntimeError } from "../../../src/core/errors.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
+import { ok } from "../../../src/core/result.ts";
 import type { NewUpload } from "../../../src/persistence/ports/outbox.ts";
 import { routingNode } from "./routing-node.ts";
 
@@ -12,7 +13,10 @@ import { routingNode } from "./routing-node.ts";
 function start(copyKind?: (topic: string) => string | undefined) {
   const node = routingNode({ shared: { copyKind } });
   const taken: NewUpload[] = [];
-  let publish = async (uploads: readonly NewUpload[]): Promise<void> => void taken.push(...uploads);
+  let publish: Broker["publish"] = async (uploads) => {
+    taken.push(...uploads);
+    return uploads.map(() => ok(true));
+  };
   const broker: Broker = {
     name: "test",
     publish: (uploads) => publish(uploads),

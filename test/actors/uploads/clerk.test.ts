@@ -20,14 +20,14 @@ function start(max: number, limits: Partial<UploadLimits> = {}) {
     publish: async (uploads: Parameters<typeof inner.publish>[0]) => {
       batches.push(uploads.length);
       await gate;
-      await inner.publish(uploads);
+      return inner.publish(uploads);
     },
   };
   const type = uploadsClerk({ broker, metrics: noMetrics, limits });
   const clerk = kit.system.spawn(type, { name: UPLOADS, state: newUploads() });
-  const upload = (key: string) => {
+  const upload = (key: string, payload = "1") => {
     const replyTo = probe<Result<true>>();
-    const what = { principal: "board:b1", device: "main", kind: "state", payload: "1" };
+    const what = { principal: "board:b1", device: "main", kind: "state", payload };
     clerk.send({ type: "upload", upload: { ...what, key, at: 1 }, replyTo });
     return replyTo;
   };
@@ -66,6 +66,39 @@ test("what comes while the broker is busy goes as one batch, up to its limit", a
   expect(asked.every(({ received }) => received[0]?.ok)).toBe(true);
 });
 
+test("of a batch that does not fit as a whole, the first are taken, and the others told so", async () => {
+  const { settle, upload, hold, outbox } = start(3);
+  const release = hold();
+  const first = upload("first");
+  await settle();
+  const asked = ["a", "first", "b", "c", "d"].map((key) => upload(key));
+  release();
+  await settle();
+  expect(first.received[0]?.ok).toBe(true);
+  const told = asked.map(({ received: [it] }) => (it!.ok ? "ok" : it!.error.code));
+  expect(told).toEqual(["ok", "ok", "ok", "outbox.full", "outbox.full"]);
+  const kept = await outbox.read({ after: 0, limit: 9 });
+  expect(kept.map(({ key }) => key)).toEqual(["first", "a", "b"]);
+});
+
+test("payloads that are long go in smaller batches, and only so much of them may wait", async () => {
+  const limits = { batchCharactersMax: 25, waitingCharactersMax: 60 };
+  const { settle, upload, hold, batches } = start(100, limits);
+  const release = hold();
+  upload("first");
+  await settle();
+  const asked = ["a", "b", "c", "d", "e", "f"].map((key) => upload(key, '"0123456789"'));
+  await settle();
+  expect(asked[5]!.received[0]).toMatchObject({ error: { code: "broker.unavailable" } });
+  release();
+  await settle();
+  expect(batches).toEqual([1, 2, 2, 1]);
+  expect(asked.slice(0, 5).every(({ received }) => received[0]?.ok)).toBe(true);
+  const [again] = [upload("f", '"0123456789"')];
+  await settle();
+  expect(again!.received[0]?.ok).toBe(true);
+});
+
 test("a broker that cannot take it is told to the device, who may send it again", async () => {
   const { settle, upload, outbox } = start(1);
   upload("a");
@@ -82,7 +115,7 @@ test("a broker that cannot take it is told to the device, who may send it again"
 test("more than may wait is refused at once, and what waits is not lost", async () => {
   const { settle, upload, hold } = start(100, { batchMax: 1, waitingMax: 2 });
   const release = hold();
-  const kept = ["a", "b", "c"].map(upload);
+  const kept = ["a", "b", "c"].map((key) => upload(key));
   const refused = upload("d");
   await settle();
   expect(refused.received[0]).toMatchObject({
