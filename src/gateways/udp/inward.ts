@@ -1,13 +1,22 @@
 import type { SessionMessage } from "../../actors/session/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import { ok, type Result } from "../../core/result.ts";
 import { readClientFrame } from "../protocol/client-frame.ts";
-import { type Fields, isCount, isFields, isText, refuse } from "../protocol/fields.ts";
+import {
+  COUNT,
+  type Fields,
+  invalid,
+  isCount,
+  isFields,
+  isText,
+  refuse,
+} from "../protocol/fields.ts";
 import { idOf, type SessionFrame } from "../protocol/frames.ts";
 import { WIRE_LIMITS } from "../protocol/limits.ts";
 import { NotMsgpack, readMsgpack } from "../protocol/msgpack-reader.ts";
 import { toSessionMessage } from "../protocol/session-frames.ts";
 import { payFrame, waitMs } from "../websocket/frame-rate.ts";
-import type { Hello } from "./messages.ts";
+import type { Hello, Holder } from "./messages.ts";
 import { close, write, writeError } from "./outward.ts";
 import { findPeer, register } from "./own-commands.ts";
 import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
@@ -33,16 +42,17 @@ export function frameIn(state: UdpState, bytes: Uint8Array, deps: UdpDeps, ctx: 
   }
   if (state.holder.type === "provisioning") return register(state, value, deps, ctx);
   if (state.stage === "hello") return hello(state, value, deps, ctx);
+  if (value["type"] === "hello" || value["type"] === "refresh") {
+    const message = `${value["type"]} has no place here: the channel's key is the credential`;
+    const id = isCount(value["id"]) ? value["id"] : undefined;
+    return writeError(state, new RuntimeError("protocol.order", message), id, deps, ctx);
+  }
   if (isPeerQuestion(value)) return findPeer(state, value, deps, ctx);
   const decoded = readClientFrame(value);
   if (!decoded.ok) return malformed(state, decoded.error, decoded.id, deps, ctx);
-  const frame = decoded.value;
+  // The two others are refused above.
+  const frame = decoded.value as SessionFrame;
   state.malformed = 0;
-  if (frame.type === "hello" || frame.type === "refresh") {
-    const message = `${frame.type} has no place here: the channel's key is the credential`;
-    const error = new RuntimeError("protocol.order", message);
-    return writeError(state, error, idOf(frame), deps, ctx);
-  }
   if (state.stage === "open") return pass(state, frame, bytes, deps, ctx);
   state.held ??= [];
   if (state.held.length < HELD_MAX) state.held.push({ frame, bytes });
@@ -101,19 +111,26 @@ export function malformed(
 
 function hello(state: UdpState, fields: Fields, deps: UdpDeps, ctx: Ctx): void {
   const { holder } = state;
-  const { type, device, resume, offset } = fields;
-  if (type !== "hello") {
+  if (fields["type"] !== "hello") {
     const error = new RuntimeError("protocol.order", "the first frame must be hello");
     return malformed(state, error, undefined, deps, ctx);
   }
-  const isOther = holder.type === "device" && device !== undefined && device !== holder.device;
-  const isResume = resume === undefined || isText(resume, WIRE_LIMITS.resumeMax);
-  if (isOther || !isResume || (offset !== undefined && !isCount(offset))) {
-    const message = "device must be the key's, resume a token, offset a count; or not be there";
-    return malformed(state, new RuntimeError("protocol.invalid", message), undefined, deps, ctx);
-  }
+  const read = readHello(fields, holder);
+  if (!read.ok) return malformed(state, read.error, undefined, deps, ctx);
   state.stage = "joining";
-  join(state, { resume, offset: offset ?? -1 }, deps, ctx);
+  join(state, read.value, deps, ctx);
+}
+
+function readHello({ device, resume, offset }: Fields, holder: Holder): Result<Hello> {
+  if (holder.type === "device" && device !== undefined && device !== holder.device) {
+    return invalid("device", "the one of the channel's key, or not be there", device);
+  }
+  const { resumeMax } = WIRE_LIMITS;
+  if (resume !== undefined && !isText(resume, resumeMax)) {
+    return invalid("resume", `a string of 1 to ${resumeMax} characters`, resume);
+  }
+  if (offset !== undefined && !isCount(offset)) return invalid("offset", COUNT, offset);
+  return ok({ resume, offset: offset ?? -1 });
 }
 
 /** Finds the session to continue, or begins one. */

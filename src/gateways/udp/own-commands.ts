@@ -1,11 +1,13 @@
 import { boardKey, parseAddress } from "../../core/address.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { isName } from "../../core/names.ts";
-import type { Result } from "../../core/result.ts";
-import { type Fields, isCount, isFields } from "../protocol/fields.ts";
+import { isName, NAME_MAX } from "../../core/names.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { COUNT, type Fields, invalid, isCount, isFields } from "../protocol/fields.ts";
 import type { NewBoard } from "./messages.ts";
 import { write, writeError } from "./outward.ts";
 import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
+
+const NAME = `a string of 1 to ${NAME_MAX} characters, none of them control`;
 
 /**
  * Commands that the UDP gateway itself answers: the registration of a board by a provisioning key,
@@ -16,24 +18,19 @@ export function register(state: UdpState, fields: Fields, deps: UdpDeps, ctx: Ct
   if (holder.type !== "provisioning") return;
   const { registerBoard } = deps.options;
   const { type, id, command } = fields;
-  if (type === "hello") return;
   const given = isCount(id) ? id : undefined;
-  const asksToRegister =
-    type === "command" && given !== undefined && isFields(command) && command["do"] === "register";
+  const asksToRegister = type === "command" && isFields(command) && command["do"] === "register";
   if (!asksToRegister || registerBoard === undefined) {
     const message = "a provisioning key may only send the command register";
     return writeError(state, new RuntimeError("auth.forbidden", message), given, deps, ctx);
   }
-  const board = readBoard(command);
-  if (board === undefined) {
-    const message = "mac, serial and model must be 1 to 128 characters, name at most 128";
-    return writeError(state, new RuntimeError("protocol.invalid", message), given, deps, ctx);
-  }
+  const board = isCount(id) ? readBoard(command) : invalid("id", COUNT, id);
+  if (!board.ok) return writeError(state, board.error, given, deps, ctx);
   state.stage = "open";
   ctx.clearTimer("hello");
   ctx.perform(
-    () => registerBoard(board, `provisioning:${holder.id}`),
-    (outcome) => ({ type: "registered", id: given, outcome }),
+    () => registerBoard(board.value, `provisioning:${holder.id}`),
+    (outcome) => ({ type: "registered", id: given!, outcome }),
   );
 }
 
@@ -42,21 +39,19 @@ export function findPeer(state: UdpState, fields: Fields, deps: UdpDeps, ctx: Ct
   const { holder } = state;
   const { introduce } = deps.options;
   const { id, command } = fields;
-  if (holder.type !== "device" || !isCount(id) || !isFields(command)) return;
-  const other = principalOf(command["of"]);
-  if (other === undefined) {
-    const message = "of must be the address of a user or a board";
-    return writeError(state, new RuntimeError("protocol.invalid", message), id, deps, ctx);
-  }
+  if (holder.type !== "device" || !isFields(command)) return;
+  const given = isCount(id) ? id : undefined;
+  const asked = isCount(id) ? readPrincipal(command["of"]) : invalid("id", COUNT, id);
+  if (!asked.ok) return writeError(state, asked.error, given, deps, ctx);
   if (introduce === undefined) {
     const error = new RuntimeError("route.forbidden", "addresses are not told here");
-    return writeError(state, error, id, deps, ctx);
+    return writeError(state, error, given, deps, ctx);
   }
   const { address, port } = state;
   const place = { device: holder.device, address, port, since: ctx.now };
   ctx.perform(
-    () => introduce(holder.principal, place, other),
-    (outcome) => ({ type: "peer-found", id, outcome }),
+    () => introduce(holder.principal, place, asked.value),
+    (outcome) => ({ type: "peer-found", id: given!, outcome }),
   );
 }
 
@@ -75,19 +70,21 @@ export function answer<T>(
   return state;
 }
 
-/** The key of the principal at an address; undefined when there can be none. */
-function principalOf(address: unknown): string | undefined {
+/** The key of the principal at an address. */
+function readPrincipal(address: unknown): Result<string> {
   const parsed = typeof address === "string" ? parseAddress(address) : undefined;
-  if (!parsed?.ok) return undefined;
-  if (parsed.value.type === "user") return parsed.value.id;
-  return parsed.value.type === "board" ? boardKey(parsed.value.id) : undefined;
+  if (parsed?.ok && parsed.value.type === "user") return ok(parsed.value.id);
+  if (parsed?.ok && parsed.value.type === "board") return ok(boardKey(parsed.value.id));
+  return invalid("command.of", "the address of a user or a board, as board:lamp-1", address);
 }
 
-function readBoard({ mac, serial, model, name = "" }: Fields): NewBoard | undefined {
-  if (!isNamed(mac) || !isNamed(serial) || !isNamed(model)) return undefined;
+function readBoard({ mac, serial, model, name = "" }: Fields): Result<NewBoard> {
+  if (!isNamed(mac)) return invalid("command.mac", NAME, mac);
+  if (!isNamed(serial)) return invalid("command.serial", NAME, serial);
+  if (!isNamed(model)) return invalid("command.model", NAME, model);
   // A board without a name of its own is one all the same.
-  if (name !== "" && !isNamed(name)) return undefined;
-  return { mac, serial, model, name };
+  if (name !== "" && !isNamed(name)) return invalid("command.name", NAME, name);
+  return ok({ mac, serial, model, name });
 }
 
 function isNamed(value: unknown): value is string {

@@ -10,7 +10,8 @@ import type { NewBoard } from "../../../src/gateways/udp/messages.ts";
 import { PACKET, typeOf } from "../../../src/gateways/udp/packet.ts";
 import { FRAME_MAX } from "../../../src/gateways/udp/payload.ts";
 import { item } from "../../testkit/session-node.ts";
-import { type Bare, bareExchange, HERE } from "./bare.ts";
+import { type Bare, bareExchange, HERE, KEY } from "./bare.ts";
+import { secretOf } from "./udp-node.ts";
 
 const BOARD = "board:b1";
 const ELSEWHERE = { address: "198.51.100.9", port: 999 };
@@ -253,12 +254,16 @@ describe("a provisioning key", () => {
     );
     const answers = await bare.ask(key, provisioning[0]!.secret, [
       { type: "command", id: 1, command: { do: "register", mac: "m", serial: "s", model: "x" } },
+      { type: "hello" },
       { type: "ping", id: 2 },
       { type: "command", id: 3, command: { do: "register", mac: "", serial: "s", model: "x" } },
+      { type: "command", command: { do: "register", mac: "m", serial: "s", model: "x" } },
     ]);
     expect(answers).toMatchObject([
+      { type: "error", code: "auth.forbidden" },
       { type: "error", code: "auth.forbidden", id: 2 },
-      { type: "error", code: "protocol.invalid", id: 3 },
+      { type: "error", id: 3, message: expect.stringContaining("command.mac must be") },
+      { type: "error", message: expect.stringContaining("id must be an integer") },
       { type: "done", id: 1, result: { board: "b-1", secret: "provisioning:factory" } },
     ]);
     expect(boards).toEqual([{ mac: "m", serial: "s", model: "x", name: "" }]);
@@ -270,6 +275,34 @@ describe("a provisioning key", () => {
       { type: "command", id: 1, command: { do: "register", mac: "m", serial: "s", model: "x" } },
     ]);
     expect(answers).toMatchObject([{ type: "error", code: "auth.forbidden", id: 1 }]);
+  });
+});
+
+describe("a frame that is not as it should be", () => {
+  const ask = (...frames: readonly object[]) =>
+    bareExchange().ask(KEY, secretOf(BOARD, "board"), frames);
+
+  test.each([
+    [{ type: "hello", device: "pad" }, "device must be the one of the channel's key"],
+    [{ type: "hello", resume: 7 }, "resume must be a string of 1 to 256 characters"],
+    [{ type: "hello", offset: -1 }, "offset must be an integer from 0 to 2^53 - 1; got -1"],
+    [{ type: "ping", id: 1 }, "the first frame must be hello"],
+  ])("is named by its field where it comes first: %j", async (frame, words) => {
+    expect(await ask(frame)).toMatchObject([
+      { type: "error", message: expect.stringContaining(words) },
+    ]);
+  });
+
+  test.each([
+    [{ type: "hello" }, "hello has no place here"],
+    [{ type: "refresh", id: 1 }, "refresh has no place here"],
+    [{ type: "command", command: { do: "peer", of: "board:b" } }, "id must be an integer"],
+    [{ type: "command", id: 1, command: { do: "peer", of: "b" } }, "command.of must be the add"],
+  ])("is named by its field where it comes later: %j", async (frame, words) => {
+    expect(await ask({ type: "hello" }, frame)).toMatchObject([
+      { type: "error", message: expect.stringContaining(words) },
+      { type: "welcome" },
+    ]);
   });
 });
 
