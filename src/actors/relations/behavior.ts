@@ -23,7 +23,7 @@ import {
   type RelationsState,
   relationsFigures,
 } from "./state.ts";
-import { announce, found, kick, tell, told } from "./telling.ts";
+import { announce, found, kick, sessionsListed, tell, told } from "./telling.ts";
 
 /** Everybody who logs in asks here; the queues behind it have their own limits. */
 const MAILBOX_MAX = 200_000;
@@ -62,6 +62,8 @@ export function relationsDesk(deps: RelationsDeps): ActorType<RelationsState, Me
           return announce(state, message, desk, ctx);
         case "kick":
           return kick(state, message, desk, ctx);
+        case "sessions-listed":
+          return sessionsListed(state, message, desk, ctx);
         case "tell":
           return tell(state, desk, ctx);
         case "found":

@@ -148,6 +148,11 @@ export type Message =
     }
   | { readonly type: "refresh-stale" }
   | {
+      readonly type: "sessions-listed";
+      readonly request: Extract<RelationsMessage, { type: "kick" }>;
+      readonly outcome: Result<readonly { readonly device: string }[]>;
+    }
+  | {
       readonly type: "secret-read";
       readonly request: Extract<RelationsMessage, { type: "secret-version" }>;
       readonly rotations: number;

@@ -4,7 +4,7 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { Appended, NewInboxItem } from "../../persistence/ports/inbox.ts";
 import type { Announcement } from "../../persistence/ports/relations.ts";
 import { CLERK, clerkKind, type InboxMessage } from "../inbox/messages.ts";
-import { userKind } from "../user/messages.ts";
+import { type UserMessage, userKind } from "../user/messages.ts";
 import type { RelationsMessage } from "./messages.ts";
 import {
   type AppendOutcome,
@@ -104,10 +104,41 @@ export function announce(state: RelationsState, request: Of<"announce">, desk: D
   return state;
 }
 
-/** Says why first; who cannot be told is kicked all the same. */
+/** Only who has sessions is kicked, and told: a kick that is repeated changes nothing. */
 export function kick(state: RelationsState, request: Of<"kick">, desk: Desk, ctx: Ctx) {
+  const user = ctx.find(userKind, request.user);
+  if (user === undefined) {
+    ctx.reply(request, ok({ changed: false }));
+    return state;
+  }
+  ctx.ask<UserMessage, Result<readonly { readonly device: string }[]>>(
+    user,
+    (replyTo) => ({ type: "list-sessions", replyTo }),
+    desk.limits.askMs,
+    (outcome) => ({
+      type: "sessions-listed",
+      request,
+      outcome: outcome.ok ? outcome.value : outcome,
+    }),
+  );
+  return state;
+}
+
+/** Says why first; who cannot be told is kicked all the same. */
+export function sessionsListed(
+  state: RelationsState,
+  { request, outcome }: Extract<Message, { type: "sessions-listed" }>,
+  desk: Desk,
+  ctx: Ctx,
+): RelationsState {
   const { user, device, reason } = request;
-  if (ctx.find(userKind, user) === undefined) {
+  if (!outcome.ok && outcome.error.code !== "actor.stopped") {
+    ctx.reply(request, outcome);
+    return state;
+  }
+  // A user who has ended in the meantime has no session.
+  const sessions = outcome.ok ? outcome.value : [];
+  if (!sessions.some((it) => device === undefined || it.device === device)) {
     ctx.reply(request, ok({ changed: false }));
     return state;
   }

@@ -53,7 +53,7 @@ export function takeReach(state: UserState, reach: Reach, deps: UserDeps, ctx: C
   state.reachIs = "known";
   const added = [...(state.reach?.roles.keys() ?? [])].filter((key) => !before?.roles.has(key));
   if (state.presence === undefined) presenceChanged(state, deps, ctx);
-  else if (state.presence.announced && !state.presence.isHeld) {
+  else if (state.presence.announced) {
     announceTo(state, lastAnnounced(state, ctx), added, ctx);
   }
   announceSubsTo(state, added, ctx);

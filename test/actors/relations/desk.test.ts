@@ -182,6 +182,10 @@ test("a kicked user is told why first, and then kicked with the same words", asy
   expect(replyTo.received).toContainEqual(CHANGED);
   expect(replyTo.received).toContainEqual(UNCHANGED);
   expect(await told("bob")).toEqual([]);
+  desk.send({ ...kick, device: "tablet", replyTo });
+  await settle();
+  expect(replyTo.last).toEqual(UNCHANGED);
+  expect(await told("ann")).toEqual(["user.kicked"]);
 });
 
 test("who cannot be told why is kicked all the same", async () => {

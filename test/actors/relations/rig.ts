@@ -14,7 +14,7 @@ import { RuntimeError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import type { Reach } from "../../../src/core/relations.ts";
-import type { Result } from "../../../src/core/result.ts";
+import { ok, type Result } from "../../../src/core/result.ts";
 import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
 import type { RelationStore } from "../../../src/persistence/ports/relations.ts";
 import type { Stores } from "../../../src/persistence/ports/stores.ts";
@@ -95,8 +95,9 @@ function recorder(received: UserMessage[]): ActorType<null, UserMessage> {
   return {
     label: "user",
     kind: userKind,
-    behavior: (state, message) => {
-      received.push(message);
+    behavior: (state, message, ctx) => {
+      if (message.type !== "list-sessions") received.push(message);
+      else ctx.reply(message, ok([{ id: "s1", device: "phone" }]));
       return state;
     },
   };

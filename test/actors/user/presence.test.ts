@@ -135,3 +135,21 @@ test("who is connected is told to the desk, for last seen, also without relation
   await node.settle();
   expect(node.relations.seen).toEqual(["zoe", "zoe"]);
 });
+
+test("whoever becomes related to one that comes and goes too often learns of it, too", async () => {
+  const presence = { changesMax: 3, windowMs: 10_000, holdMs: 5_000 };
+  const [node] = await pair(routingNode({ user: { presence } }));
+  const [ben] = await node.talkers("ben");
+  const [lamp] = await node.talkers("board:lamp");
+  for (let times = 0; times < 4; times += 1) {
+    lamp!.drop();
+    await node.settle();
+    node.attach(lamp!.session);
+    await node.settle();
+  }
+  node.relations.bind("ben", "lamp", "member");
+  await node.settle();
+  node.clock.advance(60_000);
+  await node.settle();
+  expect(told(ben!).filter((line) => line.endsWith("lamp"))).toEqual(["online board:lamp"]);
+});
