@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Device } from "../../testkit/session-node.ts";
 import { type RoutingNode, routingNode, type Talker } from "../session/routing-node.ts";
 
 async function pair(node: RoutingNode = routingNode()): Promise<[RoutingNode, Talker]> {
@@ -140,11 +141,11 @@ test("whoever becomes related to one that comes and goes too often learns of it,
   const presence = { changesMax: 3, windowMs: 10_000, holdMs: 5_000 };
   const [node] = await pair(routingNode({ user: { presence } }));
   const [ben] = await node.talkers("ben");
-  const [lamp] = await node.talkers("board:lamp");
+  let [lamp]: Device[] = await node.talkers("board:lamp");
   for (let times = 0; times < 4; times += 1) {
     lamp!.drop();
     await node.settle();
-    node.attach(lamp!.session);
+    lamp = node.attach(lamp!.session);
     await node.settle();
   }
   node.relations.bind("ben", "lamp", "member");
