@@ -1,12 +1,16 @@
 /** Classic boards and phones against a real node, with devices of today beside them. */
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { message, read, SECRET, statusOf } from "../gateways/classic/bytes.ts";
 import { ClassicBoard, OK, replyOf, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
 import { Device } from "./device.ts";
-import { type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
+import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
 
 const USER = 4096n;
 const WS_BOARD = -17n;
@@ -163,6 +167,47 @@ test("feature '15 phones per user', weakness 5: a killed node locks nobody out",
   expect((await lamp.login()).code).toBe(OK);
   expect((await second.node.end("SIGTERM")).status).toBe(0);
 });
+
+test("examples/board-classic.ts registers, is switched by a phone, and logs in again", async () => {
+  const { node, call, udpPort } = await start();
+  await call("GET", "/v1/uploads?consumer=crm");
+  const file = join(temporaryFolder(), "classic.json");
+  const first = example(udpPort, file);
+  const login = await first.line();
+  const { id } = JSON.parse(readFileSync(file, "utf8")) as { readonly id: string };
+  expect(login).toBe(`logged in as ${id}`);
+  expect(await first.line()).toBe("state stored");
+  const uploads = await call("GET", "/v1/uploads?consumer=crm");
+  expect((uploads as { items: Upload[] }).items).toMatchObject([{ kind: "state" }]);
+
+  const board = id.slice(1);
+  await call("POST", `/v1/boards/${board}/bind`, { user: "4096" });
+  expect(await first.line()).toMatch(/^0x36 from 0/);
+  const phone = await newPhone(node, "4096");
+  const ask = { type: "send", to: `board:${board}`, topic: "classic", payload: ON };
+  const answer = await phone.request({ ...ask, answerWithinMs: 10_000 });
+  expect(answer).toMatchObject({ type: "answer", payload: { messageId: 0x40, body: ON.body } });
+  expect(await first.line()).toBe("0x40 from 4096: on");
+  first.child.kill("SIGINT");
+  expect(await once(first.child, "exit")).toEqual([0, null]);
+
+  // The board belongs to somebody by now: with its cookie it need not register.
+  const again = example(udpPort, file);
+  expect(await again.line()).toBe(`logged in as ${id}`);
+  again.child.kill("SIGINT");
+  await once(again.child, "exit");
+  phone.close();
+  await node.end("SIGTERM");
+});
+
+function example(port: number, file: string) {
+  const args = [join(ROOT, "examples", "board-classic.ts"), "127.0.0.1", String(port), file];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async (): Promise<string | undefined> => (await lines.next()).value;
+  return { child, line };
+}
 
 async function start(cwd = temporaryFolder(), knownPort?: number) {
   const udpPort = knownPort ?? (await freeUdpPort());
