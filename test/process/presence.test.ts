@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { herald } from "./herald.ts";
 
-test("a phone is told once of each time that its board comes or goes, on a whole node", async () => {
+test("a phone is told once of each time that its board comes or goes", async () => {
   const bench = ["bench", "presence", "--json", "--sessions", "200", "--minutes", "0.1"];
   const { stdout, stderr } = await herald(bench);
   const { figures, missing } = JSON.parse(stdout || `"${stderr}"`);

@@ -71,15 +71,15 @@ class World {
     this.#node = sessionNode({
       seed: Math.floor(this.#random() * 1e9),
       session: { graceMs: 5_000, requestsMax: 3, subscriptionsMax: 3 },
-      topic: { historyMax: 6, historyMs: 20_000 },
+      topic: { historyMax: 40, historyMs: 20_000 },
       topicOf: (name) => {
-        if (name === "lossy") return { slow: "drop-oldest" };
+        if (name === "lossy") return { slow: "drop-oldest", historyMax: 6 };
         if (name === "latest") return { slow: "coalesce" };
         return name === "brief" ? { historyMax: 0 } : {};
       },
     });
     const { clock, system } = this.#node;
-    const limits = { ...WS_LIMITS, framesPerSecond: 0, unsentBytesMax: 8_192 };
+    const limits = { ...WS_LIMITS, framesPerSecond: 0, unsentBytesMax: 60_000 };
     this.#hub = new Hub({
       ...{ clock, logger: silentLogger, metrics: noMetrics, random: this.#random },
       limits: { ...limits, heldPublicationsMax: 5 },
@@ -233,7 +233,7 @@ class World {
     const many = this.#random() < 0.2 ? 8 : 1;
     for (let n = 0; n < many; n += 1) {
       this.#payloads += 1;
-      const text = "x".repeat(Math.floor(this.#random() ** 3 * 3_000));
+      const text = "x".repeat(Math.floor(this.#random() ** 3 * 12_000));
       device.request({ type: "publish", topic, payload: [this.#payloads, text] });
     }
   }

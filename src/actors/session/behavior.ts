@@ -15,7 +15,7 @@ import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
 import type { Attach, Ctx, Message, SessionDeps, SessionState } from "./state.ts";
-import { fromTopic, leaveTopics } from "./subscriptions.ts";
+import { fromTopic, leaveForbidden, leaveTopics, recoverOn } from "./subscriptions.ts";
 import { hold, tellHeld, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
 import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
@@ -91,7 +91,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
         case "tell-error":
           return told(state, message, ctx);
         case "grants":
-          return granted(state, withExtra(state, message.grants));
+          return granted(state, withExtra(state, message.grants), ctx);
         case "inspect":
         case "trace":
           return look(state, message, ctx);
@@ -131,8 +131,9 @@ function fromBackEnd(
   return serve(state, message.request, deps, ctx);
 }
 
-function granted(state: SessionState, grants: SessionState["grants"]): SessionState {
+function granted(state: SessionState, grants: SessionState["grants"], ctx: Ctx): SessionState {
   state.grants = grants;
+  leaveForbidden(state, ctx);
   return state;
 }
 
@@ -234,6 +235,7 @@ function probe(state: SessionState, ctx: Ctx): SessionState {
 
 function drained(state: SessionState, deps: SessionDeps, ctx: Ctx): SessionState {
   if (state.paused) writeOn(state, deps, ctx);
+  recoverOn(state, ctx);
   return state;
 }
 

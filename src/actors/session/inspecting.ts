@@ -30,6 +30,7 @@ function inspect(state: SessionState, request: Inspect, ctx: Ctx): SessionState 
     requests: routing?.sent?.size ?? 0,
     questions: routing?.asked?.size ?? 0,
     subscriptions: [...(subscriptions?.keys() ?? [])],
+    lately: [...(state.lately ?? [])],
   };
   ctx.reply(request, ok(view));
   return state;

@@ -1,4 +1,4 @@
-import type { Origin } from "../../core/chronicle.ts";
+import type { Origin, Settled } from "../../core/chronicle.ts";
 import type { DeviceAnswer, DeviceRequest, Grants } from "../../core/device-request.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
@@ -154,6 +154,8 @@ export interface SessionView {
   /** Answers that its device owes to others. */
   readonly questions: number;
   readonly subscriptions: readonly string[];
+  /** How its last messages ended, the oldest first. */
+  readonly lately: readonly Settled[];
 }
 
 /** What anyone may send to a session. */

@@ -1,4 +1,4 @@
-import type { Chronicle, Origin } from "../../core/chronicle.ts";
+import type { Chronicle, Origin, Settled } from "../../core/chronicle.ts";
 import type { BoardCommand, DeviceRequest, Grants } from "../../core/device-request.ts";
 import type { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
@@ -66,6 +66,8 @@ export interface SessionState {
   /** What whoever admitted the device allows beside the credential. */
   extra: Grants | undefined;
   chronicle: Chronicle | undefined;
+  /** How its last messages ended, the oldest first; undefined before the first. */
+  lately: Settled[] | undefined;
   /** What follows its principal; undefined for almost all. */
   trace: Trace | undefined;
 }
@@ -122,6 +124,8 @@ export interface Subscription {
   readonly presence: boolean;
   /** Whether publications are awaited; until then they are taken from the topic's history. */
   isLive: boolean;
+  /** Whether more of what was missed is to be asked for when the connection has room. */
+  hasMore: boolean;
   /** Failures in a row. */
   failures: number;
 }
@@ -264,6 +268,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     joining: undefined,
     extra: undefined,
     chronicle: undefined,
+    lately: undefined,
     trace: undefined,
   };
 }

@@ -18,6 +18,8 @@ import { tell, tellError } from "./telling.ts";
 const ASK_MS = 5_000;
 /** A topic that has ended is made again after this, give or take half of it. */
 const AGAIN_MS = 50;
+/** Payloads of what was missed that are written at once, in characters, and a last one. */
+const CHUNK_BYTES = 32_768;
 /** After so many failures in a row a subscription is given up. */
 const FAILURES_MAX = 5;
 
@@ -67,7 +69,9 @@ export function subscribe(
   }
   if (known?.id !== undefined) supersede(state, topic, known.id, ctx);
   const ref = ctx.entity(topicKind, topic);
-  const fresh: Subscription = { ref, id, epoch, offset, presence, isLive: false, failures: 0 };
+  const fresh: Subscription = {
+    ...{ ref, id, epoch, offset, presence, isLive: false, hasMore: false, failures: 0 },
+  };
   state.subscriptions.set(topic, fresh);
   ask(topic, fresh, state, ctx);
   return state;
@@ -149,7 +153,40 @@ function settle(
     tell(state, { type: "subscribed", id, topic, epoch, offset, recovered }, ctx);
   // What was repaired without a hole is nobody's concern.
   else if (!recovered) tell(state, { type: "resubscribed", topic, epoch, offset, recovered }, ctx);
-  for (const publication of missed) write(state, publication, ctx);
+  writeMissed(state, subscription, missed, ctx);
+}
+
+/**
+ * Writes what was missed as far as a connection takes it at once; the rest is asked for when there
+ * is room. A device that has missed much is not slow for that.
+ */
+function writeMissed(
+  state: SessionState,
+  subscription: Subscription,
+  missed: readonly Publication[],
+  ctx: Ctx,
+): void {
+  let bytes = 0;
+  for (const publication of missed) {
+    if (bytes >= CHUNK_BYTES) {
+      subscription.offset = publication.offset - 1;
+      subscription.isLive = false;
+      subscription.hasMore = true;
+      if (state.connection !== undefined) ctx.send(state.connection, { type: "when-drained" });
+      return;
+    }
+    bytes += publication.payload.length;
+    write(state, publication, ctx);
+  }
+}
+
+/** The connection has room again for those who have more to recover. */
+export function recoverOn(state: SessionState, ctx: Ctx): void {
+  for (const [topic, subscription] of state.subscriptions ?? []) {
+    if (!subscription.hasMore) continue;
+    subscription.hasMore = false;
+    ask(topic, subscription, state, ctx);
+  }
 }
 
 /** A topic that ends at that moment is made again; whatever else fails is told. */
@@ -244,6 +281,7 @@ function ask(topic: string, subscription: Subscription, state: SessionState, ctx
 
 function again(topic: string, subscription: Subscription, ctx: Ctx): void {
   subscription.isLive = false;
+  subscription.hasMore = false;
   const message = { type: "subscribe-again", topic, subscription } as const;
   ctx.setTimer(`topic ${topic}`, AGAIN_MS * (0.5 + ctx.random()), message);
 }
@@ -282,6 +320,17 @@ export function leaveTopics(
   state.subscriptions = undefined;
 }
 
+/** Leaves the topics that a newer credential does not allow, and says so. */
+export function leaveForbidden(state: SessionState, ctx: Ctx): void {
+  for (const [topic, subscription] of state.subscriptions ?? []) {
+    if (isGranted(state.grants?.subscribe, topic)) continue;
+    forget(state, topic, subscription, ctx);
+    const { code, message } = forbidden("stay in", topic);
+    if (subscription.id !== undefined) forbid(state, subscription.id, "subscribe to", topic, ctx);
+    else tell(state, { type: "error", code, message }, ctx);
+  }
+}
+
 /** Whether one of these patterns fits a topic. */
 export function isGranted(patterns: readonly string[] | undefined, topic: string): boolean {
   if (patterns === undefined) return false;
@@ -297,7 +346,10 @@ export function isGranted(patterns: readonly string[] | undefined, topic: string
 const parsed = new WeakMap<readonly string[], readonly Glob[]>();
 
 function forbid(state: SessionState, id: number, what: string, topic: string, ctx: Ctx) {
+  return tellError(state, id, forbidden(what, topic), ctx);
+}
+
+function forbidden(what: string, topic: string): RuntimeError {
   const message = `the credential does not allow to ${what} ${topic}`;
-  tellError(state, id, new RuntimeError("topic.forbidden", message), ctx);
-  return state;
+  return new RuntimeError("topic.forbidden", message);
 }

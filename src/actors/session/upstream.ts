@@ -2,6 +2,7 @@ import type { Outcome } from "../../core/ledger.ts";
 import { CLERK, clerkKind } from "../inbox/messages.ts";
 import { SIGHTINGS, sightingsKind } from "../sightings/messages.ts";
 import { userKind } from "../user/messages.ts";
+import { noteSettled } from "./noting.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 
 /** A user that is about to end is gone after this, give or take half of it. */
@@ -59,6 +60,7 @@ export function settle(
 ): void {
   const clerk = ctx.find(clerkKind, CLERK);
   if (clerk === undefined) return;
+  noteSettled(state, offsets, outcome, ctx);
   const { user } = state;
   const settlements = offsets.map((offset) => ({ user, offset, outcome }));
   ctx.send(clerk, { type: "settle", settlements });

@@ -178,3 +178,18 @@ test("each of two requests for one topic has its answer", async () => {
     ...["error 1 store.conflict", "error 2 store.conflict", "unsubscribed"],
   ]);
 });
+
+test("a newer credential that allows less ends what it does not allow, and says what", async () => {
+  const { device } = await start();
+  const [a, b] = [await device("a"), await device("b")];
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  await a.ask({ type: "subscribe", id: 2, topic: "room.1" });
+  await b.ask({ type: "subscribe", id: 1, topic: "news", presence: true });
+  a.session.send({ type: "grants", grants: { subscribe: ["room.*"], publish: [] } });
+  await b.ask({ type: "publish", id: 2, topic: "news", payload: 1 });
+  await b.ask({ type: "publish", id: 3, topic: "room.1", payload: 2 });
+  expect(a.words()).toEqual([
+    ...["subscribed 0 new", "subscribed 0 new", "error - topic.forbidden", "room.1#1 2"],
+  ]);
+  expect(b.words()).toContain("left user:a");
+});

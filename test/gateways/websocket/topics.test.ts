@@ -153,3 +153,26 @@ test.each(["drop-oldest", "coalesce"] as const)(
     expect(node.gateway.connections).toBe(1);
   },
 );
+
+test("a device that has missed more than may be unsent recovers it on one connection", async () => {
+  const node = testNode({ topic: { slow: "disconnect" } });
+  const { device, epoch } = await subscriber(node, "ada");
+  device.drop();
+  const topic = node.system.entity(topicKind, "news");
+  for (let n = 1; n <= 100; n += 1) {
+    topic.send({ type: "publish", payload: JSON.stringify({ n, PADDING }), from: undefined });
+  }
+  await device.connect();
+  const { connection } = device;
+  connection.raw.socket.pause();
+  connection.send({ type: "subscribe", id: 2, topic: "news", epoch, offset: 0 });
+  await until(() => node.gateway.counts.backpressure > 0);
+  connection.raw.socket.resume();
+  await connection.next("subscribed");
+  const got = await readAll(connection, 100);
+  expect(got).toEqual(Array.from({ length: 100 }, (_, n) => n + 1));
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
