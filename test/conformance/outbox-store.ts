@@ -124,6 +124,16 @@ export function outboxStoreConformance(name: string, open: OpenStores): void {
       expect(await store.append([upload("c")], 1)).toEqual([{ offset: 3, fresh: true }]);
     });
 
+    test("what came when the clock was wrong leaves no gap when it goes", async () => {
+      const store = await start();
+      await store.append([upload("a", { at: 5 }), upload("b", { at: 1 }), upload("c")], MAX);
+      expect(await store.prune(3, 9)).toBe(0);
+      expect(await store.place("crm")).toMatchObject({ behind: 3 });
+      expect(await store.prune(6, 9)).toBe(2);
+      expect(await store.place("crm")).toMatchObject({ behind: 1 });
+      expect(await store.ledger()).toEqual({ accepted: 3, acked: 0, waiting: 1, pruned: 2 });
+    });
+
     test("a consumer gets the next from its place, or from where it says", async () => {
       const store = await start();
       await store.append([upload("a"), upload("b", { kind: "alarm" }), upload("c")], MAX);

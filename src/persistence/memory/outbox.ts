@@ -95,6 +95,7 @@ function next(
   if (after !== undefined) refuseBeyond(memory.head, { after });
   const acked = meet(memory, consumer);
   const from = after ?? acked;
+  const { head } = memory;
   const found = read(memory, { after: from, limit, ...(kinds === undefined ? {} : { kinds }) });
   let characters = 0;
   const tooLong = found.findIndex(({ payload }, index) => {
@@ -103,15 +104,16 @@ function next(
   });
   const given = tooLong < 0 ? found : found.slice(0, tooLong);
   const isAll = tooLong < 0 && found.length < limit;
-  const upTo = isAll ? memory.head : given.at(-1)!.offset;
-  const first = memory.uploads.find(({ offset }) => offset > from)?.offset ?? memory.head + 1;
+  const upTo = isAll ? head : given.at(-1)!.offset;
+  const first = memory.uploads[0]?.offset ?? head + 1;
   return { uploads: given, upTo, missed: Math.max(0, first - 1 - from) };
 }
 
 function prune(memory: Memory, before: number, limit: number): number {
-  const old = memory.uploads.filter(({ at }) => at < before).slice(0, limit);
-  const gone = new Set(old.map(({ offset }) => offset));
-  memory.uploads = memory.uploads.filter(({ offset }) => !gone.has(offset));
+  const oldest = memory.uploads.slice(0, limit);
+  const young = oldest.findIndex(({ at }) => at >= before);
+  const old = young < 0 ? oldest : oldest.slice(0, young);
+  memory.uploads = memory.uploads.slice(old.length);
   const acked = ackedByAll(memory);
   const lost = old.filter(({ offset }) => offset > acked).length;
   memory.pruned += lost;

@@ -106,7 +106,10 @@ export interface OutboxStore {
   ack(consumer: string, upTo: number): Promise<ConsumerPlace>;
   consumers(): Promise<readonly ConsumerPlace[]>;
   forget(consumer: string): Promise<boolean>;
-  /** Deletes at most `limit` uploads from before an instant, whoever has read them. */
+  /**
+   * Deletes at most `limit` uploads from before an instant, whoever has read them: the oldest, up
+   * to the first that is younger, so that what is kept has no gaps.
+   */
   prune(before: number, limit: number): Promise<number>;
   ledger(): Promise<OutboxLedger>;
 }

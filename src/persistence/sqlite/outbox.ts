@@ -49,9 +49,11 @@ export function outboxOperations(db: Database): Synchronous<OutboxStore> {
 
     prune(before, limit) {
       const acked = ackedByAll(db);
-      const old = db.rows<{ offset: number }>(OLD, before, limit);
+      const oldest = db.rows<{ offset: number; at: number }>(OLDEST, limit);
+      const young = oldest.findIndex(({ at }) => at >= before);
+      const old = young < 0 ? oldest : oldest.slice(0, young);
       if (old.length === 0) return 0;
-      for (const { offset } of old) db.run('DELETE FROM outbox WHERE "offset" = ?', offset);
+      db.run('DELETE FROM outbox WHERE "offset" <= ?', old.at(-1)!.offset);
       resize(db, -old.length);
       const lost = old.filter(({ offset }) => offset > acked).length;
       db.run(COUNT_GONE, old.length - lost, lost);
@@ -84,8 +86,7 @@ function next(db: Database, request: UploadsRequest): UploadsRead {
   const uploads = given.map(({ offset }) => db.row<Upload>(READ_ONE, offset)!);
   const isAll = tooLong < 0 && places.length < limit;
   const upTo = isAll ? head : given.at(-1)!.offset;
-  const { first } = db.row<{ first: number | null }>(FIRST, after)!;
-  return { uploads, upTo, missed: Math.max(0, (first ?? head + 1) - 1 - after) };
+  return { uploads, upTo, missed: Math.max(0, firstOf(db) - 1 - after) };
 }
 
 /** Makes a consumer that was never heard of; returns what it has acknowledged. */
@@ -102,7 +103,7 @@ function meet(db: Database, consumer: string): number {
 
 function ledger(db: Database): OutboxLedger {
   const { n, acked: freed, pruned } = db.row<{ n: number; acked: number; pruned: number }>(SIZE)!;
-  const { n: waiting } = db.row<{ n: number }>(BEHIND, ackedByAll(db))!;
+  const waiting = behind(db, ackedByAll(db));
   return { accepted: headOf(db), acked: freed + n - waiting, waiting, pruned };
 }
 
@@ -150,9 +151,19 @@ function resize(db: Database, by: number): number {
   return db.row<{ n: number }>("UPDATE outbox_size SET n = n + ? RETURNING n", by)!.n;
 }
 
+/** What is kept is without gaps: to count it would take as long as there is much of it. */
+function behind(db: Database, acked: number): number {
+  return headOf(db) - Math.max(acked, firstOf(db) - 1);
+}
+
+/** The oldest that is kept, or the next to come. */
+function firstOf(db: Database): number {
+  return db.row<{ first: number | null }>(FIRST)!.first ?? headOf(db) + 1;
+}
+
 function placeOf(db: Database, consumer: string): ConsumerPlace {
   const { acked } = db.row<{ acked: number }>(FIND_CONSUMER, consumer)!;
-  return { consumer, acked, behind: db.row<{ n: number }>(BEHIND, acked)!.n };
+  return { consumer, acked, behind: behind(db, acked) };
 }
 
 const FIND = 'SELECT "offset" FROM outbox WHERE principal = ? AND key = ?';
@@ -171,7 +182,7 @@ const READ_ONE = `
 /** The latest offset ever, which is also how many there were: each call takes all or none. */
 const HEAD = "SELECT coalesce(max(seq), 0) AS head FROM sqlite_sequence WHERE name = 'outbox'";
 
-const FIRST = 'SELECT min("offset") AS first FROM outbox WHERE "offset" > ?';
+const FIRST = 'SELECT min("offset") AS first FROM outbox';
 
 const ACK = "UPDATE outbox_consumers SET acked = max(acked, ?2) WHERE consumer = ?1";
 
@@ -183,10 +194,8 @@ const ACKED_BY_ALL = "SELECT min(acked) AS acked FROM outbox_consumers";
 
 const FIND_CONSUMER = "SELECT acked FROM outbox_consumers WHERE consumer = ?";
 
-const BEHIND = 'SELECT count(*) AS n FROM outbox WHERE "offset" > ?';
-
 const FREE = `
   DELETE FROM outbox WHERE "offset" IN (
     SELECT "offset" FROM outbox WHERE "offset" <= ? ORDER BY "offset" LIMIT ?)`;
 
-const OLD = 'SELECT "offset" FROM outbox WHERE at < ? ORDER BY at, "offset" LIMIT ?';
+const OLDEST = 'SELECT "offset", at FROM outbox ORDER BY "offset" LIMIT ?';

@@ -177,4 +177,8 @@ export const LATE: readonly string[] = [
   -- The highest version that a secret of a forgotten board had.
   ALTER TABLE relation_version ADD COLUMN secret_forgotten INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- What is old is found by its offset.
+  DROP INDEX outbox_by_age;
+  `,
 ];
