@@ -1,3 +1,4 @@
+import type { Outcome } from "./ledger.ts";
 import { Trace } from "./trace.ts";
 
 /** What carries a device's frames. */
@@ -20,7 +21,15 @@ export interface Refusal {
   readonly isStranger?: true;
 }
 
-/** What happened to a device's connections, and what it was refused. No successes. */
+/** How one message of its inbox ended, as a session saw it. */
+export interface Settled {
+  readonly offset: number;
+  readonly outcome: Outcome;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What happened to a device's connections, and what it was refused. */
 export type ChronicleEvent =
   /** `resumed`: a session that was there goes on. */
   | {
@@ -40,7 +49,12 @@ export type ChronicleEvent =
       readonly message: string | undefined;
     }
   /** The session ended: nobody came back within the grace period, or nobody may. */
-  | { readonly type: "ended"; readonly session: string; readonly device: string }
+  | {
+      readonly type: "ended";
+      readonly session: string;
+      readonly device: string;
+      readonly lately: readonly Settled[];
+    }
   /** A request of the device was answered with an error. */
   | {
       readonly type: "request-failed";

@@ -157,8 +157,14 @@ test("what a message waits for is told, and how one has ended", async () => {
     ended = await why("user:w-ann", "?push=w-1");
   }
   assert.match(ended.messages[0]?.words ?? "", /^was confirmed by a device at 20/);
-  assert.match((await why("user:w-ann")).inbox, /^Messages 1 to 1 were recorded; none was let go/);
-  phone.close();
+  const told = await why("user:w-ann");
+  assert.match(told.inbox, /^Messages 1 to 1 were recorded; none was let go/);
+  assert.equal(lastWords(told), "message 1 was confirmed by test");
+  await node.call("POST", "/v1/devices/user:w-ann/kick", { why: "enough" });
+  await phone.closed;
+  const after = await why("user:w-ann");
+  assert.equal(after.events.at(-1)?.type, "ended");
+  assert.ok(after.events.some(({ words }) => words === "message 1 was confirmed by test"));
 });
 
 test("a trace shows what a device says and gets, without payloads", async () => {

@@ -1,9 +1,18 @@
+import type { SessionView } from "../../../actors/session/messages.ts";
 import { addressOf } from "../../../core/address.ts";
+import type { Noted } from "../../../core/chronicle.ts";
 import type { Api } from "../api.ts";
 import { itemPrefix } from "../delivery/deliver.ts";
 import { sessionsOf, targetOf } from "./find-devices.ts";
 import { lastSeenOf } from "./last-seen.ts";
-import { eventWords, outcomeWords, presenceWords, settledWords, waitingWords } from "./words.ts";
+import {
+  endWords,
+  eventWords,
+  outcomeWords,
+  presenceWords,
+  settledWords,
+  waitingWords,
+} from "./words.ts";
 
 /** Waiting messages that are told one by one. */
 const WAITING_MAX = 20;
@@ -30,11 +39,28 @@ export async function whyDevice(id: string, push: string | undefined, api: Api) 
   return {
     id: addressOf(principal),
     answer: presenceWords(sessions, events, lastSeen),
-    events: events.map((event) => ({ at: event.at, type: event.type, words: eventWords(event) })),
+    events: timeline(events, sessions),
     inbox: `${settledWords(inbox)} ${waiting.length} wait.`,
     messages:
       push === undefined ? waiting.slice(0, WAITING_MAX) : await fatesOf(push, principal, api),
   };
+}
+
+/** What happened, in words: connections and refusals, and how the last messages ended. */
+function timeline(events: readonly Noted[], sessions: readonly SessionView[]) {
+  const ended = events.filter((event) => event.type === "ended");
+  const messages = [...sessions, ...ended].flatMap(({ device, lately }) =>
+    lately.map((settled) => ({
+      at: settled.at,
+      type: "message",
+      words: endWords(settled, device),
+    })),
+  );
+  const others = events.map((event) => {
+    const { at, type } = event;
+    return { at, type, words: eventWords(event) };
+  });
+  return [...others, ...messages].toSorted((a, b) => a.at - b.at);
 }
 
 /** What became of a push for one recipient. */

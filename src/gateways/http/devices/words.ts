@@ -1,5 +1,5 @@
 import type { CloseReason, SessionView } from "../../../actors/session/messages.ts";
-import type { ChronicleEvent, Noted, Origin } from "../../../core/chronicle.ts";
+import type { ChronicleEvent, Noted, Origin, Settled } from "../../../core/chronicle.ts";
 import { ERRORS } from "../../../core/errors.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import type { Departure } from "../../websocket/counts.ts";
@@ -70,6 +70,16 @@ export function settledWords({ head, forgotten }: { head: number; forgotten: num
       ? "none was let go without a confirmation, but for those that expired"
       : `the last that was let go without a confirmation is ${forgotten}`;
   return `Messages 1 to ${head} were recorded; ${lost}. Those that do not wait are settled.`;
+}
+
+/** How a message of the inbox ended, as the session of this device saw it. */
+export function endWords({ offset, outcome }: Settled, device: string): string {
+  const words: Readonly<Record<string, string>> = {
+    acked: `was confirmed by ${device}`,
+    delivered: `was written to ${device}, and asked for no confirmation`,
+    expired: `expired before ${device} took it`,
+  };
+  return `message ${offset} ${words[outcome] ?? outcome}`;
 }
 
 export function outcomeWords(outcome: string | undefined, at: number | undefined): string {

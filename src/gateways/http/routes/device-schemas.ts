@@ -130,7 +130,10 @@ export const whyAnswer = answer(
     answer: z.string().describe("Whether it is here, and if not, why."),
     events: z
       .array(z.object({ at: instant, type: z.string(), words: z.string() }))
-      .describe("The last connections and refusals, the oldest first; a restart forgets them."),
+      .describe(
+        "The last connections and refusals, and how the last messages ended, the oldest first; " +
+          "a restart forgets them.",
+      ),
     inbox: z.string().describe("What became of its messages as a whole."),
     messages: z
       .array(
