@@ -44,7 +44,8 @@ export function parseAddress(text: string): Result<Address> {
   const colon = text.indexOf(":");
   const type = text.slice(0, colon);
   const id = text.slice(colon + 1);
-  if (colon > 0 && WITH_ID.has(type) && isName(id)) return ok({ type, id } as Address);
+  const isOne = colon > 0 && WITH_ID.has(type) && isName(id);
+  if (isOne && !(type === "user" && boardOf(id) !== undefined)) return ok({ type, id } as Address);
   const expected = "session:, user:, board:, family: or topic: and a name, or boards, or phones";
   const got = `a string of ${text.length} characters`;
   const problems = [{ path: "to", expected, got }];

@@ -34,7 +34,9 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): Problem[] {
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     return problemsOfUnion(issue, input);
   }
-  const got = describeValue(valueAt(input, issue.path));
+  const value = valueAt(input, issue.path);
+  const isLong = issue.code === "too_big" && Array.isArray(value);
+  const got = isLong ? `${value.length} items` : describeValue(value);
   return [{ path: at(issue.path), expected: expectation(issue), got }];
 }
 

@@ -117,7 +117,9 @@ test("a thousand messages go in one request, as JSON or lines, and once each", a
   assert.ok(third.items.every(({ fresh }) => fresh === true));
   const one = hello(["user:t-0"]);
   const tooMany = await node.fail("POST", "/v1/push", { messages: [...messages, one] });
-  assert.equal(tooMany.problems[0].path, "messages");
+  assert.deepEqual(tooMany.problems, [
+    { path: "messages", expected: "at most 1000 items", got: "1001 items" },
+  ]);
   const longer = await node.fail("POST", "/v1/push", `${lines}\n${lines}`, "application/x-ndjson");
   assert.equal(longer.problems[0].expected, "at most 1000 lines");
 });
@@ -165,6 +167,34 @@ test("of one request the urgent messages are recorded first", async () => {
       [3, 3],
     ],
   );
+});
+
+test("who is named twice gets one message, with or without a time to wait", async () => {
+  const phone = await node.login({ user: "d-ann" });
+  const { items: live } = await node.call("GET", "/v1/devices?user=d-ann");
+  const to = ["user:d-ann", "topic:d-news", `session:${live[0].id}`];
+  const { items } = await push(hello([...to, ...to], { ttlMs: 0 }));
+  assert.deepEqual(items.slice(3), items.slice(0, 3));
+  assert.ok(items.every(({ result }) => result === "reached"));
+  await push({ messages: [1, 2].map(() => hello(["user:d-ann"], { id: "d-1", ttlMs: 0 })) });
+  await phone.ping();
+  assert.deepEqual(
+    phone.pushes.map(({ id }) => id.split(":").slice(2).join(":")),
+    ["0:d-ann", `0:session:${live[0].id}`, "0:d-ann"],
+  );
+  assert.equal((await push(hello(["topic:d-news"]))).items[0]?.["offset"], 2);
+  phone.close();
+});
+
+test("a board is not a user, and an address that says so is refused", async () => {
+  const { problems } = await node.fail("POST", "/v1/push", hello(["user:a", "user:board:b-1"]));
+  assert.deepEqual(problems, [
+    {
+      path: "to.1",
+      expected: "user:, board:, family:, session: or topic: and a name",
+      got: '"user:board:b-1"',
+    },
+  ]);
 });
 
 test("the same user in a family and by name gets one message", async () => {

@@ -93,14 +93,22 @@ export async function deliver(
     });
   });
   let error = await record(jobs.filter(isKept), api);
+  // Inboxes know what they have; who is only connected must not get the same twice, either.
+  const handed = new Map<string, Delivery>();
   for (const job of jobs) {
     if (job.delivery !== undefined) continue;
+    const known = handed.get(job.id);
+    if (known !== undefined) {
+      job.delivery = { ...known, ...common(job) };
+      continue;
+    }
     try {
       job.delivery = { ...common(job), ...(await hand(job, api)) };
     } catch (thrown) {
       error = asRuntime(thrown);
       job.delivery = refused(job, error);
     }
+    handed.set(job.id, job.delivery);
   }
   const isTaken = jobs.some(({ delivery }) => delivery!.result !== "refused");
   if (!isTaken && error?.retryable) throw error;

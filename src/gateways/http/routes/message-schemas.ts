@@ -49,7 +49,11 @@ export const outgoing = request(
       .describe("Which goes first of those that wait for the store. See above."),
     id: pushId
       .optional()
-      .describe("Your id: a second push with it to the same recipient is not a second message."),
+      .describe(
+        "Your id: a second push with it to the same inbox is not a second message, whatever it " +
+          "says. Sessions, topics and messages without `ttlMs` have no inbox: repeat those with " +
+          "their Idempotency-Key. `GET /v1/push/{id}` knows the message by it.",
+      ),
   }),
 );
 
@@ -57,7 +61,9 @@ const batch = request(
   "PushBatch",
   z.strictObject({
     messages: z.array(outgoing).min(1).max(LIST_MAX),
-    id: pushId.optional().describe("Your id of the whole; messages may have their own, too."),
+    id: pushId
+      .optional()
+      .describe("Your id of the whole; messages that have their own are known by that instead."),
   }),
 );
 
