@@ -7,6 +7,8 @@ const PORTS =
 const CORE = /^src\/core\//;
 const KERNEL = /^src\/actors\/kernel\//;
 const MESSAGES = /^src\/actors\/[^/]+\/messages\.ts$/;
+/** No actor, but what those of both kinds of task have in common. */
+const TASK = /^src\/actors\/task\//;
 
 /** Which files may import which; a file may always import from its own folder. */
 interface Layer {
@@ -28,7 +30,7 @@ const LAYERS: readonly Layer[] = [
   },
   { of: CORE, imports: [CORE], importsTypes: [] },
   { of: KERNEL, imports: [CORE, KERNEL], importsTypes: [PORTS] },
-  { of: /^src\/actors\//, imports: [CORE, KERNEL, MESSAGES], importsTypes: [PORTS] },
+  { of: /^src\/actors\//, imports: [CORE, KERNEL, MESSAGES, TASK], importsTypes: [PORTS] },
   // A gateway is given refs to actors; its own end of a conversation is an external ref.
   {
     of: /^src\/gateways\//,

@@ -3,8 +3,8 @@ import type { NewId } from "../../core/random.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { ActorType, Behavior, Context, EndReason, Ref } from "../kernel/actor.ts";
+import { unknownTask } from "../task/judged.ts";
 import type { LineDecoder } from "./collector.ts";
-import { unknownAudience } from "./commands.ts";
 import { answerFed } from "./fed.ts";
 import { importActor, newImport } from "./import.ts";
 import { LIST_MAX, storeList } from "./list.ts";
@@ -233,7 +233,7 @@ function found(
 ): DeskState {
   if (!outcome.ok) ctx.reply<Result<never>>(request, outcome);
   else if (outcome.value === undefined) {
-    ctx.reply<Result<never>>(request, fail(unknownAudience(request.id)));
+    ctx.reply<Result<never>>(request, fail(unknownTask("audience", request.id)));
   } else if (outcome.value.source === undefined) {
     answerFed(outcome.value, request, ctx);
   } else {
@@ -349,7 +349,7 @@ async function mustRead(
 ): Promise<Audience> {
   const audience = await audiences.read(id);
   if (audience !== undefined) return audience;
-  throw unknownAudience(id);
+  throw unknownTask("audience", id);
 }
 
 function nameError(name: string): RuntimeError | undefined {

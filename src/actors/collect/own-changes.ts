@@ -1,23 +1,16 @@
-import { isRunning, OWN_CHANGES } from "../../core/task.ts";
-import { persist } from "./commands.ts";
-import type { Change, CollectionDeps, CollectionState, Ctx } from "./state.ts";
+import { isRunning } from "../../core/task.ts";
+import type { TaskChange } from "../task/state.ts";
+import type { CollectionState, CollectionTask, Ctx, Made } from "./state.ts";
 
-const BY_ITSELF = "system";
-
-type Decision = Pick<Change, "to" | "why" | "made">;
+type Decision = Pick<TaskChange<never, Made>, "to" | "why" | "notes">;
 
 /** Changes the audience's state when its own run is the reason. */
-export function checkRun(state: CollectionState, deps: CollectionDeps, ctx: Ctx): CollectionState {
+export function checkRun(state: CollectionState, task: CollectionTask, ctx: Ctx): CollectionState {
   const { audience, changing, restsUntil } = state;
   if (audience === undefined || changing || ctx.monotonic < restsUntil) return state;
   if (!isRunning(audience.state)) return state;
   const decision = decide(state);
-  if (decision === undefined) return state;
-  if (!OWN_CHANGES[audience.state].includes(decision.to)) {
-    throw new Error(`a collection cannot go from ${audience.state} to ${decision.to} by itself`);
-  }
-  const same = { command: undefined, newRun: false, by: BY_ITSELF, attempts: 1 };
-  return persist(state, { ...same, ...decision }, deps, ctx);
+  return decision === undefined ? state : task.changeItself(state, decision, ctx);
 }
 
 function decide({ audience, run }: CollectionState): Decision | undefined {
@@ -29,7 +22,7 @@ function decide({ audience, run }: CollectionState): Decision | undefined {
   }
   const { outcome } = run;
   if (outcome?.type === "failed") return { to: "failed", why: outcome.why };
-  if (outcome?.type === "made") return { to: "finished", why: "done", made: outcome.made };
+  if (outcome?.type === "made") return { to: "finished", why: "done", notes: outcome.made };
   if (state !== "reboot" || !run.stepped) return undefined;
   return { to: "started", why: "what was cut off is in good hands again" };
 }

@@ -1,6 +1,5 @@
 import type { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
-import type { TaskState } from "../../core/task.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type {
   CollectionPlan,
@@ -10,6 +9,8 @@ import type {
 } from "../../persistence/ports/collections.ts";
 import type { Exclusions, MemberStore } from "../../persistence/ports/members.ts";
 import type { Context, EndReason, Ref } from "../kernel/actor.ts";
+import { newTask, type TaskFields, type TaskMessage } from "../task/state.ts";
+import type { Task } from "../task/task.ts";
 import type { PartEnded } from "./collect-worker.ts";
 import type { Audience, AudienceProgress, CollectionMessage, MemberApi } from "./messages.ts";
 import type { PullReport } from "./pull-worker.ts";
@@ -32,20 +33,6 @@ export type Wait = Of<"wait-audience">;
 export type Look = Of<"read-audience-progress" | "watch-audience">;
 export type Request = Command | Wait | Look;
 
-/** A change of state on its way to the store. */
-export interface Change {
-  /** Undefined: the collection changes it by itself. */
-  readonly command: Command | undefined;
-  readonly to: TaskState;
-  readonly newRun: boolean;
-  readonly by: string;
-  readonly why: string;
-  /** What the audience has become. */
-  readonly made?: Partial<Audience> | undefined;
-  /** How often it was decided. */
-  readonly attempts: number;
-}
-
 /** What the store says of an audience, and of its run if there is one. */
 export interface Loaded {
   readonly audience: Audience;
@@ -56,22 +43,15 @@ export type Message =
   | CollectionMessage
   | PartEnded
   | PullReport
-  | { readonly type: "load" }
-  | { readonly type: "loaded"; readonly outcome: Result<Loaded | undefined> }
-  | { readonly type: "changed"; readonly change: Change; readonly outcome: Result<Loaded> }
-  | {
-      readonly type: "read-again";
-      readonly change: Change;
-      readonly outcome: Result<Loaded | undefined>;
-    }
+  | TaskMessage<Command, Made, Loaded>
   | { readonly type: "sealed"; readonly generation: number; readonly outcome: Result<Made> }
   | { readonly type: "worker-ended"; readonly generation: number; readonly reason: EndReason }
-  | { readonly type: "check" }
   | { readonly type: "publish" }
-  | { readonly type: "subscriber-ended"; readonly subscriber: Ref<AudienceProgress> }
-  | { readonly type: "idle" };
+  | { readonly type: "subscriber-ended"; readonly subscriber: Ref<AudienceProgress> };
 
 export type Ctx = Context<Message>;
+
+export type CollectionTask = Task<CollectionState, Command, Wait | Look, Made, Loaded, Ctx>;
 
 /** What a collection has made of an audience. */
 export type Made = Partial<Audience>;
@@ -111,19 +91,13 @@ export interface Run {
   readonly outcome: Outcome | undefined;
 }
 
-export interface CollectionState {
-  readonly id: string;
+export interface CollectionState extends TaskFields<Request> {
   /** Undefined until it has been read. */
   readonly audience: Audience | undefined;
   readonly run: Run | undefined;
   /** How far a paused run was. */
   readonly held: Pick<Run, "done" | "pull"> | undefined;
   readonly generation: number;
-  /** What came before it was read, or while its state was being changed. */
-  readonly stash: readonly Request[];
-  readonly changing: boolean;
-  /** Before this it changes nothing by itself, in monotonic milliseconds: the store failed. */
-  readonly restsUntil: number;
   readonly waiting: readonly Wait[];
   readonly subscribers: readonly Ref<AudienceProgress>[];
   /** What subscribers were told last. */
@@ -134,15 +108,9 @@ export interface CollectionState {
 
 export function newCollection(id: string): CollectionState {
   return {
-    ...{ id, audience: undefined, run: undefined, held: undefined, generation: 0, stash: [] },
-    ...{
-      changing: false,
-      restsUntil: 0,
-      waiting: [],
-      subscribers: [],
-      told: "",
-      publishing: false,
-    },
+    ...newTask(id),
+    ...{ audience: undefined, run: undefined, held: undefined, generation: 0 },
+    ...{ waiting: [], subscribers: [], told: "", publishing: false },
   };
 }
 

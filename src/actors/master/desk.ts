@@ -1,10 +1,10 @@
-import { RuntimeError } from "../../core/errors.ts";
 import type { NewId } from "../../core/random.ts";
 import { fail, type Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { ActorType, Behavior, Context, Ref } from "../kernel/actor.ts";
+import { unknownTask } from "../task/judged.ts";
 import type { WorkerReport } from "../worker/messages.ts";
 import {
   type Campaign,
@@ -117,7 +117,7 @@ async function readLog({ id, request }: Request<"read-log">, deps: CampaignDeskD
 }
 
 async function mustExist(id: string, deps: CampaignDeskDeps): Promise<void> {
-  if ((await deps.campaigns.read(id)) === undefined) throw unknownCampaign(id);
+  if ((await deps.campaigns.read(id)) === undefined) throw unknownTask("campaign", id);
 }
 
 function toMaster(
@@ -130,7 +130,7 @@ function toMaster(
     return;
   }
   if (ID.test(request.id)) ctx.send(ctx.entity(campaignKind, request.id), request);
-  else ctx.reply<Result<never>>(request, fail(unknownCampaign(request.id)));
+  else ctx.reply<Result<never>>(request, fail(unknownTask("campaign", request.id)));
 }
 
 /** Finds what was running when the node stopped. */
@@ -172,8 +172,4 @@ function perform<Answer>(
     type: "forward",
     reply: (later) => later.reply(request, outcome),
   }));
-}
-
-function unknownCampaign(id: string): RuntimeError {
-  return new RuntimeError("campaign.unknown", `there is no campaign ${id.slice(0, 64)}`);
 }

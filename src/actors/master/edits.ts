@@ -1,7 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok } from "../../core/result.ts";
 import { isRunning } from "../../core/task.ts";
-import { adopt, load } from "./commands.ts";
+import { adopt, load } from "./changes.ts";
 import type { Campaign, CampaignSpec } from "./messages.ts";
 import { repace } from "./run.ts";
 import { checkAudience, checkSpec, SPEC_LIMITS } from "./spec.ts";
@@ -14,10 +14,6 @@ const FIXED_IN_RUN = ["audience", "provider", "guarantee"] as const;
 export function edit(state: MasterState, request: Edit, deps: MasterDeps, ctx: Ctx): MasterState {
   const { campaign } = state;
   if (campaign === undefined) return state;
-  if (state.quiescing !== undefined) {
-    ctx.reply(request, fail(new RuntimeError("node.draining", "the node is stopping")));
-    return state;
-  }
   const at = ctx.now;
   ctx.perform(
     async (): Promise<Loaded> => {

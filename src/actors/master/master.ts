@@ -1,8 +1,9 @@
 import { RuntimeError } from "../../core/errors.ts";
-import { fail, type Result } from "../../core/result.ts";
+import { ok } from "../../core/result.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
+import { Task } from "../task/task.ts";
 import type { WorkerReport } from "../worker/messages.ts";
-import { adopt, changed, command, load, readAgain } from "./commands.ts";
+import { adopt, load, write } from "./changes.ts";
 import { edit, edited } from "./edits.ts";
 import { campaignKind } from "./messages.ts";
 import { overSettled, settleOver } from "./over.ts";
@@ -21,11 +22,13 @@ import {
   windowSent,
 } from "./run.ts";
 import {
+  type CampaignTask,
+  type Command,
   type Ctx,
   type MasterDeps,
   type MasterState,
   type Message,
-  type Request,
+  type Other,
   storePause,
 } from "./state.ts";
 import { ask, figuresDue, figuresRead, subscribe, unsubscribe } from "./watching.ts";
@@ -41,9 +44,12 @@ import {
 export type { MasterDeps, MasterState } from "./state.ts";
 export { newMaster } from "./state.ts";
 
-const STASH_MAX = 1_000;
-/** How long a master without work stays, in milliseconds. */
-const IDLE_MS = 60_000;
+/** What changes a campaign; one after the other. */
+const CHANGES: ReadonlySet<(Command | Other)["type"]> = new Set([
+  "command",
+  "edit-campaign",
+  "tune-campaign",
+]);
 
 /**
  * The master of one campaign: guards its state, hands its pages to workers, and holds its rate.
@@ -52,12 +58,13 @@ const IDLE_MS = 60_000;
  * moves begins again from there.
  */
 export function campaignMaster(deps: MasterDeps): ActorType<MasterState, Message> {
-  const behavior = masterBehavior(deps);
+  const task = campaignTask(deps);
+  const behavior = masterBehavior(task, deps);
   return {
     label: "campaign",
     kind: campaignKind,
     behavior: (state, message, ctx) =>
-      settleOver(checkRun(behavior(state, message, ctx), deps, ctx), deps, ctx),
+      settleOver(checkRun(behavior(state, message, ctx), task, ctx), deps, ctx),
     onStart: { type: "load" },
     restart: "transient",
     supervision: {
@@ -68,15 +75,38 @@ export function campaignMaster(deps: MasterDeps): ActorType<MasterState, Message
   };
 }
 
-function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
+function campaignTask(deps: MasterDeps): CampaignTask {
+  return new Task({
+    noun: "campaign",
+    itself: "master",
+    taskOf: ({ campaign }) => campaign,
+    load: (id) => load(id, deps),
+    loadPause: storePause,
+    isChange: ({ type }) => CHANGES.has(type),
+    refusal: ({ quiescing }) =>
+      quiescing && new RuntimeError("node.draining", "the node is stopping"),
+    serve: (state, request, ctx) => serve(state, request, deps, ctx),
+    answer(command, before, { campaign }, ctx) {
+      const changed = before !== campaign!.state;
+      ctx.reply(command, ok({ before, campaign: campaign!, changed }));
+    },
+    write: (state, change, at) => write(state, change, at, deps),
+    adopt: (state, found, ctx) => adopt(state, found, deps, ctx),
+    isNeeded,
+  });
+}
+
+function masterBehavior(task: CampaignTask, deps: MasterDeps): Behavior<MasterState, Message> {
   return (state, message, ctx) => {
     switch (message.type) {
       case "load":
-        return beginLoad(state, deps, ctx);
       case "loaded":
-        return loaded(state, message, deps, ctx);
       case "wake":
-        return state;
+      case "check":
+      case "changed":
+      case "read-again":
+      case "idle":
+        return task.handle(state, message, ctx);
       case "quiesce":
         return quiesce(state, message, ctx);
       case "command":
@@ -86,13 +116,9 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "read-campaign":
       case "subscribe":
       case "unsubscribe":
-        return request(state, message, deps, ctx);
-      case "changed":
-        return unstash(changed(state, message, deps, ctx), deps, ctx);
-      case "read-again":
-        return unstash(readAgain(state, message, deps, ctx), deps, ctx);
+        return task.request(state, message, ctx);
       case "edited":
-        return unstash(edited(state, message, deps, ctx), deps, ctx);
+        return task.unstash(edited(state, message, deps, ctx), ctx);
       case "worker-ready":
       case "worker-crashed":
       case "want-permits":
@@ -117,8 +143,6 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
         return supplyMore(state, deps, ctx);
       case "permits-due":
         return grantPermits(state, ctx);
-      case "check-run":
-        return state;
       case "figures-read":
         return figuresRead(state, message, deps, ctx);
       case "figures-due":
@@ -131,8 +155,6 @@ function masterBehavior(deps: MasterDeps): Behavior<MasterState, Message> {
       case "settle-over":
       case "over-settled":
         return aside(state, message, deps, ctx);
-      case "idle":
-        return idle(state, ctx);
     }
   };
 }
@@ -187,55 +209,8 @@ function aside(
   }
 }
 
-function beginLoad(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
-  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
-  ctx.perform(
-    () => load(state.id, deps),
-    (outcome) => ({ type: "loaded", outcome }),
-  );
-  return state;
-}
-
-function loaded(
-  state: MasterState,
-  { outcome }: Extract<Message, { type: "loaded" }>,
-  deps: MasterDeps,
-  ctx: Ctx,
-): MasterState {
-  if (!outcome.ok) {
-    const loadFailures = state.loadFailures + 1;
-    ctx.setTimer("load", storePause(loadFailures), { type: "load" });
-    return refuseAll({ ...state, loadFailures }, outcome.error, ctx);
-  }
-  if (outcome.value === undefined) {
-    const error = new RuntimeError("campaign.unknown", `there is no campaign ${state.id}`);
-    ctx.stop();
-    return refuseAll(state, error, ctx);
-  }
-  return unstash(adopt(state, outcome.value, deps, ctx), deps, ctx);
-}
-
-/** What changes a campaign; one after the other. */
-const CHANGES: ReadonlySet<Request["type"]> = new Set([
-  "command",
-  "edit-campaign",
-  "tune-campaign",
-]);
-
-/** Changes are dealt with one after the other; the rest at any time once it is loaded. */
-function request(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx): MasterState {
-  const waits = state.changing && CHANGES.has(message.type);
-  if (state.campaign !== undefined && !waits) return serve(state, message, deps, ctx);
-  if (state.stash.length < STASH_MAX) return { ...state, stash: [...state.stash, message] };
-  refuse(message, new RuntimeError("mailbox.full", `${STASH_MAX} requests wait already`), ctx);
-  return state;
-}
-
-function serve(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx): MasterState {
-  ctx.setTimer("idle", IDLE_MS, { type: "idle" });
+function serve(state: MasterState, message: Other, deps: MasterDeps, ctx: Ctx): MasterState {
   switch (message.type) {
-    case "command":
-      return command(state, message, deps, ctx);
     case "edit-campaign":
     case "tune-campaign":
       return edit(state, message, deps, ctx);
@@ -250,30 +225,9 @@ function serve(state: MasterState, message: Request, deps: MasterDeps, ctx: Ctx)
   }
 }
 
-function unstash(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
-  let next: MasterState = { ...state, stash: [] };
-  for (const message of state.stash) next = request(next, message, deps, ctx);
-  return next;
-}
-
-function refuseAll(state: MasterState, error: RuntimeError, ctx: Ctx): MasterState {
-  for (const message of state.stash) refuse(message, error, ctx);
-  return { ...state, stash: [] };
-}
-
-function refuse(message: Request, error: RuntimeError, ctx: Ctx): void {
-  if (message.type !== "unsubscribe") ctx.reply<Result<never>>(message, fail(error));
-}
-
-/** Nobody has needed it for a while: whoever does next makes a new one. */
-function idle(state: MasterState, ctx: Ctx): MasterState {
-  const { run, changing, leaving, over, resends, watching, stash } = state;
+/** Whether something is under way, or somebody watches. */
+function isNeeded({ run, leaving, over, resends, watching }: MasterState): boolean {
   const waits = over.length > 0 || resends.length > 0;
-  const busy = run !== undefined || changing || leaving > 0 || watching.reading || waits;
-  if (busy || stash.length > 0 || watching.subscribers.length > 0) {
-    ctx.setTimer("idle", IDLE_MS, { type: "idle" });
-    return state;
-  }
-  ctx.drain();
-  return state;
+  const isWatched = watching.reading || watching.subscribers.length > 0;
+  return run !== undefined || leaving > 0 || waits || isWatched;
 }

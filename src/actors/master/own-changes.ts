@@ -1,36 +1,29 @@
-import { OWN_CHANGES } from "../../core/task.ts";
-import { persist } from "./commands.ts";
-import type { CampaignState, RunNotes } from "./messages.ts";
+import type { TaskChange } from "../task/state.ts";
+import type { RunNotes } from "./messages.ts";
 import { answerQuiet } from "./quiesce.ts";
 import { isThrough, markDone } from "./run.ts";
-import type { Change, Ctx, MasterDeps, MasterState } from "./state.ts";
+import type { CampaignTask, Ctx, MasterState } from "./state.ts";
 import { lateness, openingsAt } from "./timing.ts";
 
-const BY_ITSELF = "master";
-
 /** What a run decides by itself. */
-interface Decision {
-  readonly to: CampaignState;
-  readonly why: string;
-  readonly run?: RunNotes | undefined;
-}
+type Decision = Pick<TaskChange<never, RunNotes>, "to" | "why" | "notes">;
 
 /**
  * Changes the campaign's state when the run itself is the reason: it is through, cannot go on,
  * takes up what a dead worker held, or its canary is over.
  */
-export function checkRun(state: MasterState, deps: MasterDeps, ctx: Ctx): MasterState {
+export function checkRun(state: MasterState, task: CampaignTask, ctx: Ctx): MasterState {
   const { run, campaign, changing } = state;
   if (state.quiescing !== undefined) return answerQuiet(state, ctx);
   if (run === undefined || campaign === undefined || changing) return state;
   if (ctx.monotonic < state.restsUntil) return state;
   const decision = decide(state);
-  if (decision !== undefined) return change(state, decision, deps, ctx);
+  if (decision !== undefined) return task.changeItself(state, decision, ctx);
   if (!isThrough(run)) return state;
 
   const through = { ...state, run: markDone(run) };
   const { zones, open = [] } = through.run;
-  if (zones === undefined) return change(through, finished(through), deps, ctx);
+  if (zones === undefined) return task.changeItself(through, finished(through), ctx);
   const openings = openingsAt(campaign, zones, ctx.now);
   if (openings.open.some((zone) => !open.includes(zone))) {
     ctx.setTimer("opening", 1, { type: "opening" });
@@ -38,9 +31,9 @@ export function checkRun(state: MasterState, deps: MasterDeps, ctx: Ctx): Master
   }
   if (openings.waiting.length > 0) return through;
   const { late } = openings;
-  if (late.length === 0) return change(through, finished(through), deps, ctx);
+  if (late.length === 0) return task.changeItself(through, finished(through), ctx);
   const why = lateness(campaign, late, zones.length);
-  return change(through, { to: "pause", why }, deps, ctx);
+  return task.changeItself(through, { to: "pause", why }, ctx);
 }
 
 /** What has to be decided whether the run is through or not. */
@@ -51,7 +44,7 @@ function decide({ run, campaign }: MasterState): Decision | undefined {
     const { passed, why } = run.verdict;
     const canary = passed ? "passed" : "halted";
     const to = passed ? campaign.state : "pause";
-    return { to, why, run: { ...campaign.run, canary } };
+    return { to, why, notes: { ...campaign.run, canary } };
   }
   const { state } = campaign;
   if (state === "started" && run.lost.size > 0) return { to: "reboot", why: run.lostWhy };
@@ -65,16 +58,4 @@ function finished({ run }: MasterState): Decision {
   const refusal = run?.refusal ?? "";
   const some = refusal === "" ? "" : `; some were given up, the first because: ${refusal}`;
   return { to: "finished", why: `everybody was dealt with${some}` };
-}
-
-function change(state: MasterState, decision: Decision, deps: MasterDeps, ctx: Ctx): MasterState {
-  const from = state.campaign!.state;
-  if (decision.to !== from && !OWN_CHANGES[from].includes(decision.to)) {
-    throw new Error(`a run cannot go from ${from} to ${decision.to} by itself`);
-  }
-  const whole: Change = {
-    ...decision,
-    ...{ command: undefined, newRun: false, by: BY_ITSELF, attempts: 1 },
-  };
-  return persist(state, whole, deps, ctx);
 }

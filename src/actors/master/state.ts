@@ -4,6 +4,8 @@ import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
+import { newTask, type TaskFields, type TaskMessage } from "../task/state.ts";
+import type { Task } from "../task/task.ts";
 import type {
   PageToSend,
   ResendPiece,
@@ -13,13 +15,7 @@ import type {
   SpawnWorker,
   WorkerMessage,
 } from "../worker/messages.ts";
-import type {
-  Campaign,
-  CampaignProgress,
-  CampaignState,
-  MasterMessage,
-  RunNotes,
-} from "./messages.ts";
+import type { Campaign, CampaignProgress, MasterMessage, RunNotes } from "./messages.ts";
 import { type FailureMeter, RateMeter } from "./meters.ts";
 import type { PageSupply } from "./page-supply.ts";
 import type { Figures } from "./progress.ts";
@@ -46,22 +42,14 @@ type Of<Type extends MasterMessage["type"]> = Extract<MasterMessage, { readonly 
 
 export type Command = Of<"command">;
 export type Edit = Of<"edit-campaign" | "tune-campaign">;
-export type Request = Command | Edit | Of<"read-campaign" | "resend" | "subscribe" | "unsubscribe">;
+export type Other = Edit | Of<"read-campaign" | "resend" | "subscribe" | "unsubscribe">;
 export type Report<Type extends MasterMessage["type"]> = Of<Type>;
 
-export interface MasterState {
-  readonly id: string;
+export interface MasterState extends TaskFields<Command | Other> {
   /** Undefined until it has been read. */
   readonly campaign: Campaign | undefined;
   /** Recipients of its audience. */
   readonly accepted: number;
-  readonly loadFailures: number;
-  /** What came before the campaign was read, or while its state was being changed. */
-  readonly stash: readonly Request[];
-  /** A change of state is on its way to the store. */
-  readonly changing: boolean;
-  /** Before this the run changes nothing by itself, in monotonic milliseconds: the store failed. */
-  readonly restsUntil: number;
   readonly run: Run | undefined;
   /** The next run may find pages that a dead node left in doubt. */
   readonly resuming: boolean;
@@ -180,32 +168,9 @@ export interface Watching {
   readonly lastSent: string;
 }
 
-/** A change of state on its way: asked for by somebody, or by the run itself. */
-export interface Change {
-  readonly command: Command | undefined;
-  readonly to: CampaignState;
-  readonly newRun: boolean;
-  readonly why: string;
-  readonly by: string;
-  readonly attempts: number;
-  /** Notes of the run that go with it; absent: they stay. */
-  readonly run?: RunNotes | undefined;
-}
-
 export type Message =
   | MasterMessage
-  | { readonly type: "load" }
-  | { readonly type: "loaded"; readonly outcome: Result<Loaded | undefined> }
-  | {
-      readonly type: "changed";
-      readonly change: Change;
-      readonly outcome: Result<Loaded>;
-    }
-  | {
-      readonly type: "read-again";
-      readonly change: Change;
-      readonly outcome: Result<Loaded | undefined>;
-    }
+  | TaskMessage<Command, RunNotes, Loaded>
   | {
       readonly type: "edited";
       readonly request: Edit;
@@ -228,7 +193,6 @@ export type Message =
   | { readonly type: "list-pages" }
   | { readonly type: "pages-due" }
   | { readonly type: "permits-due" }
-  | { readonly type: "check-run" }
   | { readonly type: "worker-ended"; readonly worker: string }
   | { readonly type: "figures-read"; readonly outcome: Result<FiguresRead> }
   | { readonly type: "figures-due" }
@@ -237,8 +201,7 @@ export type Message =
   | { readonly type: "resent"; readonly outcome: Result<Resent> }
   | { readonly type: "answer-resends" }
   | { readonly type: "settle-over" }
-  | { readonly type: "over-settled"; readonly epochs: number; readonly outcome: Result<void> }
-  | { readonly type: "idle" };
+  | { readonly type: "over-settled"; readonly epochs: number; readonly outcome: Result<void> };
 
 /** What was read of a campaign's figures. */
 export interface FiguresRead extends Omit<Figures, "accepted"> {
@@ -266,15 +229,13 @@ export interface Listed {
 
 export type Ctx = Context<Message>;
 
+export type CampaignTask = Task<MasterState, Command, Other, RunNotes, Loaded, Ctx>;
+
 export function newMaster(id: string): MasterState {
   return {
-    id,
+    ...newTask(id),
     campaign: undefined,
     accepted: 0,
-    loadFailures: 0,
-    stash: [],
-    changing: false,
-    restsUntil: 0,
     run: undefined,
     resuming: true,
     generation: 0,
