@@ -68,8 +68,9 @@ export function garbageRequest(random: Random, token: string): Uint8Array {
 }
 
 /** The first bytes of a device's connection. */
-export function handshake(): string {
-  return upgrade(`Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${PROTOCOL}`);
+export function handshake(subprotocol: string): string {
+  const protocol = `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
+  return upgrade(`Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${protocol}`);
 }
 
 function whole(token: string, path: string, body: string, type = "application/json"): string {
