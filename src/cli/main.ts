@@ -14,6 +14,7 @@ import { providersCommand } from "./commands/providers.ts";
 import { startCommand } from "./commands/start.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { topCommand } from "./commands/top.ts";
+import { topicsCommand } from "./commands/topics.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 
 const program = new Command("herald")
@@ -39,6 +40,7 @@ for (const command of [
   campaignCommand(),
   providersCommand(),
   devicesCommand(),
+  topicsCommand(),
   topCommand(),
   bansCommand(),
   nodeCommand(),

@@ -39,6 +39,24 @@ test("devices are listed, shown, written to, explained and kicked by command", a
   await node.end("SIGINT");
 });
 
+test("topics are listed, shown and read by command", async () => {
+  const { node, run } = await commandsOn();
+  const made = await run("token", "create", "--user", "ann", "--subscribe", "*", "--publish", "*");
+  const phone = await Device.login(node.places.websocket, made.stdout.trim());
+  await phone.ask({ type: "subscribe", topic: "room/1" });
+  await phone.ask({ type: "publish", topic: "room/1", payload: { text: "Grüße" } });
+  const listed = await run("topics", "list");
+  expect(listed.stdout).toMatch(/^topic +subscribers +offset +kept\nroom\/1 +1 +1 +1\n$/);
+  const shown = await run("topics", "show", "room/1");
+  expect(shown.stdout).toMatch(/historyMax +100\n[\s\S]*\nuser:ann +1\n$/);
+  const read = await run("topics", "history", "room/1", "--after", "0");
+  expect(read.stdout).toMatch(/\n1 +\d{4}-\S+Z +user:ann +{"text":"Grüße"}\n$/);
+  const absent = await run("topics", "show", "room/2");
+  expect([absent.status, absent.stderr]).toEqual([1, expect.stringContaining("topic.unknown")]);
+  phone.close();
+  await node.end("SIGINT");
+});
+
 test("a trace is printed line by line while it lasts", async () => {
   const { node, env, cwd, login } = await commandsOn();
   const phone = await login("ann");

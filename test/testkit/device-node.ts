@@ -13,14 +13,8 @@ import { type OpenSession, sessionKind } from "../../src/actors/session/messages
 import { newSession, SESSION_LIMITS } from "../../src/actors/session/state.ts";
 import { PushTally } from "../../src/actors/session/tally.ts";
 import { topicType } from "../../src/actors/topic/behavior.ts";
-import { topicKind } from "../../src/actors/topic/messages.ts";
-import {
-  newTopic,
-  TOPIC_LIMITS,
-  TOPIC_RULE,
-  type TopicRule,
-  topicFigures,
-} from "../../src/actors/topic/state.ts";
+import { type TopicRule, topicKind } from "../../src/actors/topic/messages.ts";
+import { newTopic, TOPIC_LIMITS, TOPIC_RULE, topicFigures } from "../../src/actors/topic/state.ts";
 import { userType } from "../../src/actors/user/behavior.ts";
 import { userKind } from "../../src/actors/user/messages.ts";
 import { newUser, USER_LIMITS, type UserLimits } from "../../src/actors/user/state.ts";

@@ -3,13 +3,12 @@ import { fail, ok } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import { fellBehind, refusedBy, tellBehind } from "./behind.ts";
 import { dropOld, keep, missedSince } from "./history.ts";
+import { describe, history, who } from "./looking.ts";
 import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
 import type { Ctx, Message, Subscriber, TopicDeps, TopicState } from "./state.ts";
 
 /** Publications and subscriptions that may wait for one topic. */
 const MAILBOX_MAX = 100_000;
-/** Principals that one `who` lists. */
-const LISTED_MAX = 1_000;
 
 type Subscribe = Extract<TopicMessage, { type: "subscribe" }>;
 type Publish = Extract<TopicMessage, { type: "publish" }>;
@@ -35,12 +34,10 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
           return unsubscribe(state, message.sessionId, ctx);
         case "who":
           return who(state, message, ctx);
-        case "history": {
-          dropOld(state, ctx.now);
-          const { epoch, offset, history } = state;
-          ctx.reply(message, ok({ epoch, offset, kept: history.map((it) => it.publication) }));
-          return state;
-        }
+        case "describe":
+          return describe(state, message, ctx);
+        case "history":
+          return history(state, message, ctx);
         case "start":
           state.epoch = newEpoch(ctx);
           state.rule = deps.ruleOf(state.name);
@@ -145,24 +142,6 @@ function tell(state: TopicState, type: "joined" | "left", principal: string, ctx
   for (const watcher of state.watchers.values()) {
     if (watcher.principal !== principal) ctx.send(watcher.ref, notice);
   }
-}
-
-function who(
-  state: TopicState,
-  request: Extract<TopicMessage, { type: "who" }>,
-  ctx: Ctx,
-): TopicState {
-  if (!state.rule.presence) {
-    const message = "this topic does not tell who is there";
-    ctx.reply(request, fail(new RuntimeError("topic.forbidden", message)));
-    return state;
-  }
-  const members = [];
-  for (const [principal, sessions] of state.principals) {
-    if (members.push({ principal, sessions }) === LISTED_MAX) break;
-  }
-  ctx.reply(request, ok({ members, count: state.principals.size }));
-  return state;
 }
 
 /** Ends when nobody is there and nobody could recover anything. */

@@ -1,5 +1,5 @@
-import type { Publication } from "./messages.ts";
-import type { Kept, TopicState } from "./state.ts";
+import type { Kept, Publication } from "./messages.ts";
+import type { TopicState } from "./state.ts";
 
 /** What may be dropped gathers until it is worth a copy of the rest. */
 const SLACK = 2;

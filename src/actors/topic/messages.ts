@@ -26,6 +26,40 @@ export interface Publication {
  */
 export type SlowPolicy = "drop-oldest" | "coalesce" | "disconnect";
 
+/** How topics of one pattern behave. */
+export interface TopicRule {
+  /** The pattern; absent for the defaults. */
+  readonly match?: string;
+  /** Publications that are kept for those who come back, at most. 0: none. */
+  readonly historyMax: number;
+  /** How long each is kept, in milliseconds. */
+  readonly historyMs: number;
+  /** Whether one may ask who is there. */
+  readonly presence: boolean;
+  readonly slow: SlowPolicy;
+}
+
+/** A publication that is kept, and since when, in milliseconds since the epoch. */
+export interface Kept {
+  readonly publication: Publication;
+  readonly at: number;
+}
+
+/** A topic as those see it who look from outside. */
+export interface TopicView {
+  readonly name: string;
+  readonly rule: TopicRule;
+  readonly epoch: string;
+  readonly offset: number;
+  /** How many publications. */
+  readonly kept: number;
+  /** How many are subscribed. */
+  readonly sessions: number;
+  /** Whose sessions those are: at most 1 000 principals, and how many there are. */
+  readonly members: readonly Presence[];
+  readonly count: number;
+}
+
 /** How one subscriber stands after it subscribed. */
 export interface Subscribed {
   readonly epoch: string;
@@ -67,17 +101,21 @@ export type TopicMessage =
       readonly from: string | undefined;
       readonly replyTo?: Ref<Result<{ readonly offset: number; readonly reached: number }>>;
     }
-  /** What is kept, for those who look from outside. */
+  /** What is kept, or some of it, for those who look from outside. */
   | {
       readonly type: "history";
+      /** Only later ones, and at most so many. */
+      readonly after?: number;
+      readonly limit?: number;
       readonly replyTo: Ref<
         Result<{
           readonly epoch: string;
           readonly offset: number;
-          readonly kept: readonly Publication[];
+          readonly kept: readonly Kept[];
         }>
       >;
     }
+  | { readonly type: "describe"; readonly replyTo: Ref<Result<TopicView>> }
   | {
       readonly type: "who";
       readonly replyTo: Ref<

@@ -1,18 +1,7 @@
 import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { Publication, SlowPolicy, TopicMessage, TopicNotice } from "./messages.ts";
-
-/** How topics of one pattern behave. */
-export interface TopicRule {
-  /** Publications that are kept for those who come back, at most. 0: none. */
-  readonly historyMax: number;
-  /** How long each is kept, in milliseconds. */
-  readonly historyMs: number;
-  /** Whether one may ask who is there. */
-  readonly presence: boolean;
-  readonly slow: SlowPolicy;
-}
+import type { Kept, TopicMessage, TopicNotice, TopicRule } from "./messages.ts";
 
 export const TOPIC_RULE: TopicRule = {
   historyMax: 100,
@@ -80,12 +69,6 @@ export interface Subscriber {
   readonly presence: boolean;
   /** Made once, so that a publication costs no closure. */
   readonly refused: () => Message;
-}
-
-/** A publication that is kept, and since when. */
-export interface Kept {
-  readonly publication: Publication;
-  readonly at: number;
 }
 
 /**

@@ -58,6 +58,7 @@ interface Facts<Params extends Schema, Query extends Schema> {
     | "Messages"
     | "Uploads"
     | "Devices"
+    | "Topics"
     | "Providers"
     | "Tokens"
     | "Insight"

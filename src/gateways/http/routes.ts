@@ -18,6 +18,7 @@ import { reviewRoutes } from "./routes/review.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { subDeviceRoutes } from "./routes/sub-devices.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { topicRoutes } from "./routes/topics.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { userRoutes } from "./routes/users.ts";
 
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...uploadRoutes,
   ...deviceRoutes,
+  ...topicRoutes,
   ...banRoutes,
   ...providerRoutes,
   ...boardRoutes,

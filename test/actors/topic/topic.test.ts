@@ -4,6 +4,7 @@ import {
   type Subscribed,
   type TopicMessage,
   type TopicNotice,
+  type TopicRule,
   topicKind,
 } from "../../../src/actors/topic/messages.ts";
 import {
@@ -11,7 +12,6 @@ import {
   TOPIC_LIMITS,
   TOPIC_RULE,
   type TopicLimits,
-  type TopicRule,
   topicFigures,
 } from "../../../src/actors/topic/state.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
