@@ -5,11 +5,11 @@ import type { Base } from "./base.ts";
 
 /** Lets topics come to be when they are first asked for. */
 export function openTopics({ config, metrics, system }: Base): void {
-  const { rules, subscribersMax } = config.topics;
+  const { rules, ...limits } = config.topics;
   const type = topicType({
     ruleOf: topicRules(rules),
     figures: topicFigures(metrics),
-    limits: { ...TOPIC_LIMITS, subscribersMax },
+    limits: { ...TOPIC_LIMITS, ...limits },
   });
   system.registerEntity(topicKind, { under: system.supervisor("topics"), type, state: newTopic });
   const help = "Topics that are here.";

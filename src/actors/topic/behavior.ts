@@ -1,12 +1,14 @@
 import { RuntimeError } from "../../core/errors.ts";
-import { fail, ok } from "../../core/result.ts";
+import { fail, ok, type Result } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import { fellBehind, refusedBy, tellBehind } from "./behind.ts";
 import { dropOld, keep, missedSince } from "./history.ts";
 import { describe, history, who } from "./looking.ts";
 import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
-import type { Ctx, Message, Subscriber, TopicDeps, TopicState } from "./state.ts";
+import type { Ctx, Message, Subscriber, TopicDeps, TopicState, TopicsOfNode } from "./state.ts";
 
+/** How long a topic lasts that the node has no room for, in milliseconds. */
+const SURPLUS_MS = 1_000;
 /** Publications and subscriptions that may wait for one topic. */
 const MAILBOX_MAX = 100_000;
 
@@ -15,16 +17,22 @@ type Publish = Extract<TopicMessage, { type: "publish" }>;
 
 /** What a topic does; make one per node. Its instances are named by the topic. */
 export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
+  const { historyBytesMax } = deps.limits;
+  const node: TopicsOfNode = { topics: 0, historyBytes: 0, historyBytesMax };
   return {
     label: "topic",
     kind: topicKind,
     onStart: { type: "start" },
-    onEnd: ({ name, subscribers }) => {
+    onEnd: (state) => {
+      const { name, subscribers } = state;
+      state.node.topics -= 1;
+      state.node.historyBytes -= state.historyBytes;
       for (const { ref } of subscribers.values()) ref.send({ type: "topic-ended", topic: name });
     },
     mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
     restart: "temporary",
     behavior(state, message, ctx) {
+      if (state.isSurplus && "replyTo" in message) return refuse(state, message, ctx);
       switch (message.type) {
         case "publish":
           return publish(state, message, deps, ctx);
@@ -39,10 +47,7 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
         case "history":
           return history(state, message, ctx);
         case "start":
-          state.epoch = newEpoch(ctx);
-          state.rule = deps.ruleOf(state.name);
-          ctx.setTimer("idle", deps.limits.idleMs, { type: "idle" });
-          return state;
+          return begin(state, node, deps, ctx);
         case "idle":
           return idle(state, deps, ctx);
         case "refused":
@@ -52,6 +57,29 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
       }
     },
   };
+}
+
+function begin(state: TopicState, node: TopicsOfNode, deps: TopicDeps, ctx: Ctx): TopicState {
+  const { topicsMax, idleMs } = deps.limits;
+  state.epoch = newEpoch(ctx);
+  state.rule = deps.ruleOf(state.name);
+  state.node = node;
+  node.topics += 1;
+  state.isSurplus = node.topics > topicsMax;
+  ctx.setTimer("idle", state.isSurplus ? SURPLUS_MS : idleMs, { type: "idle" });
+  return state;
+}
+
+/** Nobody is in it, so that it ends soon; others may have ended before. */
+function refuse(
+  state: TopicState,
+  request: Extract<TopicMessage, { replyTo?: unknown }>,
+  ctx: Ctx,
+): TopicState {
+  const message = `the node has ${state.node.topics - 1} topics already`;
+  const busy = new RuntimeError("gateway.busy", message, { retryAfterMs: SURPLUS_MS });
+  ctx.reply<Result<never>>(request, fail(busy));
+  return state;
 }
 
 /** Sixteen letters and digits: no two lives of a topic have the same. */

@@ -10,8 +10,31 @@ export function keep(state: TopicState, publication: Publication, now: number): 
   const { historyMax, historyMs } = rule;
   if (historyMax === 0) return;
   history.push({ publication, at: now });
+  state.historyBytes += publication.payload.length;
+  state.node.historyBytes += publication.payload.length;
   const isLong = history.length > historyMax * SLACK;
   if (isLong || history[0]!.at <= now - historyMs * SLACK) dropOld(state, now);
+  makeRoom(state);
+}
+
+/** Where all topics keep more than they may, the one that grows lets go, even of everything. */
+function makeRoom(state: TopicState): void {
+  const { history, node } = state;
+  let over = node.historyBytes - node.historyBytesMax;
+  let from = 0;
+  for (; over > 0 && from < history.length; from += 1) {
+    over -= history[from]!.publication.payload.length;
+  }
+  dropFirst(state, from);
+}
+
+function dropFirst(state: TopicState, count: number): void {
+  if (count === 0) return;
+  let bytes = 0;
+  for (let at = 0; at < count; at += 1) bytes += state.history[at]!.publication.payload.length;
+  state.historyBytes -= bytes;
+  state.node.historyBytes -= bytes;
+  state.history = state.history.slice(count);
 }
 
 /** Lets go of what is too old or too much. */
@@ -20,7 +43,7 @@ export function dropOld(state: TopicState, now: number): void {
   const { historyMax, historyMs } = rule;
   let from = Math.max(0, history.length - historyMax);
   while (from < history.length && history[from]!.at <= now - historyMs) from += 1;
-  if (from > 0) state.history = history.slice(from);
+  dropFirst(state, from);
 }
 
 /**

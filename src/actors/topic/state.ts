@@ -13,11 +13,27 @@ export const TOPIC_RULE: TopicRule = {
 export interface TopicLimits {
   /** Subscribers of one topic on this node. Default 1 000 000. */
   readonly subscribersMax: number;
+  /** Topics of this node at once. Default 100 000. */
+  readonly topicsMax: number;
+  /** Payloads that all topics of this node keep, in characters. Default 268 435 456. */
+  readonly historyBytesMax: number;
   /** A topic without subscribers and history ends after so long. Default 60 000 ms. */
   readonly idleMs: number;
 }
 
-export const TOPIC_LIMITS: TopicLimits = { subscribersMax: 1_000_000, idleMs: 60_000 };
+export const TOPIC_LIMITS: TopicLimits = {
+  subscribersMax: 1_000_000,
+  topicsMax: 100_000,
+  historyBytesMax: 268_435_456,
+  idleMs: 60_000,
+};
+
+/** What all topics of a node have together. */
+export interface TopicsOfNode {
+  topics: number;
+  historyBytes: number;
+  readonly historyBytesMax: number;
+}
 
 export interface TopicDeps {
   /** The rule of a topic's name. */
@@ -83,6 +99,12 @@ export interface TopicState {
   epoch: string;
   offset: number;
   history: Kept[];
+  /** Of the payloads that it keeps, in characters. */
+  historyBytes: number;
+  /** Shared; its own until it has begun. */
+  node: TopicsOfNode;
+  /** The node has as many topics as it may, without this one. */
+  isSurplus: boolean;
   /** By session id. */
   readonly subscribers: Map<string, Subscriber>;
   /** How many sessions each principal has here. */
@@ -100,6 +122,9 @@ export function newTopic(name: string): TopicState {
     epoch: "",
     offset: 0,
     history: [],
+    historyBytes: 0,
+    node: { topics: 1, historyBytes: 0, historyBytesMax: 0 },
+    isSurplus: false,
     subscribers: new Map(),
     principals: new Map(),
     watchers: new Map(),

@@ -215,3 +215,39 @@ test.each([1, 2, 3, 4, 5, 6])(
     else expect(got).toEqual(published.slice(0, place.offset));
   },
 );
+
+test("topics keep as much together as they may; who cannot recover is told so", async () => {
+  const { topic, publish, subscriber, settle } = start({}, { historyBytesMax: 25 });
+  const a = subscriber("a");
+  const { epoch } = await a.subscribe();
+  for (const letter of ["a", "b", "c"]) publish(letter.repeat(10));
+  await settle();
+  const back = subscriber("back");
+  expect(await back.subscribe({ epoch, offset: 0 })).toMatchObject({ recovered: false, offset: 3 });
+  const { missed } = await back.subscribe({ epoch, offset: 1 });
+  expect(missed.map(({ offset }) => offset)).toEqual([2, 3]);
+  // One that is larger than all is published, and nothing is kept.
+  topic().send({ type: "publish", payload: "d".repeat(30), from: undefined });
+  await settle();
+  expect(a.payloads()).toHaveLength(4);
+  expect(await back.subscribe({ epoch, offset: 3 })).toMatchObject({ recovered: false });
+  publish("e");
+  expect(await back.subscribe({ epoch, offset: 4 })).toMatchObject({ recovered: true });
+});
+
+test("a topic that the node has no room for refuses, until another one has ended", async () => {
+  const { system, settle, advance } = start({}, { topicsMax: 1, idleMs: 1_000 });
+  const publishTo = async (name: string) => {
+    const replyTo = probe<Result<unknown>>();
+    const publication = { type: "publish", payload: "1", from: undefined, replyTo } as const;
+    system.entity(topicKind, name).send(publication);
+    await settle();
+    return replyTo.received[0]!;
+  };
+  expect(await publishTo("first")).toMatchObject({ ok: true });
+  const refused = await publishTo("second");
+  expect(refused).toMatchObject({ ok: false, error: { code: "gateway.busy" } });
+  await advance(302_000);
+  expect(system.count(topicKind)).toBe(0);
+  expect(await publishTo("second")).toMatchObject({ ok: true });
+});
