@@ -92,6 +92,10 @@ describe.skipIf(isLeftOut)("the status page", () => {
     const kept = page.getByRole("row", { name: /^kept pushes/ });
     await kept.filter({ hasText: "acked 1" }).waitFor();
     await page.getByRole("cell", { name: "/sessions" }).first().waitFor();
+    await page.getByLabel(/Only those of/).fill("board:nobody");
+    await page.getByRole("cell", { name: "user:<b>ann</b>" }).waitFor({ state: "detached" });
+    await page.getByLabel(/Only those of/).fill("<b>ann</b>");
+    await page.getByRole("cell", { name: "user:<b>ann</b>" }).waitFor();
     await page.getByText("Counters").click();
     await page.getByLabel("Only those with").fill("pushes_written");
     await page.getByRole("row", { name: /^pushes_written/ }).waitFor();

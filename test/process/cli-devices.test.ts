@@ -15,7 +15,7 @@ test("devices are listed, shown, written to, explained and kicked by command", a
   expect((await run("devices", "list", "--user", "ann")).stdout).toMatch(
     /^who .*\nuser:ann +test +websocket +127\.0\.0\.1/,
   );
-  expect((await run("devices", "show", "user:ann")).stdout).toMatch(/connected +true/);
+  expect((await run("devices", "show", "user:ann")).stdout).toMatch(/connected +yes/);
 
   const sent = await run("devices", "send", "user:ann", '{"text":"call us"}', "--topic", "help");
   expect(sent.stdout).toBe("reached 1\n");

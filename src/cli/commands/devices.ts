@@ -6,6 +6,7 @@ import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
 
 const MINUTE_MS = 60_000;
+const TRACE_MAX_MS = 60 * MINUTE_MS;
 
 /** `herald devices`: who is connected, what happened to them, and what can be done about it. */
 export function devicesCommand(): Command {
@@ -99,8 +100,10 @@ function describe({ id, isConnected, lastSeen, sessions, inbox }: Shown): string
     subscriptions.map((topic) => `  ${device} is subscribed to ${topic}`),
   );
   return [
-    fields({ id, connected: isConnected, "last seen": seen }),
-    fields({ "messages so far": inbox.head, waiting: inbox.waiting }),
+    fields({
+      ...{ id, connected: isConnected ? "yes" : "no", "last seen": seen },
+      ...{ "messages so far": inbox.head, waiting: inbox.waiting },
+    }),
     ...(sessions.length === 0 ? [] : [pageTable(HEADER, sessions.map(rowOf), undefined)]),
     ...topics,
   ].join("\n");
@@ -217,9 +220,14 @@ function traceCommand(): Command {
         const options = command.opts<{ for: string }>();
         const problems: Problem[] = [];
         const lastsMs = readDuration("--for", options.for, problems) ?? MINUTE_MS;
+        if (lastsMs < MINUTE_MS || lastsMs > TRACE_MAX_MS) {
+          problems.push({ path: "--for", expected: "1m to 60m", got: options.for });
+        }
         if (problems.length > 0) throw new RuntimeError("cli.invalid", "--for", { problems });
         const api = apiOf(globalOptions(command));
-        await api.post(`${pathOf(id)}/trace`, { minutes: Math.ceil(lastsMs / MINUTE_MS) });
+        const minutes = Math.ceil(lastsMs / MINUTE_MS);
+        const { until } = await api.post<{ until: number }>(`${pathOf(id)}/trace`, { minutes });
+        process.stderr.write(`following ${id} until ${instant(until)}; Ctrl-C stops looking\n`);
         for await (const { event, data } of api.events(`${pathOf(id)}/trace`)) {
           if (event !== "line") continue;
           print(globalOptions(command).json === true, JSON.parse(data) as TraceLine, traceWords);

@@ -33,18 +33,22 @@ interface Top extends Omit<Sample, "figures" | "actors"> {
   readonly busiest: Sample["actors"]["busiest"];
 }
 
-/** What grows, by the name it is shown under. */
-const RATES: Readonly<Record<string, readonly [name: string, labels?: Record<string, string>]>> = {
-  "frames in": ["herald_ws_frames_in_total"],
-  "frames out": ["herald_ws_frames_out_total"],
-  "pushes accepted": ["herald_ledger_messages", { outcome: "accepted" }],
-  "pushes written": ["herald_pushes_written"],
-  "between devices": ["herald_routed", { outcome: "accepted" }],
-  publications: ["herald_publications_total"],
-  "handed to subscribers": ["herald_publications_fanned_out_total"],
-  uploads: ["herald_uploads_total"],
-  "requests of the API": ["herald_http_requests_total"],
-  turns: ["herald_actor_turns_total"],
+/** What grows, by the name it is shown under: series and labels. */
+const RATES: Readonly<Record<string, readonly (readonly [string, Record<string, string>?])[]>> = {
+  "frames in": [
+    ["herald_ws_frames_in_total"],
+    ["herald_udp_frames_in_total"],
+    ["herald_classic_messages_in_total"],
+  ],
+  "frames out, WebSocket": [["herald_ws_frames_out_total"]],
+  "pushes accepted": [["herald_ledger_messages", { outcome: "accepted" }]],
+  "pushes written": [["herald_pushes_written"]],
+  "between devices": [["herald_routed", { outcome: "accepted" }]],
+  publications: [["herald_publications_total"]],
+  "handed to subscribers": [["herald_publications_fanned_out_total"]],
+  uploads: [["herald_uploads_total"]],
+  "requests of the API": [["herald_http_requests_total"]],
+  turns: [["herald_actor_turns_total"]],
 };
 
 /** Moves to the top left and clears what is below. */
@@ -87,8 +91,10 @@ function topOf(latest: Sample, before: Sample): Top {
   const grown = (read: (sample: Sample) => number): number =>
     Math.max(0, Math.round(((read(latest) - read(before)) / seconds) * 10) / 10);
   const { figures: _, actors, ...rest } = latest;
-  const rates = Object.entries(RATES).map(([shown, [name, labels]]) => {
-    return [shown, grown(({ figures }) => figureOf(figures, name, labels))];
+  const rates = Object.entries(RATES).map(([shown, series]) => {
+    const of = ({ figures }: Sample): number =>
+      series.reduce((sum, [name, labels]) => sum + figureOf(figures, name, labels), 0);
+    return [shown, grown(of)];
   });
   return {
     ...rest,

@@ -38,7 +38,7 @@ async function start() {
 
 const all = (event: string, ...who: string[]) => who.map((name) => `${name} ${event}`);
 
-test("each status event is told once to each concerned, however often it is asked for", async () => {
+test("each status event is told once to each concerned, also when asked for twice", async () => {
   const { twice, told, devices, login, call } = await start();
   const seen = new Set<string>();
   const expectTold = (got: readonly string[], ...wanted: readonly string[][]) => {

@@ -5,7 +5,7 @@ import {
   sessionKind,
 } from "../../../actors/session/messages.ts";
 import { userKind } from "../../../actors/user/messages.ts";
-import { addressOf, boardKey, parseAddress } from "../../../core/address.ts";
+import { addressOf, boardKey, kindOf, parseAddress } from "../../../core/address.ts";
 import { RuntimeError } from "../../../core/errors.ts";
 import type { Api } from "../api.ts";
 
@@ -26,7 +26,7 @@ export async function targetOf(id: string, api: Api): Promise<Target> {
   const address = parseAddress(id);
   if (address.ok && "id" in address.value) {
     const { type, id: name } = address.value;
-    if (type === "user") return { principal: name, session: undefined };
+    if (type === "user" && kindOf(name) === "phone") return { principal: name, session: undefined };
     if (type === "board") return { principal: boardKey(name), session: undefined };
     if (type === "session") return ofSession(name, api);
   }
@@ -38,7 +38,8 @@ async function ofSession(id: string, api: Api): Promise<Target> {
   const view = session === undefined ? undefined : await inspect(session, api);
   const principal = view?.principal ?? api.chronicle.ownerOf(id);
   if (principal !== undefined) return { principal, session: id };
-  throw new RuntimeError("session.unknown", `nothing is known of a session ${id}`);
+  const message = `nothing is known of a session ${id}; a user is user:<id>, a board board:<id>`;
+  throw new RuntimeError("session.unknown", message);
 }
 
 /** The sessions of a principal, or the one that is meant, as far as they live. */

@@ -19,7 +19,7 @@ const sample = {
   cpuSeconds: z.number().describe("Of all threads, since the start."),
   eventLoopMs: z
     .object({ mean: ms, p50: ms, p99: ms, max: ms })
-    .describe("How late the event loop is, looked at every 10 ms: an idle one shows about 10."),
+    .describe("How late the event loop is since the last look, in ms: an idle one shows about 0."),
   devices: z.object({
     sessions: count.describe("Sessions that live."),
     connected: count.describe("Those of them that have a connection."),
