@@ -2,7 +2,8 @@
 
 export interface Received {
   readonly id: string;
-  readonly offset: number;
+  /** Undefined for one that is volatile: there is nothing to confirm. */
+  readonly offset: number | undefined;
   readonly topic: string;
   readonly payload: unknown;
   readonly redelivered: boolean;
@@ -99,7 +100,7 @@ export class Device {
     if (frame.type === "push") {
       const push = frame as unknown as Received;
       this.pushes.push(push);
-      if (this.#ack) this.#send({ type: "ack", offsets: [push.offset] });
+      if (this.#ack && push.offset !== undefined) this.#send({ type: "ack", offsets: [push.offset] });
     }
     const met = this.#waiting.filter(({ want }) => want(frame));
     for (const waiting of met) {
