@@ -18,27 +18,30 @@ const POLICIES = [
   },
 ] as const;
 
-test.each(POLICIES)("of forty at once the policy "$name" lets as many stay as it says", async ({ login, stay, code }) => {
-  const node = await startWholeNode({ login, websocket: { connectionsPerUser: AT_ONCE } });
-  onTestFinished(() => node.stop());
-  const token = await node.mint({ user: "ann" });
-  const ends: number[] = [];
-  const enough = Promise.withResolvers<void>();
-  const ended = (how: number): void => {
-    ends.push(how);
-    if (ends.length === AT_ONCE - stay) enough.resolve();
-  };
-  if (stay === AT_ONCE) enough.resolve();
-  const logins = Array.from({ length: AT_ONCE }, async (_, n) => {
-    try {
-      const device = await Device.login(node.websocket, token, true, `phone-${n}`);
-      void device.closed.then(ended);
-    } catch (error) {
-      ended(Number(/\d+$/.exec((error as Error).message)?.[0]));
-    }
-  });
-  await Promise.all([...logins, enough.promise]);
-  const { sessions } = await node.call("GET", "/v1/devices/user:ann");
-  expect(sessions).toHaveLength(stay);
-  expect([...new Set(ends)]).toEqual(code === undefined ? [] : [code]);
-});
+test.each(POLICIES)(
+  "of forty at once, $name: as many stay as that says",
+  async ({ login, stay, code }) => {
+    const node = await startWholeNode({ login, websocket: { connectionsPerUser: AT_ONCE } });
+    onTestFinished(() => node.stop());
+    const token = await node.mint({ user: "ann" });
+    const ends: number[] = [];
+    const enough = Promise.withResolvers<void>();
+    const ended = (how: number): void => {
+      ends.push(how);
+      if (ends.length === AT_ONCE - stay) enough.resolve();
+    };
+    if (stay === AT_ONCE) enough.resolve();
+    const logins = Array.from({ length: AT_ONCE }, async (_, n) => {
+      try {
+        const device = await Device.login(node.websocket, token, true, `phone-${n}`);
+        void device.closed.then(ended);
+      } catch (error) {
+        ended(Number(/\d+$/.exec((error as Error).message)?.[0]));
+      }
+    });
+    await Promise.all([...logins, enough.promise]);
+    const { sessions } = await node.call("GET", "/v1/devices/user:ann");
+    expect(sessions).toHaveLength(stay);
+    expect([...new Set(ends)]).toEqual(code === undefined ? [] : [code]);
+  },
+);
