@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { TASK_STATES } from "../../../core/task.ts";
 import { condition } from "../condition-schema.ts";
 import { answer, count, instant, request, text } from "../schemas.ts";
 import { pull } from "./pull-schema.ts";
+import { changed, taskState, transitionOf } from "./task-schemas.ts";
 
 const LIST_MAX = 100_000;
 
@@ -62,8 +62,6 @@ export const named = z.strictObject({
   name: text(200).optional().describe("The name of an uploaded audience; required for one."),
 });
 
-export const taskState = z.enum(TASK_STATES);
-
 const excluded = z.object({ optedOut: count, suppressed: count, noAddress: count });
 
 export const audience = answer(
@@ -103,30 +101,11 @@ export const lineError = answer(
   }),
 );
 
-export const transition = answer(
-  "AudienceTransition",
-  z.object({
-    from: taskState,
-    to: taskState,
-    epoch: count,
-    by: z.string(),
-    why: z.string(),
-    at: instant,
-  }),
-);
-
-export const commandBody = request(
-  "AudienceCommand",
-  z.strictObject({ why: text(500).default("asked for").describe("For the audience's log.") }),
-);
+export const transition = transitionOf("AudienceTransition");
 
 export const commandAnswer = answer(
   "AudienceCommandAnswer",
-  z.object({
-    before: taskState,
-    audience,
-    changed: z.boolean().describe("False when it was in that state already."),
-  }),
+  z.object({ before: taskState, audience, changed }),
 );
 
 export const progress = answer(

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import type { AudienceSource } from "../../../actors/collect/messages.ts";
 import { RuntimeError } from "../../../core/errors.ts";
-import type { TaskCommand } from "../../../core/task.ts";
 import { streamCollection } from "../audience-events.ts";
 import { feed } from "../feed.ts";
 import type { Call, Route, Upload } from "../route.ts";
@@ -10,7 +9,6 @@ import { byId, paged, pageOf } from "../schemas.ts";
 import {
   audience,
   commandAnswer,
-  commandBody,
   lineError,
   named,
   newAudience,
@@ -18,6 +16,7 @@ import {
   transition,
 } from "./audience-schemas.ts";
 import { pullSource } from "./pull-schema.ts";
+import { COMMAND_NAMES, type CommandName, commandFacts } from "./task-schemas.ts";
 
 const uploadDetails =
   "The file as it is, of any size up to `http.csvBytesMax`: it is streamed and never held in " +
@@ -25,7 +24,7 @@ const uploadDetails =
   "variables. NDJSON: an id, or `{member, vars}`, per line. Plain text: an id per line. " +
   "A line with an error is left out and listed by `/v1/audiences/{id}/errors`.";
 
-const COMMANDS: Readonly<Record<TaskCommand | "proceed", string>> = {
+const COMMANDS: Readonly<Record<CommandName, string>> = {
   start: "Collect an audience, or collect it anew",
   pause: "Pause a collection: what is in hand is dropped, what is done stays",
   resume: "Go on with a paused collection where it was",
@@ -37,17 +36,12 @@ const START_DETAILS =
   "It begins anew, and what it had is gone. An audience that a campaign has, or that another one " +
   "is being collected of, does not change any more: that is refused.";
 
-function commandRoute(command: TaskCommand | "proceed"): Route {
+function commandRoute(command: CommandName): Route {
   return jsonRoute({
-    method: "POST",
-    path: `/v1/audiences/{id}/${command}`,
+    ...commandFacts("audience", command),
     tag: "Audiences",
-    role: "operator",
-    action: `audience.${command}`,
     summary: COMMANDS[command],
     ...(command === "start" ? { details: START_DETAILS } : {}),
-    params: byId,
-    body: commandBody,
     answer: commandAnswer,
     handle: ({ params: { id }, body: { why }, caller, api }) => {
       const request = { type: "command-audience", id, command, by: caller.id, why } as const;
@@ -88,12 +82,9 @@ export const audienceRoutes: readonly Route[] = [
     query: paged,
     answer: pageOf("AudiencePage", audience),
     handle: ({ query, api }) =>
-      api.ask(api.actors.audiences, {
-        type: "list-audiences",
-        request: query,
-      }),
+      api.ask(api.actors.audiences, { type: "list-audiences", request: query }),
   }),
-  ...(["start", "pause", "resume", "proceed", "stop"] as const).map(commandRoute),
+  ...COMMAND_NAMES.map(commandRoute),
   jsonRoute({
     method: "GET",
     path: "/v1/audiences/{id}/log",
@@ -103,12 +94,8 @@ export const audienceRoutes: readonly Route[] = [
     params: byId,
     query: paged,
     answer: pageOf("AudienceTransitionPage", transition),
-    handle: ({ params, query, api }) =>
-      api.ask(api.actors.audiences, {
-        type: "list-audience-log",
-        id: params.id,
-        request: query,
-      }),
+    handle: ({ params: { id }, query, api }) =>
+      api.ask(api.actors.audiences, { type: "list-audience-log", id, request: query }),
   }),
   eventRoute({
     method: "GET",
@@ -132,11 +119,8 @@ export const audienceRoutes: readonly Route[] = [
     summary: "Show an audience",
     params: byId,
     answer: audience,
-    handle: ({ params, api }) =>
-      api.ask(api.actors.audiences, {
-        type: "read-audience",
-        id: params.id,
-      }),
+    handle: ({ params: { id }, api }) =>
+      api.ask(api.actors.audiences, { type: "read-audience", id }),
   }),
   jsonRoute({
     method: "GET",
@@ -148,12 +132,8 @@ export const audienceRoutes: readonly Route[] = [
     params: byId,
     query: paged,
     answer: pageOf("LineErrorPage", lineError),
-    handle: ({ params, query, api }) =>
-      api.ask(api.actors.audiences, {
-        type: "list-errors",
-        id: params.id,
-        request: query,
-      }),
+    handle: ({ params: { id }, query, api }) =>
+      api.ask(api.actors.audiences, { type: "list-errors", id, request: query }),
   }),
 ];
 

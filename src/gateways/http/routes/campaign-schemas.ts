@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { TASK_STATES } from "../../../core/task.ts";
 import {
   answer,
   count,
@@ -11,8 +10,8 @@ import {
   text,
   ttlMs,
 } from "../schemas.ts";
+import { taskState } from "./task-schemas.ts";
 
-export const state = z.enum(TASK_STATES);
 export const guarantee = z.enum(["at-most-once", "at-least-once", "key", "receipt"]);
 
 const LOCALES_MAX = 100;
@@ -203,7 +202,7 @@ export const campaign = answer(
       .object({ pages: count, errorRateMax: z.number(), refusalRateMax: z.number() })
       .optional(),
     requireDryRun: z.boolean().optional(),
-    state,
+    state: taskState,
     why: z.string().describe("Why it is in this state."),
     epoch: count.describe("Grows with every start; 0 before the first."),
     version: count.describe("Grows with every edit, from 1."),
@@ -253,7 +252,7 @@ export const progress = answer(
   "Progress",
   z.object({
     id: z.string(),
-    state,
+    state: taskState,
     why: z.string(),
     epoch: count,
     version: count,

@@ -1,45 +1,31 @@
 import { z } from "zod";
-import type { CampaignCommand, CampaignSpec } from "../../../actors/master/messages.ts";
+import type { CampaignSpec } from "../../../actors/master/messages.ts";
 import { price as priceOf } from "../../../core/price.ts";
 import { streamProgress } from "../campaign-events.ts";
 import { eventRoute, jsonRoute, type Route } from "../route.ts";
-import { answer, byId, count, instant, page, paged, pageOf, request, text } from "../schemas.ts";
-import { campaign, newCampaign, price, progress, state } from "./campaign-schemas.ts";
+import { answer, byId, page, paged, pageOf } from "../schemas.ts";
+import { campaign, newCampaign, price, progress } from "./campaign-schemas.ts";
+import {
+  COMMAND_NAMES,
+  type CommandName,
+  changed,
+  commandFacts,
+  taskState,
+  transitionOf,
+} from "./task-schemas.ts";
 
 const shown = answer(
   "CampaignShown",
   z.object({ campaign, progress, price: price.describe("What its guarantee costs.") }),
 );
 
-const transition = answer(
-  "Transition",
-  z.object({
-    from: state,
-    to: state,
-    epoch: count,
-    by: z.string(),
-    why: z.string(),
-    at: instant,
-  }),
-);
+const transition = transitionOf("Transition");
 
-const commandBody = request(
-  "Command",
-  z.strictObject({ why: text(500).default("asked for").describe("For the campaign's log.") }),
-);
+const commandAnswer = answer("CommandAnswer", z.object({ before: taskState, campaign, changed }));
 
-const commandAnswer = answer(
-  "CommandAnswer",
-  z.object({
-    before: state,
-    campaign,
-    changed: z.boolean().describe("False when it was in that state already."),
-  }),
-);
+const listQuery = z.strictObject({ ...page, state: taskState.optional() });
 
-const listQuery = z.strictObject({ ...page, state: state.optional() });
-
-const COMMANDS: Readonly<Record<CampaignCommand | "proceed", string>> = {
+const COMMANDS: Readonly<Record<CommandName, string>> = {
   start: "Start a campaign: a new run that reaches everybody",
   pause: "Pause a campaign: at most `pauseBound` messages more",
   resume: "Resume a paused campaign where it was",
@@ -47,25 +33,14 @@ const COMMANDS: Readonly<Record<CampaignCommand | "proceed", string>> = {
   stop: "Stop a campaign for good; it can be started anew",
 };
 
-function commandRoute(command: CampaignCommand | "proceed"): Route {
+function commandRoute(command: CommandName): Route {
   return jsonRoute({
-    method: "POST",
-    path: `/v1/campaigns/{id}/${command}`,
+    ...commandFacts("campaign", command),
     tag: "Campaigns",
-    role: "operator",
-    action: `campaign.${command}`,
     summary: COMMANDS[command],
-    params: byId,
-    body: commandBody,
     answer: commandAnswer,
     handle: ({ params: { id }, body: { why }, caller, api }) =>
-      api.ask(api.actors.campaigns, {
-        type: "command",
-        id,
-        command,
-        by: caller.id,
-        why,
-      }),
+      api.ask(api.actors.campaigns, { type: "command", id, command, by: caller.id, why }),
   });
 }
 
@@ -84,12 +59,7 @@ export const campaignRoutes: readonly Route[] = [
     handle: ({ body, caller, api }) => {
       const fallback = body.provider === "session" ? "key" : "at-most-once";
       const spec: CampaignSpec = { ...body, guarantee: body.guarantee ?? fallback };
-      const by = caller.id;
-      return api.ask(api.actors.campaigns, {
-        type: "create-campaign",
-        spec,
-        by,
-      });
+      return api.ask(api.actors.campaigns, { type: "create-campaign", spec, by: caller.id });
     },
   }),
   jsonRoute({
@@ -101,10 +71,7 @@ export const campaignRoutes: readonly Route[] = [
     query: listQuery,
     answer: pageOf("CampaignPage", campaign),
     handle: ({ query, api }) =>
-      api.ask(api.actors.campaigns, {
-        type: "list-campaigns",
-        request: query,
-      }),
+      api.ask(api.actors.campaigns, { type: "list-campaigns", request: query }),
   }),
   jsonRoute({
     method: "GET",
@@ -128,14 +95,10 @@ export const campaignRoutes: readonly Route[] = [
     params: byId,
     query: paged,
     answer: pageOf("TransitionPage", transition),
-    handle: ({ params, query, api }) =>
-      api.ask(api.actors.campaigns, {
-        type: "read-log",
-        id: params.id,
-        request: query,
-      }),
+    handle: ({ params: { id }, query, api }) =>
+      api.ask(api.actors.campaigns, { type: "read-log", id, request: query }),
   }),
-  ...(["start", "pause", "resume", "proceed", "stop"] as const).map(commandRoute),
+  ...COMMAND_NAMES.map(commandRoute),
   eventRoute({
     method: "GET",
     path: "/v1/campaigns/{id}/events",
