@@ -81,7 +81,11 @@ export const ERRORS = {
   "route.offline": e(true, 404, "Nobody there is connected; send it with keepMs, or later."),
   "route.timeout": e(true, 504, "Nobody answered in time; it may have been received."),
   "route.too-many": e(true, 429, "Wait for the answers to earlier requests."),
-  "session.unknown": e(false, 404, "The session has ended; a device logs in without its resume token."),
+  "session.unknown": e(
+    false,
+    404,
+    "The session has ended; a device logs in without its resume token.",
+  ),
   "store.conflict": e(true, 409, "Read again and decide anew."),
   "store.cursor": e(false, 400, "Give the cursor of the previous page as it came, or none."),
   "store.fenced": e(false, 409, "Somebody else owns it by now; stop working on it."),

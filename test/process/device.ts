@@ -100,7 +100,8 @@ export class Device {
     if (frame.type === "push") {
       const push = frame as unknown as Received;
       this.pushes.push(push);
-      if (this.#ack && push.offset !== undefined) this.#send({ type: "ack", offsets: [push.offset] });
+      if (this.#ack && push.offset !== undefined)
+        this.#send({ type: "ack", offsets: [push.offset] });
     }
     const met = this.#waiting.filter(({ want }) => want(frame));
     for (const waiting of met) {
