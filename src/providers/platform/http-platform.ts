@@ -4,8 +4,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { NewId, Random } from "../../core/random.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { secretKey, signRequest } from "../../core/signature.ts";
-import { type Poster, poster } from "../post.ts";
+import { type SignedPoster, signedPoster } from "../signed-post.ts";
 import { type Allowed, ANSWER_BYTES_MAX, type Verdict, verdictOf } from "./answer.ts";
 import type { Platform } from "./platform.ts";
 import { turnstile } from "./turnstile.ts";
@@ -62,8 +61,7 @@ export function httpPlatform(deps: PlatformDeps): Platform {
   const asker: Asker = {
     ...deps,
     base: settings.url.replace(/\/+$/, ""),
-    keys: settings.secrets.map(secretKey),
-    way: poster({ connectionsMax: maxInFlight, timeoutMs, clock }),
+    way: signedPoster(settings.secrets, { connectionsMax: maxInFlight, timeoutMs, clock }),
     counts: { allowed: count("allowed"), refused: count("refused"), failed: count("failed") },
     closed: new AbortController(),
   };
@@ -92,8 +90,7 @@ export function httpPlatform(deps: PlatformDeps): Platform {
 
 interface Asker extends PlatformDeps {
   readonly base: string;
-  readonly keys: readonly Uint8Array[];
-  readonly way: Poster;
+  readonly way: SignedPoster;
   readonly counts: Readonly<Record<"allowed" | "refused" | "failed", Counter>>;
   readonly closed: AbortController;
 }
@@ -129,18 +126,12 @@ interface Question {
 }
 
 async function tryOnce(asker: Asker, { id, url, body }: Question): Promise<Verdict> {
-  const { clock, keys, way, closed, settings } = asker;
+  const { clock, way, closed, settings } = asker;
   const startedAt = clock.monotonic();
   asker.breaker.enter(1, startedAt);
-  const outcome = await way.post({
+  const outcome = await way.post(id, {
     url,
     body,
-    headers: () => ({
-      "content-type": "application/json",
-      "idempotency-key": id,
-      "user-agent": "Herald",
-      ...signRequest({ id, at: clock.now() }, body, keys),
-    }),
     deadline: startedAt + settings.timeoutMs,
     signal: closed.signal,
     answerBytesMax: ANSWER_BYTES_MAX,

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import type { WebhookSettings } from "../../core/config-providers.ts";
-import { secretKey, signRequest } from "../../core/signature.ts";
-import { type Poster, poster } from "../post.ts";
 import type { ItemResult, Provider, ProviderItem, SendOptions } from "../provider.ts";
+import { type SignedPoster, signedPoster } from "../signed-post.ts";
 import { resultsOf } from "./answer.ts";
 
 /** Room in an answer for each item, and for what is around them, in bytes. */
@@ -29,9 +28,9 @@ export interface WebhookProvider extends Provider {
  */
 export function webhookProvider({ settings, clock }: WebhookDeps): WebhookProvider {
   const { name, maxBatch, maxInFlight, keyTtlMs, timeoutMs, receipts } = settings;
-  const keys = settings.secrets.map(secretKey);
   const url = new URL(settings.url);
-  const way = poster({ connectionsMax: maxInFlight, timeoutMs, clock });
+  const connections = { connectionsMax: maxInFlight, timeoutMs, clock };
+  const way = signedPoster(settings.secrets, connections);
   return {
     name,
     capabilities: {
@@ -42,35 +41,28 @@ export function webhookProvider({ settings, clock }: WebhookDeps): WebhookProvid
       receipts: receipts ? "callback" : "none",
       dryRun: false,
     },
-    sendBatch: (items, options) => sendBatch({ url, way, keys, clock }, items, options),
+    sendBatch: (items, options) => sendBatch({ url, way, clock }, items, options),
     close: () => way.close(),
   };
 }
 
 interface Sender {
   readonly url: URL;
-  readonly way: Poster;
-  readonly keys: readonly Uint8Array[];
+  readonly way: SignedPoster;
   readonly clock: Clock;
 }
 
 async function sendBatch(
-  { url, way, keys, clock }: Sender,
+  { url, way, clock }: Sender,
   items: readonly ProviderItem[],
   { ledger, deadline, signal }: SendOptions,
 ): Promise<readonly ItemResult[]> {
   if (items.length === 0) return [];
   const id = batchId(items);
   const body = Buffer.from(bodyOf(id, ledger, items));
-  const outcome = await way.post({
+  const outcome = await way.post(id, {
     url,
     body,
-    headers: () => ({
-      "content-type": "application/json",
-      "idempotency-key": id,
-      "user-agent": "Herald",
-      ...signRequest({ id, at: clock.now() }, body, keys),
-    }),
     deadline,
     signal,
     answerBytesMax: ANSWER_BYTES_MIN + items.length * RESULT_BYTES_MAX,
