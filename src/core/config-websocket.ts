@@ -26,7 +26,7 @@ export const websocketSection = z
     maxLifetimeMs: int(0, 30 * DAY_MS, 0, "A connection lives so long at most; 0: no limit."),
     unsentBytesMax: int(4096, 16_777_216, 131_072, "Unsent bytes until a client is too slow."),
     heldPublicationsMax: int(1, 10_000, 100, "Publications waiting for a slow client."),
-    heartbeatMs: int(2000, 600_000, 60_000, "One silent so long is closed, pinged at two thirds."),
+    heartbeatMs: int(5000, 600_000, 60_000, "One silent so long is closed, pinged at two thirds."),
     helloTimeoutMs: int(100, 600_000, 10_000, "Time for the first frame."),
   })
   .prefault({});

@@ -49,8 +49,6 @@ export interface Writable {
 const TICK_MS = 1000;
 /** Every connection is looked at once within this many ticks. */
 const SWEEP_TICKS = 3;
-/** What a late tick counts at most, in beats. */
-const LATE_BEATS_MAX = 2;
 /** The part of the heartbeat after which a silent connection is asked. */
 const ASK_AFTER = 2 / 3;
 /** The result of a `send` that left nothing unsent. */
@@ -82,8 +80,8 @@ export class Hub {
   /** Seconds since the start; deadlines are small integers in it. */
   seconds = 0;
   /**
-   * The seconds in which somebody could be heard. While the process was stopped, what devices sent
-   * waited in the socket: they are not taken as silent for that.
+   * Ticks since the start, about a second each. While the process stood still none passed, and what
+   * devices sent waited in their sockets: they are not taken as silent for that.
    */
   beats = 0;
   /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
@@ -92,6 +90,8 @@ export class Hub {
   readonly #askAfterBeats: number;
   readonly #silentBeatsMax: number;
   readonly #random: Random;
+  /** How many connections a tick looks at. */
+  #share = 1;
   #dirty: Guest[] = [];
   #spare: Guest[] = [];
   #isScheduled = false;
@@ -113,8 +113,10 @@ export class Hub {
     this.lowWaterBytes = limits.unsentBytesMax >> 2;
     this.addresses = new UseCounts(limits.connectionsPerAddress);
     this.users = new UseCounts(limits.connectionsPerUser);
-    this.#askAfterBeats = Math.floor((limits.heartbeatMs * ASK_AFTER) / 1000);
-    this.#silentBeatsMax = Math.ceil(limits.heartbeatMs / 1000);
+    const heartbeat = Math.ceil(limits.heartbeatMs / 1000);
+    this.#silentBeatsMax = heartbeat;
+    // Whoever is ended has been looked at once, and so been asked, some time before.
+    this.#askAfterBeats = Math.min(Math.floor(heartbeat * ASK_AFTER), heartbeat - SWEEP_TICKS - 1);
     this.#startedAt = clock.monotonic();
     this.#stopTicking = clock.after(TICK_MS, this.#tick);
   }
@@ -201,16 +203,17 @@ export class Hub {
 
   readonly #tick = (): void => {
     this.#stopTicking = this.clock.after(TICK_MS, this.#tick);
-    const seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
-    this.beats += Math.min(seconds - this.seconds, LATE_BEATS_MAX);
-    this.seconds = seconds;
+    this.seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
+    this.beats += 1;
     this.counts.publish();
     for (;;) {
       const { first } = this.waiting;
       if (first === undefined || first.deadline > this.seconds) break;
       first.overdue();
     }
-    this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), this.#lookAt);
+    // Not anew each tick: while many are ended, ever fewer would be looked at.
+    if (this.beats % SWEEP_TICKS === 0) this.#share = Math.ceil(this.open.size / SWEEP_TICKS);
+    this.open.sweep(this.#share, this.#lookAt);
   };
 
   readonly #lookAt = (guest: Guest): void => {

@@ -49,10 +49,10 @@ function verified(connection: Refreshed, id: number, outcome: Result<DeviceIdent
     return connection.writeError(new RuntimeError("auth.invalid", message), id);
   }
   const { hub } = connection;
-  const until = hub.deadlineIn(expiresAt - hub.clock.now());
-  connection.deadline = Math.min(until, connection.endsAt);
   if (connection.session?.send({ type: "grants", grants }) === false) {
     return connection.refuseBusy(id);
   }
+  const until = hub.deadlineIn(expiresAt - hub.clock.now());
+  connection.deadline = Math.min(until, connection.endsAt);
   connection.write(connection.codec.encode({ type: "refreshed", id, expiresAt }));
 }

@@ -63,6 +63,18 @@ describe("a silent connection", () => {
     expect((await connection.closed()).code).toBe(4104);
   });
 
+  test("is asked before it is ended, however short the heartbeat is", async () => {
+    const node = testNode({ limits: { heartbeatMs: 5_000 } });
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => node.login("ada", { device: `d${n}` })),
+    );
+    seconds(node, 10);
+    for (const { connection } of all) {
+      expect((await connection.closed()).code).toBe(4104);
+      expect(pingsIn(connection)).toBeGreaterThan(0);
+    }
+  });
+
   test("is also one whose message never ends", async () => {
     const node = testNode(HEARTBEAT);
     const { connection } = await node.login("ada");
