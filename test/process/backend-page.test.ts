@@ -1,0 +1,98 @@
+/** What docs/backend.md prints, done as it is printed. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
+import { parseDocument } from "yaml";
+import { parseConfig } from "../../src/core/config.ts";
+import { Device } from "./device.ts";
+import { freePort, type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
+import { SECRET } from "./platform-service.ts";
+
+const page = readFileSync(join(ROOT, "docs/backend.md"), "utf8");
+
+function blocks(language: string): string[] {
+  return [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(
+    ([, it]) => it!,
+  );
+}
+
+/** A folder that has what the checkout has, and the data of this node. */
+function folderOf(node: NodeProcess): string {
+  const folder = temporaryFolder();
+  for (const name of ["herald", "clients", "examples", "node_modules", "src", "package.json"]) {
+    symlinkSync(join(ROOT, name), join(folder, name));
+  }
+  mkdirSync(join(folder, "data"));
+  writeFileSync(join(folder, "data/admin-token"), node.places.adminToken!);
+  return folder;
+}
+
+test("each command of docs/backend.md works on a fresh node, in the order of the page", async () => {
+  const node = await startNode([]);
+  const commands = blocks("sh").join("\n").replaceAll("http://127.0.0.1:9010", node.url);
+  const shell = spawn("bash", ["-e", "-o", "pipefail", "-c", commands], { cwd: folderOf(node) });
+  onTestFinished(() => void shell.kill("SIGKILL"));
+  const [out, problems] = await Promise.all([
+    text(shell.stdout),
+    text(shell.stderr),
+    once(shell, "exit"),
+  ]);
+  expect(shell.exitCode, problems).toBe(0);
+  const printed = JSON.parse(blocks("json").find((it) => it.includes('"items"'))!) as object;
+  const withoutTimes = (json: string) => json.replace(/"at":\d+/g, '"at":0');
+  expect(withoutTimes(out)).toContain(withoutTimes(JSON.stringify(printed)));
+  expect(out).toContain('{"consumer":"crm","acked":2,"behind":0}');
+  await node.end("SIGTERM");
+});
+
+test("examples/consumer.js goes on where it was, and waits for a node that is away", async () => {
+  const cwd = temporaryFolder();
+  const port = String(await freePort());
+  let node = await startNode(["--port", port], { cwd });
+  const { adminToken } = node.places;
+  const push = (payload: string) => upload(node, adminToken!, payload);
+  await push("one");
+  const consumer = consume(node.url, adminToken!);
+  expect((await consumer.next()).value).toBe('1 user:ann state "one"');
+  const waiting = consumer.next();
+  const acked = async () => {
+    const { text: view } = await node.call("GET", "/v1/uploads/consumers", adminToken);
+    return view.includes('"acked":1');
+  };
+  while (!(await acked()));
+  await node.end("SIGKILL");
+  node = await startNode(["--port", port], { cwd });
+  await push("two");
+  expect((await waiting).value).toBe('2 user:ann state "two"');
+  await node.end("SIGTERM");
+});
+
+async function upload(node: NodeProcess, token: string, payload: string): Promise<void> {
+  const wanted = { kind: "device", user: "ann", ttlMs: 60_000 };
+  const { body } = await node.call("POST", "/v1/tokens", token, wanted);
+  const device = await Device.login(node.places.websocket, (body as { token: string }).token);
+  expect(await device.ask({ type: "upload", kind: "state", payload })).toMatchObject({
+    type: "uploaded",
+  });
+  device.close();
+}
+
+function consume(url: string, HERALD_TOKEN: string): AsyncIterator<string> {
+  const child = spawn(process.execPath, [resolve(ROOT, "examples/consumer.js"), "crm", url], {
+    env: { ...process.env, HERALD_TOKEN },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+}
+
+test("the settings on the page are valid but for the secret", () => {
+  const [outbox, platform] = blocks("yaml");
+  const parse = (yaml: string) => parseConfig(parseDocument(yaml).toJS(), {});
+  expect(parse(outbox!).outbox.rules).toEqual([{ match: "alarm.*", kind: "alarm" }]);
+  expect(parse(platform!.replace("whsec_...", SECRET)).platform.whenDown).toBe("refuse");
+});
