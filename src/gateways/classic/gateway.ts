@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import { remoteAddress } from "../remote-address.ts";
 import { wireText } from "../wire-text.ts";
 import { ClassicConnection } from "./connection.ts";
 import type { ClassicCounts } from "./counts.ts";
@@ -41,7 +41,7 @@ export function openClassicGateway(options: ClassicSocketOptions): ClassicGatewa
     idleTimeout: 0,
     sendPingsAutomatically: false,
     upgrade(res, req, context) {
-      const address = hall.admit(Buffer.from(res.getRemoteAddressAsText()).toString());
+      const address = hall.admit(remoteAddress(res.getRemoteAddressAsText()));
       if (address === undefined) {
         res.cork(() => res.writeStatus("503 Service Unavailable").end(wireText(BUSY)));
         return;

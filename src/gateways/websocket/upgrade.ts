@@ -1,9 +1,9 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from "uWebSockets.js";
-import { Buffer } from "node:buffer";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { jsonCodec } from "../protocol/json.ts";
 import { msgpackCodec } from "../protocol/msgpack.ts";
+import { remoteAddress } from "../remote-address.ts";
 import { wireText } from "../wire-text.ts";
 import { ConnectGate } from "./connect-gate.ts";
 import { Connection } from "./connection.ts";
@@ -40,7 +40,7 @@ export class Upgrader {
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
     if (codec === undefined) return this.#refuse(res, "subprotocol");
     if (hub.connections >= hub.limits.connectionsMax) return this.#refuse(res, "full");
-    const from = Buffer.from(res.getRemoteAddressAsText()).toString();
+    const from = remoteAddress(res.getRemoteAddressAsText());
     const wait = this.#gate.admit(from);
     if (wait !== undefined) return this.#refuse(res, wait.reason, wait.retryAfterMs);
     const address = hub.addresses.take(from);
