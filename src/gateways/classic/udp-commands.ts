@@ -137,7 +137,9 @@ function login(
       // It is logged in already: its session goes on, and nobody else may have it.
       if (known !== undefined) return answer(known === principal ? "ok" : "command");
       const self = { kind: "board", principal, number } as const;
-      return peer.join(self, secretVersion, (isWelcome) => answer(isWelcome ? "ok" : "server"));
+      return peer.join(self, secretVersion, ({ isWelcome, code }) =>
+        answer(isWelcome ? "ok" : codeOf(code)),
+      );
     });
 }
 

@@ -31,6 +31,8 @@ export interface NewPeer {
   readonly until: number;
 }
 
+type Welcomed = (outcome: { readonly isWelcome: boolean; readonly code: string }) => void;
+
 /** The sequence starts anew only from here, and only to here. */
 const WRAP = { from: 65_530, to: 10 } as const;
 /** What is further ahead is from before it began anew. */
@@ -58,8 +60,9 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   #sequence = -1;
   #outSequence = 0;
   #sessionId = "";
-  /** Told once: whether the log-in is complete. */
-  #welcomed: ((isWelcome: boolean) => void) | undefined = undefined;
+  /** Told once: whether the log-in is complete, and if not, the code of the error. */
+  #welcomed: Welcomed | undefined = undefined;
+  #refusal = "";
 
   constructor(deps: PeerDeps, { sid, mac, serial, place, movedAt, until }: NewPeer) {
     this.#deps = deps;
@@ -97,14 +100,11 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   }
 
   /** Opens its session with the node, once; `welcomed` is told whether it came to one. */
-  join(
-    self: Self,
-    secretVersion: number | undefined,
-    welcomed: (isWelcome: boolean) => void,
-  ): void {
+  join(self: Self, secretVersion: number | undefined, welcomed: Welcomed): void {
     const { options, device } = this.#deps;
     this.#sessionId = options.newId("s");
     this.#welcomed = welcomed;
+    this.#refusal = "";
     this.device = new ClassicDevice(device, self, this);
     const session: Ref<SessionMessage> = options.openSession({
       ...{ id: this.#sessionId, user: self.principal, device: BOARD_DEVICE },
@@ -135,6 +135,10 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
       case "close":
         this.#end();
         return true;
+      case "frame":
+        if (message.frame.type === "error") this.#refusal = message.frame.code;
+        device.take(message);
+        return true;
       default:
         device.take(message);
         return true;
@@ -163,6 +167,6 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   #tell(isWelcome: boolean): void {
     const welcomed = this.#welcomed;
     this.#welcomed = undefined;
-    welcomed?.(isWelcome);
+    welcomed?.({ isWelcome, code: this.#refusal });
   }
 }

@@ -1,41 +1,21 @@
 /** Classic devices, and the service of the user's own that decides about devices. */
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import {
-  type Behavior,
-  SECRET as SERVICE_SECRET,
-  startSink,
-} from "../../providers/webhook/sink.ts";
-import { startWholeNode } from "../http/whole-node.ts";
+import type { Behavior } from "../../providers/webhook/sink.ts";
+import { freeUdpPort } from "../../testkit/udp.ts";
+import { startPlatformNode } from "../http/platform-node.ts";
 import { SECRET } from "./bytes.ts";
 import { ClassicBoard, HTTP, OK, SERVER } from "./datagrams.ts";
 import { ClassicSocket } from "./socket.ts";
 
 async function start(behavior: Behavior) {
-  const service = await startSink(behavior);
   const udpPort = await freeUdpPort();
-  const node = await startWholeNode({
-    platform: { url: `http://127.0.0.1:${service.port}/herald`, secrets: [SERVICE_SECRET] },
+  const { node, questions } = await startPlatformNode(behavior, {
     classic: { enabled: true, secret: SECRET, udpEnabled: true, udpPort, registers: true },
   });
-  onTestFinished(() => node.stop());
   const board = new ClassicBoard(udpPort, 7);
   onTestFinished(() => board.close());
-  return {
-    ...{ node, board },
-    open: () => ClassicSocket.open(Number(new URL(node.url).port)),
-    questions: () => service.requests.map(({ path }) => path.replace("/herald/", "")),
-  };
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
+  const open = () => ClassicSocket.open(Number(new URL(node.url).port));
+  return { node, board, open, questions };
 }
 
 test("the service gives a classic board its number, and is asked about it", async () => {
@@ -59,10 +39,17 @@ test("a classic device that the service refuses is told so in the old bytes", as
 });
 
 test("a service that cannot be asked is an error of its own", async () => {
+  let isUp = false;
   const { board, node } = await start(({ path }, answer) =>
-    path.endsWith("rename") ? answer.json(500, {}) : answer.json(200, { allow: true }),
+    path.endsWith("register") || (isUp && path.endsWith("login"))
+      ? answer.json(200, { allow: true })
+      : answer.json(404, {}),
   );
-  await board.connect("Lampe");
+  await board.open();
+  await board.register("Lampe");
+  expect((await board.login()).code).toBe(HTTP);
+  isUp = true;
+  expect((await board.login()).code).toBe(OK);
   expect((await board.rename("Kitchen")).code).toBe(HTTP);
   expect(await node.call("GET", `/v1/boards/${-board.id}`)).toMatchObject({ name: "Lampe" });
 });
