@@ -1,6 +1,5 @@
 /** Classic boards and phones against a real node, with devices of today beside them. */
 import { spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { message, read, SECRET, statusOf } from "../gateways/classic/bytes.ts";
 import { ClassicBoard, OK, replyOf, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
+import { freeUdpPort } from "../testkit/udp.ts";
 import { Device } from "./device.ts";
 import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
 
@@ -250,13 +250,4 @@ async function newPhone(node: NodeProcess, user: string): Promise<Device> {
 function isStatus(event: string) {
   return ({ type, payload }: { readonly type: string; readonly payload?: unknown }) =>
     type === "push" && (payload as { readonly event?: string }).event === event;
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }

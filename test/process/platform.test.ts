@@ -1,6 +1,4 @@
 /** A real node and a real service of its user, which decides about devices of every transport. */
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { UdpDevice } from "../../clients/udp/src/device.ts";
 import { udpNetwork } from "../../clients/udp/src/network.ts";
@@ -8,6 +6,7 @@ import { type Registered, registerBoard } from "../../clients/udp/src/register.t
 import { SECRET as CLASSIC_SECRET } from "../gateways/classic/bytes.ts";
 import { ClassicBoard, HTTP, OK, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
+import { freeUdpPort } from "../testkit/udp.ts";
 import { Device } from "./device.ts";
 import { startNode } from "./herald.ts";
 import { allow, type Decide, PlatformService, SECRET, say } from "./platform-service.ts";
@@ -130,15 +129,6 @@ class ToldBoard {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
 }
 
 test("feature 'HTTP platform': a service decides about all devices, and says why not", async () => {

@@ -1,15 +1,15 @@
 /** Boards over UDP against a real node: registration, requests, introduction, and kill -9. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import type { Frame } from "../../clients/udp/src/channel-client.ts";
-import { UdpDevice, type UdpDeviceOptions } from "../../clients/udp/src/device.ts";
+import type { UdpDevice, UdpDeviceOptions } from "../../clients/udp/src/device.ts";
 import { udpNetwork } from "../../clients/udp/src/network.ts";
 import { type Registered, registerBoard } from "../../clients/udp/src/register.ts";
+import { connectUdp, freeUdpPort } from "../testkit/udp.ts";
 import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
 
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 9) };
@@ -157,7 +157,7 @@ function register(port: number): Promise<Registered> {
 
 function boardOf(port: number, { board, secret }: Registered, options: Partial<UdpDeviceOptions>) {
   const key = { type: "device", principal: `board:${board}`, device: "board" } as const;
-  return connect(port, { ...options, key, secret: Buffer.from(secret, "base64url") });
+  return connectUdp(port, { ...options, key, secret: Buffer.from(secret, "base64url") });
 }
 
 async function phoneOf(
@@ -174,25 +174,7 @@ async function phoneOf(
   });
   const secret = Buffer.from((made as { udpSecret: string }).udpSecret, "base64url");
   const key = { type: "device", principal: user, device: "phone" } as const;
-  return connect(port, { key, secret, onPush });
-}
-
-function connect(
-  port: number,
-  options: Pick<UdpDeviceOptions, "key" | "secret"> & Partial<UdpDeviceOptions>,
-): Promise<UdpDevice> {
-  return new Promise((resolve, reject) => {
-    const device = new UdpDevice({
-      network: udpNetwork("127.0.0.1", port),
-      ...options,
-      onState(state, why) {
-        options.onState?.(state, why);
-        if (state === "connected") resolve(device);
-        else if (state === "closed") reject(new Error(why));
-      },
-    });
-    onTestFinished(() => device.drop());
-  });
+  return connectUdp(port, { key, secret, onPush });
 }
 
 function pushTo({ board }: Registered, payload: unknown): object {
@@ -218,15 +200,6 @@ function until(condition: () => boolean, listen: (again: () => void) => void): P
     listen(look);
     look();
   });
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
 }
 
 function example(port: number, file: string): ChildProcess {

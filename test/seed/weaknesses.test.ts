@@ -1,15 +1,12 @@
 /** Weaknesses of the replaced device proxy that no single part has, each shown not to be here. */
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import type { Frame } from "../../clients/udp/src/channel-client.ts";
-import { UdpDevice } from "../../clients/udp/src/device.ts";
-import { udpNetwork } from "../../clients/udp/src/network.ts";
 import { parseConfig } from "../../src/core/config.ts";
 import { startWholeNode, type WholeNode } from "../gateways/http/whole-node.ts";
 import { startUdpNode, udpDevice } from "../gateways/udp/udp-node.ts";
 import { frameOf, logIn } from "../gateways/websocket/device.ts";
 import { Device } from "../process/device.ts";
+import { connectUdp, freeUdpPort } from "../testkit/udp.ts";
 
 /** A node that stops with the test. */
 async function start(config: Readonly<Record<string, object>> = {}): Promise<WholeNode> {
@@ -18,29 +15,15 @@ async function start(config: Readonly<Record<string, object>> = {}): Promise<Who
   return node;
 }
 
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
-}
-
 test("weakness 1: states and alarms of a board over UDP reach the back end, from it", async () => {
   const port = await freeUdpPort();
   const { call } = await start({ udp: { enabled: true, host: "127.0.0.1", port } });
   await call("PUT", "/v1/boards/lamp", {});
   const wanted = { kind: "board", board: "lamp", device: "board", ttlMs: 60_000 };
   const made = await call("POST", "/v1/tokens", wanted);
-  const lamp = await new Promise<UdpDevice>((resolve) => {
-    const device = new UdpDevice({
-      key: { type: "device", principal: "board:lamp", device: "board" },
-      secret: Buffer.from(made.udpSecret, "base64url"),
-      network: udpNetwork("127.0.0.1", port),
-      onState: (state) => state === "connected" && resolve(device),
-    });
-    onTestFinished(() => device.drop());
+  const lamp = await connectUdp(port, {
+    key: { type: "device", principal: "board:lamp", device: "board" },
+    secret: Buffer.from(made.udpSecret, "base64url"),
   });
   for (const kind of ["state", "alarm"]) {
     const upload = { type: "upload", kind, payload: { of: kind } };

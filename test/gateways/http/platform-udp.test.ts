@@ -1,55 +1,31 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
-import { UdpDevice } from "../../../clients/udp/src/device.ts";
+import { expect, test } from "vitest";
 import { udpNetwork } from "../../../clients/udp/src/network.ts";
 import { type Registered, registerBoard } from "../../../clients/udp/src/register.ts";
-import { type Behavior, SECRET, startSink } from "../../providers/webhook/sink.ts";
-import { startWholeNode } from "./whole-node.ts";
+import type { Behavior } from "../../providers/webhook/sink.ts";
+import { connectUdp, freeUdpPort } from "../../testkit/udp.ts";
+import { startPlatformNode } from "./platform-node.ts";
 
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 7) };
 const LAMP = { mac: "02:00:00:00:00:01", serial: "sn-1", model: "lamp-2" };
 
 /** A whole node with UDP, and the service of its user that decides about devices. */
 async function start(behavior: Behavior) {
-  const service = await startSink(behavior);
   const port = await freeUdpPort();
   const { id } = FACTORY;
-  const node = await startWholeNode({
-    platform: { url: `http://127.0.0.1:${service.port}/herald`, secrets: [SECRET] },
+  const node = await startPlatformNode(behavior, {
     udp: {
       ...{ enabled: true, port },
       provisioning: [{ id, secret: FACTORY.secret.toString("base64url") }],
     },
   });
-  onTestFinished(() => node.stop());
   const network = udpNetwork("127.0.0.1", port);
-  const connect = ({ board, secret }: Registered): Promise<UdpDevice> =>
-    new Promise((resolve, reject) => {
-      const device = new UdpDevice({
-        key: { type: "device", principal: `board:${board}`, device: "board" },
-        ...{ network, secret: Buffer.from(secret, "base64url") },
-        onState(state, why) {
-          if (state === "connected") resolve(device);
-          else if (state === "closed") reject(new Error(why));
-        },
-      });
-      onTestFinished(() => device.drop());
+  const connect = ({ board, secret }: Registered) =>
+    connectUdp(port, {
+      key: { type: "device", principal: `board:${board}`, device: "board" },
+      secret: Buffer.from(secret, "base64url"),
     });
-  return {
-    ...{ service, node, connect },
-    register: () => registerBoard({ network, ...FACTORY, board: LAMP }),
-    questions: () => service.requests.map(({ path }) => path.replace("/herald/", "")),
-  };
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
+  const register = () => registerBoard({ network, ...FACTORY, board: LAMP });
+  return { ...node, connect, register };
 }
 
 test("over UDP the service gives a board its id, and is asked whether it may log in", async () => {
