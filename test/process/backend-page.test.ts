@@ -31,7 +31,7 @@ function folderOf(node: NodeProcess): string {
   return folder;
 }
 
-test("each command of docs/backend.md works on a fresh node, in the order of the page", async () => {
+test("each command of docs/backend.md works on a fresh node, one after the other", async () => {
   const node = await startNode([]);
   const commands = blocks("sh").join("\n").replaceAll("http://127.0.0.1:9010", node.url);
   const shell = spawn("bash", ["-e", "-o", "pipefail", "-c", commands], { cwd: folderOf(node) });

@@ -66,7 +66,7 @@ test("what comes while the broker is busy goes as one batch, up to its limit", a
   expect(asked.every(({ received }) => received[0]?.ok)).toBe(true);
 });
 
-test("of a batch that does not fit as a whole, the first are taken, and the others told so", async () => {
+test("of a batch that does not fit, the first are taken, and the others told so", async () => {
   const { settle, upload, hold, outbox } = start(3);
   const release = hold();
   const first = upload("first");
@@ -81,7 +81,7 @@ test("of a batch that does not fit as a whole, the first are taken, and the othe
   expect(kept.map(({ key }) => key)).toEqual(["first", "a", "b"]);
 });
 
-test("payloads that are long go in smaller batches, and only so much of them may wait", async () => {
+test("long payloads go in smaller batches, and only so much of them may wait", async () => {
   const limits = { batchCharactersMax: 25, waitingCharactersMax: 60 };
   const { settle, upload, hold, batches } = start(100, limits);
   const release = hold();

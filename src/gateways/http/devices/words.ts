@@ -41,11 +41,16 @@ export function presenceWords(
     return `Connected: ${each.join("; ")}.`;
   }
   const last = events.findLast(({ type }) => type !== "request-failed" && type !== "ended");
-  const why = last === undefined ? "" : ` At ${instant(last.at)} ${eventWords(last)}.`;
+  const why = last === undefined ? "" : ` At ${instant(last.at)} ${sentence(eventWords(last))}`;
   if (lastSeen === undefined && last === undefined) return "Nothing is known of it.";
   const seen = lastSeen === undefined ? "" : ` It was last here at ${instant(lastSeen)}.`;
   const waits = sessions.length > 0 ? " Its session waits for it to come back." : "";
   return `Not connected.${seen}${why}${waits}`;
+}
+
+/** Advice ends with a full stop of its own. */
+function sentence(words: string): string {
+  return words.endsWith(".") ? words : `${words}.`;
 }
 
 /** What a message waits for. */
