@@ -234,7 +234,7 @@ export class Channel {
       this.#isAckDue = true;
       return;
     }
-    writer.ack(ranges, Math.round(now - this.#newestAt));
+    writer.ack(ranges, Math.max(0, Math.round(now - this.#newestAt)));
     this.#unacked = 0;
     this.#isAckDue = false;
   }

@@ -11,6 +11,11 @@ import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 const LINGER_MS = 3000;
 /** Good-byes that one device is told. */
 const FAREWELLS_MAX = 10;
+/**
+ * To an address that has not shown that it is one: room for a probe, so that several of them may
+ * get lost before the credit is used up.
+ */
+const UNPROVEN_BYTES = 64;
 /** Offsets remembered because of pushes that are too large; beyond, a device comes again. */
 const WITHHELD_MAX = 1000;
 
@@ -26,7 +31,7 @@ export function flush(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
   state.isFlushing = false;
   if (state.stage === "closed") return state;
   const { channel } = state;
-  channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx), state.unproven?.credit);
+  channel.flush(ctx.monotonic, (bytes) => emit(state, bytes, deps, ctx), roomFor(state));
   if (channel.hasFailed) return depart(state, "heartbeat-lost", deps, ctx);
   if (state.tellsDrained && channel.unsentBytes <= deps.options.limits.unsentBytesMax >> 2) {
     state.tellsDrained = false;
@@ -34,6 +39,11 @@ export function flush(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
   }
   setTimer(state, deps, ctx);
   return state;
+}
+
+/** How many bytes may go at once to where the device is, or seems to be. */
+function roomFor({ unproven }: UdpState): number | undefined {
+  return unproven && Math.min(unproven.credit, UNPROVEN_BYTES);
 }
 
 /** The timer has fired: somebody may be silent, or something late. */
