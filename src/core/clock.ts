@@ -11,6 +11,17 @@ export interface Clock {
   after(delayMs: number, fire: () => void): Cancel;
 }
 
+/** Calls at once, and then every `ms` milliseconds. */
+export function every(ms: number, clock: Clock, call: () => void): Cancel {
+  let cancel: Cancel = () => {};
+  const tick = (): void => {
+    call();
+    cancel = clock.after(ms, tick);
+  };
+  tick();
+  return () => cancel();
+}
+
 /** The real clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,8 +1,8 @@
-import { bindSocket } from "../udp/socket.ts";
+import { every } from "../../core/clock.ts";
+import { openUdpPort } from "../udp/socket.ts";
 import { ClassicCounts } from "./counts.ts";
 import { ClassicExchange } from "./udp-exchange.ts";
 import type { ClassicUdpOptions } from "./udp-options.ts";
-import type { PeerDeps } from "./udp-peer.ts";
 
 /** The classic gateway for UDP, once it is open. */
 export interface ClassicUdpGateway {
@@ -23,26 +23,15 @@ const TICK_MS = 1000;
  * @throws RuntimeError `config.invalid` when the address is taken. By rejecting.
  */
 export async function openClassicUdp(options: ClassicUdpOptions): Promise<ClassicUdpGateway> {
-  const { host, port, clock, metrics } = options;
-  const socket = await bindSocket(host, port);
-  const counts = new ClassicCounts(metrics);
-  let isOpen = true;
-  const sent = (error: Error | null): void => {
-    if (error !== null) counts.drop("send-failed");
-  };
-  const send: PeerDeps["send"] = (bytes, to) => {
-    if (isOpen && to.port !== 0) socket.send(bytes, to.port, to.address, sent);
-  };
-  const exchange = new ClassicExchange(options, counts, send);
-  socket.on("message", (bytes, { address, port }) => exchange.receive(bytes, { address, port }));
-  let stopTicking = (): void => {};
-  const tick = (): void => {
-    exchange.tick();
-    stopTicking = clock.after(TICK_MS, tick);
-  };
-  tick();
+  const counts = new ClassicCounts(options.metrics);
+  const port = await openUdpPort(options, () => counts.drop("send-failed"));
+  const exchange = new ClassicExchange(options, counts, (bytes, to) => {
+    port.send(bytes, to.port, to.address);
+  });
+  port.receive((bytes, from) => exchange.receive(bytes, from));
+  const stopTicking = every(TICK_MS, options.clock, () => exchange.tick());
   return {
-    port: socket.address().port,
+    port: port.number,
     get sessions() {
       return exchange.sessions;
     },
@@ -50,11 +39,10 @@ export async function openClassicUdp(options: ClassicUdpOptions): Promise<Classi
     drain() {
       exchange.isDraining = true;
     },
-    async close() {
+    close() {
       stopTicking();
       exchange.close();
-      isOpen = false;
-      await new Promise<void>((resolve) => socket.close(resolve));
+      return port.close();
     },
   };
 }

@@ -1,9 +1,9 @@
-import type { Socket } from "node:dgram";
+import { every } from "../../core/clock.ts";
 import { UdpCounts } from "./counts.ts";
-import { Exchange, type Send } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import type { UdpOptions } from "./options.ts";
 import type { PeerAddress } from "./peers.ts";
-import { bindSocket } from "./socket.ts";
+import { openUdpPort } from "./socket.ts";
 
 /** The UDP gateway, once it is open. */
 export interface UdpGateway {
@@ -26,47 +26,29 @@ const PUBLISH_MS = 1000;
  * @throws RuntimeError `config.invalid` when the address is taken. By rejecting.
  */
 export async function openUdpGateway(options: UdpOptions): Promise<UdpGateway> {
-  const { host, port, clock, metrics } = options;
-  const socket = await bindSocket(host, port);
-  const counts = new UdpCounts(metrics);
-  const exchange = new Exchange(options, counts, sender(socket, counts));
-  socket.on("message", (bytes, { address, port }) => exchange.receive(bytes, { address, port }));
-
-  let stopTicking = (): void => {};
-  const tick = (): void => {
-    counts.publish();
-    stopTicking = clock.after(PUBLISH_MS, tick);
-  };
-  tick();
-
+  const counts = new UdpCounts(options.metrics);
+  const port = await openUdpPort(options, () => {
+    counts.dropped["send-failed"] += 1;
+  });
+  const exchange = new Exchange(options, counts, (bytes, to, address) => {
+    if (!port.send(bytes, to, address)) return;
+    counts.datagramsOut += 1;
+    counts.bytesOut += bytes.length;
+  });
+  port.receive((bytes, from) => exchange.receive(bytes, from));
+  const stopTicking = every(PUBLISH_MS, options.clock, () => counts.publish());
   return {
-    port: socket.address().port,
+    port: port.number,
     get sessions() {
       return exchange.sessions;
     },
     counts,
     findPeer: (principal, device) => exchange.findPeer(principal, device),
     drain: () => exchange.drain(),
-    async close() {
+    close() {
       stopTicking();
       counts.publish();
-      await new Promise<void>((resolve) => socket.close(resolve));
+      return port.close();
     },
-  };
-}
-
-function sender(socket: Socket, counts: UdpCounts): Send {
-  let isOpen = true;
-  socket.on("close", () => {
-    isOpen = false;
-  });
-  const sent = (error: Error | null): void => {
-    if (error !== null) counts.dropped["send-failed"] += 1;
-  };
-  return (bytes, port, address) => {
-    if (!isOpen || port === 0) return;
-    counts.datagramsOut += 1;
-    counts.bytesOut += bytes.length;
-    socket.send(bytes, port, address, sent);
   };
 }

@@ -1,16 +1,52 @@
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { RuntimeError } from "../../core/errors.ts";
 
 /** For bursts while the event loop is busy; the system may give less. */
 const RECEIVE_BUFFER_BYTES = 4_194_304;
 
+/** An open port for datagrams. */
+export interface UdpPort {
+  readonly number: number;
+  receive(handle: (bytes: Buffer, from: Pick<RemoteInfo, "address" | "port">) => void): void;
+  /** Returns false for what nobody could get: it was closed, or the receiver has no port. */
+  send(bytes: Uint8Array, port: number, address: string): boolean;
+  close(): Promise<void>;
+}
+
 /**
- * Opens a socket for datagrams and resolves once it receives.
+ * Opens a port for datagrams; `failed` is called for each that the system does not take.
  *
  * @throws RuntimeError `config.invalid` when the address is taken. By rejecting.
  */
-export function bindSocket(host: string, port: number): Promise<Socket> {
+export async function openUdpPort(
+  { host, port }: { readonly host: string; readonly port: number },
+  failed: () => void,
+): Promise<UdpPort> {
+  const socket = await bindSocket(host, port);
+  let isOpen = true;
+  const sent = (error: Error | null): void => {
+    if (error !== null) failed();
+  };
+  return {
+    number: socket.address().port,
+    receive(handle) {
+      socket.on("message", (bytes, { address, port }) => handle(bytes, { address, port }));
+    },
+    send(bytes, port, address) {
+      if (!isOpen || port === 0) return false;
+      socket.send(bytes, port, address, sent);
+      return true;
+    },
+    close() {
+      isOpen = false;
+      return new Promise((resolve) => socket.close(resolve));
+    },
+  };
+}
+
+/** Resolves once it receives. */
+function bindSocket(host: string, port: number): Promise<Socket> {
   const socket = createSocket({
     type: isIPv6(host) ? "udp6" : "udp4",
     // Addresses are numbers already: nothing is to be looked up, and nothing to be waited for.
