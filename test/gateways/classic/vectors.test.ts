@@ -135,8 +135,8 @@ describe("the shared vectors of the classic codec", () => {
     const at = timestamp * 1000;
     const login = { id: BigInt(id), timestamp, timeout };
     expect(readLogin(vector.text, rules, at + 59_000)).toEqual({ ok: true, login });
-    expect(readLogin(vector.text, rules, at + 60_000)).toEqual({ ok: false, error: "timestamp" });
+    expect(readLogin(vector.text, rules, at + 60_000)).toMatchObject({ error: "timestamp" });
     const other = { ...rules, secret: "another" };
-    expect(readLogin(vector.text, other, at)).toEqual({ ok: false, error: "digest" });
+    expect(readLogin(vector.text, other, at)).toMatchObject({ error: "digest" });
   });
 });
