@@ -1,4 +1,5 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import { type AccessMessage, accessKind } from "./messages.ts";
 import { listAudit, repeat, settle, write } from "./records.ts";
 import {
@@ -102,11 +103,7 @@ function beginRequest(
 ): AccessState {
   const { key, fingerprint } = request;
   const claim = { key, fingerprint, owner: desk.owner, at: ctx.now };
-  ctx.perform(
-    () => desk.requests.begin(claim),
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
-  );
-  return state;
+  return answer(state, ctx, request, () => desk.requests.begin(claim));
 }
 
 function finishRequest(
@@ -135,14 +132,10 @@ function checkStore(
   desk: Desk,
   ctx: Ctx,
 ): AccessState {
-  ctx.perform(
-    async () => {
-      await desk.credentials.findToken("");
-      return true as const;
-    },
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
-  );
-  return state;
+  return answer(state, ctx, request, async () => {
+    await desk.credentials.findToken("");
+    return true as const;
+  });
 }
 
 function purge(state: AccessState, desk: Desk, ctx: Ctx): AccessState {

@@ -1,5 +1,6 @@
 import { ok, type Result } from "../../core/result.ts";
 import type { Ref } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import type { AccessMessage } from "./messages.ts";
 import type { AccessState, Ctx, Desk, Message, Write } from "./state.ts";
 
@@ -73,11 +74,7 @@ export function listAudit(
   desk: Desk,
   ctx: Ctx,
 ): AccessState {
-  ctx.perform(
-    () => desk.audit.list(request.request),
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
-  );
-  return state;
+  return answer(state, ctx, request, () => desk.audit.list(request.request));
 }
 
 function backoffMs(attempt: number, ctx: Ctx): number {

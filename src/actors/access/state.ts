@@ -6,6 +6,7 @@ import type { AuditStore } from "../../persistence/ports/audit.ts";
 import type { ApiToken, CredentialStore } from "../../persistence/ports/credentials.ts";
 import type { RequestStore } from "../../persistence/ports/requests.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
+import type { Forward } from "../kernel/answer.ts";
 import type { AccessMessage, Caller } from "./messages.ts";
 
 /** What the access desk works with. */
@@ -91,7 +92,7 @@ export type Message =
       readonly outcome: Result<ApiToken>;
     }
   /** The outcome of an effect that changes nothing here goes to whoever asked. */
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
+  | Forward<Ctx>
   | {
       readonly type: "written";
       readonly write: Write;

@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { ApiToken } from "../../persistence/ports/credentials.ts";
+import { answer } from "../kernel/answer.ts";
 import type { AccessMessage, Caller, PageOf, PageRequest, TokenView } from "./messages.ts";
 import type { AccessState, Ctx, Desk, Message } from "./state.ts";
 
@@ -60,14 +61,10 @@ export function createToken(
   ctx: Ctx,
 ): AccessState {
   const token = newToken(request, desk, ctx);
-  ctx.perform(
-    async () => {
-      await desk.credentials.addToken(token);
-      return viewOf(token);
-    },
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
-  );
-  return state;
+  return answer(state, ctx, request, async () => {
+    await desk.credentials.addToken(token);
+    return viewOf(token);
+  });
 }
 
 export function ensureAdmin(
@@ -79,16 +76,12 @@ export function ensureAdmin(
   const { now } = ctx;
   const name = "made at the first start";
   const token = newToken({ name, role: "admin", hash: request.hash, ttlMs: 0 }, desk, ctx);
-  ctx.perform(
-    async () => {
-      const tokens = await desk.credentials.tokens();
-      if (tokens.some((it) => it.role === "admin" && judge(it, now).ok)) return false;
-      await desk.credentials.addToken(token);
-      return true;
-    },
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
-  );
-  return state;
+  return answer(state, ctx, request, async () => {
+    const tokens = await desk.credentials.tokens();
+    if (tokens.some((it) => it.role === "admin" && judge(it, now).ok)) return false;
+    await desk.credentials.addToken(token);
+    return true;
+  });
 }
 
 export function listTokens(
@@ -97,11 +90,9 @@ export function listTokens(
   desk: Desk,
   ctx: Ctx,
 ): AccessState {
-  ctx.perform(
-    async () => page(await desk.credentials.tokens(), request.request),
-    (outcome) => ({ type: "forward", reply: (then) => then.reply(request, outcome) }),
+  return answer(state, ctx, request, async () =>
+    page(await desk.credentials.tokens(), request.request),
   );
-  return state;
 }
 
 export function revokeToken(

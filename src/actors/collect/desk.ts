@@ -2,7 +2,8 @@ import { RuntimeError } from "../../core/errors.ts";
 import type { NewId } from "../../core/random.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
-import type { ActorType, Behavior, Context, EndReason, Ref } from "../kernel/actor.ts";
+import type { ActorType, Behavior, Context, EndReason } from "../kernel/actor.ts";
+import { answer, type Forward } from "../kernel/answer.ts";
 import { unknownTask } from "../task/judged.ts";
 import type { LineDecoder } from "./collector.ts";
 import { answerFed } from "./fed.ts";
@@ -46,7 +47,7 @@ type Message =
       readonly request: Passed;
       readonly outcome: Result<Audience | undefined>;
     }
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
+  | Forward<Ctx>
   | {
       readonly type: "created";
       readonly request: Request<"begin-import">;
@@ -113,19 +114,19 @@ function deskBehavior(deps: AudienceDeskDeps): Behavior<DeskState, Message> {
       case "import-list":
         return importList(state, message, deps, ctx);
       case "read-audience":
-        return perform(state, ctx, message, async () => shown(await mustRead(audiences, message)));
+        return answer(state, ctx, message, async () => shown(await mustRead(audiences, message)));
       case "list-audiences":
-        return perform(state, ctx, message, async () => {
+        return answer(state, ctx, message, async () => {
           const { items, next } = await audiences.list(message.request);
           return { items: items.map(shown), next };
         });
       case "list-audience-log":
-        return perform(state, ctx, message, async () => {
+        return answer(state, ctx, message, async () => {
           await mustRead(audiences, message);
           return audiences.log(message.id, message.request);
         });
       case "list-errors":
-        return perform(state, ctx, message, async () => {
+        return answer(state, ctx, message, async () => {
           await mustRead(audiences, message);
           return audiences.errors(message.id, message.request);
         });
@@ -320,27 +321,13 @@ function importList(
   const at = ctx.now;
   const audience = newAudience(deps.newId("aud"), name, { by: request.by, at });
   const blocked = blockedOf(deps);
-  return perform(state, ctx, request, (signal) =>
+  return answer(state, ctx, request, (signal) =>
     storeList(deps.audiences, { audience, recipients, at, signal, blocked }),
   );
 }
 
 function blockedOf({ collect: stores }: AudienceDeskDeps): AskBlocked | undefined {
   return stores && ((ids) => stores.members.blocked(ids));
-}
-
-/** Starts I/O and answers the request with its outcome. */
-function perform<Answer>(
-  state: DeskState,
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: (signal: AbortSignal) => Promise<Answer>,
-): DeskState {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome),
-  }));
-  return state;
 }
 
 async function mustRead(

@@ -3,7 +3,8 @@ import { fail, type Result } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { CampaignStore } from "../../persistence/ports/campaign.ts";
 import type { Provider } from "../../providers/provider.ts";
-import type { ActorType, Behavior, Context, Ref } from "../kernel/actor.ts";
+import type { ActorType, Behavior, Context } from "../kernel/actor.ts";
+import { answer, type Forward } from "../kernel/answer.ts";
 import { unknownTask } from "../task/judged.ts";
 import type { WorkerReport } from "../worker/messages.ts";
 import {
@@ -24,7 +25,7 @@ export interface CampaignDeskDeps {
 
 type Message =
   | CampaignMessage
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
+  | Forward
   | {
       readonly type: "recovered";
       readonly request: Request<"recover">;
@@ -55,13 +56,13 @@ function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
         create(message, deps, ctx);
         break;
       case "list-campaigns":
-        perform(ctx, message, () => deps.campaigns.list(message.request));
+        answer(state, ctx, message, () => deps.campaigns.list(message.request));
         break;
       case "read-log":
-        perform(ctx, message, () => readLog(message, deps));
+        answer(state, ctx, message, () => readLog(message, deps));
         break;
       case "list-versions":
-        perform(ctx, message, async () => {
+        answer(state, ctx, message, async () => {
           await mustExist(message.id, deps);
           return deps.campaigns.versions(message.id, message.request);
         });
@@ -91,7 +92,7 @@ function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
 
 function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx: Ctx): void {
   const at = ctx.now;
-  perform(ctx, request, async () => {
+  answer(null, ctx, request, async () => {
     const { spec, by } = request;
     checkSpec(spec, deps.providers);
     await checkAudience(spec.audience, deps.audiences);
@@ -160,16 +161,4 @@ function recovered(message: Extract<Message, { type: "recovered" }>, ctx: Ctx): 
   }
   for (const id of outcome.value) ctx.send(ctx.entity(campaignKind, id), { type: "wake" });
   ctx.reply(request, { ok: true, value: outcome.value.length });
-}
-
-/** Starts I/O and answers the request with its outcome. */
-function perform<Answer>(
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: () => Promise<Answer>,
-): void {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome),
-  }));
 }

@@ -2,11 +2,12 @@ import { audiencesOf, type Condition } from "../../core/condition.ts";
 import { explain } from "../../core/condition-words.ts";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import { MEMBER_BUCKETS } from "../../core/member-rules.ts";
-import { fail, ok, type Result } from "../../core/result.ts";
+import { fail, ok } from "../../core/result.ts";
 import type { AudienceStore } from "../../persistence/ports/audience.ts";
 import type { MemberChange, MemberStore } from "../../persistence/ports/members.ts";
 import type { SuppressionStore } from "../../persistence/ports/suppressions.ts";
-import type { ActorType, Context, Ref } from "../kernel/actor.ts";
+import type { ActorType, Context } from "../kernel/actor.ts";
+import { answer, type Forward } from "../kernel/answer.ts";
 import { type BrowserDeps, listBrowsers, subscribe, unsubscribe } from "./browsers.ts";
 import { type ChangeDecoder, memberImportActor, newMemberImport } from "./import.ts";
 import { type Member, type MemberImport, type MemberMessage, memberDeskKind } from "./messages.ts";
@@ -25,10 +26,7 @@ export interface MemberDeskDeps extends BrowserDeps {
 
 type Request<Type extends MemberMessage["type"]> = Extract<MemberMessage, { type: Type }>;
 
-type Message =
-  | MemberMessage
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void }
-  | { readonly type: "import-ended" };
+type Message = MemberMessage | Forward | { readonly type: "import-ended" };
 
 type Ctx = Context<Message>;
 
@@ -54,43 +52,41 @@ export function memberDesk(deps: MemberDeskDeps): ActorType<DeskState, Message> 
     behavior: (state, message, ctx) => {
       switch (message.type) {
         case "upsert-members":
-          return perform(state, ctx, message, () => upsert(message.changes, deps));
+          return answer(state, ctx, message, () => upsert(message.changes, deps));
         case "begin-member-import":
           return beginImport(state, message, deps, ctx);
         case "import-ended":
           return { ...state, imports: state.imports - 1 };
         case "read-member":
-          return perform(state, ctx, message, () => mustRead(members, message.id));
+          return answer(state, ctx, message, () => mustRead(members, message.id));
         case "change-member":
-          return perform(state, ctx, message, () => change(message, deps));
+          return answer(state, ctx, message, () => change(message, deps));
         case "remove-member":
-          return perform(state, ctx, message, () => remove(message.id, deps));
+          return answer(state, ctx, message, () => remove(message.id, deps));
         case "subscribe-browser":
-          return perform(state, ctx, message, () =>
-            subscribe({ ...message, at: deps.now() }, deps),
-          );
+          return answer(state, ctx, message, () => subscribe({ ...message, at: deps.now() }, deps));
         case "list-browsers":
-          return perform(state, ctx, message, () => listBrowsers(message.id, subscriptions));
+          return answer(state, ctx, message, () => listBrowsers(message.id, subscriptions));
         case "unsubscribe-browsers": {
           const { id, endpoint } = message;
-          return perform(state, ctx, message, () => unsubscribe(id, endpoint, subscriptions));
+          return answer(state, ctx, message, () => unsubscribe(id, endpoint, subscriptions));
         }
         case "opt-out":
-          return perform(state, ctx, message, () => optOut(message, deps));
+          return answer(state, ctx, message, () => optOut(message, deps));
         case "suppress": {
           const entries = message.entries.map((entry) => ({ ...entry, at: ctx.now }));
-          return perform(state, ctx, message, async () => ({
+          return answer(state, ctx, message, async () => ({
             added: await suppressions.suppress(entries),
           }));
         }
         case "unsuppress":
-          return perform(state, ctx, message, async () => ({
+          return answer(state, ctx, message, async () => ({
             removed: await suppressions.unsuppress(message.kind, message.value),
           }));
         case "list-suppressions":
-          return perform(state, ctx, message, () => suppressions.list(message.request));
+          return answer(state, ctx, message, () => suppressions.list(message.request));
         case "preview":
-          return perform(state, ctx, message, (signal) => preview(message, deps, signal));
+          return answer(state, ctx, message, (signal) => preview(message, deps, signal));
         case "forward":
           message.reply(ctx);
           return state;
@@ -208,20 +204,6 @@ async function requireAudiences(
       throw new RuntimeError("audience.not-ready", `audience ${id} is ${found.state}`);
     }
   }
-}
-
-/** Starts I/O and answers the request with its outcome. */
-function perform<Answer>(
-  state: DeskState,
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: (signal: AbortSignal) => Promise<Answer>,
-): DeskState {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome),
-  }));
-  return state;
 }
 
 async function mustRead(members: MemberStore, id: string): Promise<Member> {

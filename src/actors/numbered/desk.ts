@@ -1,11 +1,9 @@
-import type { Result } from "../../core/result.ts";
 import type { NumberedStore } from "../../persistence/ports/numbered.ts";
-import type { ActorType, Context, Ref } from "../kernel/actor.ts";
+import type { ActorType } from "../kernel/actor.ts";
+import { answer, type Forward } from "../kernel/answer.ts";
 import type { NumberedMessage } from "./messages.ts";
 
-type Message =
-  | NumberedMessage
-  | { readonly type: "forward"; readonly reply: (ctx: Context<Message>) => void };
+type Message = NumberedMessage | Forward;
 
 /** The desk of the records that old callers know by a number. */
 export function numberedDesk(store: NumberedStore): ActorType<null, Message> {
@@ -14,17 +12,13 @@ export function numberedDesk(store: NumberedStore): ActorType<null, Message> {
     behavior(state, message, ctx) {
       switch (message.type) {
         case "add-record":
-          answer(ctx, message, () => store.add(message.kind, message.body));
-          return state;
+          return answer(state, ctx, message, () => store.add(message.kind, message.body));
         case "read-record":
-          answer(ctx, message, () => store.read(message.kind, message.id));
-          return state;
+          return answer(state, ctx, message, () => store.read(message.kind, message.id));
         case "replace-record":
-          answer(ctx, message, () => store.replace(message.kind, message.record));
-          return state;
+          return answer(state, ctx, message, () => store.replace(message.kind, message.record));
         case "list-records":
-          answer(ctx, message, () => store.list(message.kind, message.request));
-          return state;
+          return answer(state, ctx, message, () => store.list(message.kind, message.request));
         case "forward":
           message.reply(ctx);
           return state;
@@ -32,15 +26,4 @@ export function numberedDesk(store: NumberedStore): ActorType<null, Message> {
     },
     restart: "permanent",
   };
-}
-
-function answer<Answer>(
-  ctx: Context<Message>,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: () => Promise<Answer>,
-): void {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome),
-  }));
 }

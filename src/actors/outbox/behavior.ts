@@ -1,5 +1,6 @@
-import { ok, type Result } from "../../core/result.ts";
-import type { ActorType, Ref } from "../kernel/actor.ts";
+import type { Result } from "../../core/result.ts";
+import type { ActorType } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import { outboxKind } from "./messages.ts";
 import { grown, look, looked, readUploads, release, waited } from "./reading.ts";
 import {
@@ -45,17 +46,16 @@ export function outboxDesk(deps: OutboxDeps): ActorType<OutboxState, Message> {
         case "release":
           return release(state, ctx);
         case "ack-uploads":
-          answer(ctx, message, () => store.ack(message.consumer, message.upTo));
-          return state;
+          return answer(state, ctx, message, () => store.ack(message.consumer, message.upTo));
         case "view-outbox":
-          answer(ctx, message, async () => {
+          return answer(state, ctx, message, async () => {
             const [consumers, ledger] = await Promise.all([store.consumers(), store.ledger()]);
             return { consumers, ledger };
           });
-          return state;
         case "forget-consumer":
-          answer(ctx, message, async () => ({ changed: await store.forget(message.consumer) }));
-          return state;
+          return answer(state, ctx, message, async () => ({
+            changed: await store.forget(message.consumer),
+          }));
         case "prune":
           return prune(state, desk, ctx);
         case "pruned":
@@ -66,17 +66,6 @@ export function outboxDesk(deps: OutboxDeps): ActorType<OutboxState, Message> {
       }
     },
   };
-}
-
-function answer<Answer>(
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: () => Promise<Answer>,
-): void {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome.ok ? ok(outcome.value) : outcome),
-  }));
 }
 
 function prune(state: OutboxState, { store, limits }: Desk, ctx: Ctx): OutboxState {

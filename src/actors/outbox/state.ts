@@ -3,6 +3,7 @@ import type { Counter, Gauge, Metrics } from "../../core/metrics.ts";
 import type { Result } from "../../core/result.ts";
 import type { OutboxLedger, OutboxStore, UploadsRead } from "../../persistence/ports/outbox.ts";
 import type { Context } from "../kernel/actor.ts";
+import type { Forward } from "../kernel/answer.ts";
 import type { OutboxMessage } from "./messages.ts";
 
 export interface OutboxLimits {
@@ -114,7 +115,6 @@ export type Message =
   | { readonly type: "waited"; readonly number: number }
   | { readonly type: "prune" }
   | { readonly type: "pruned"; readonly outcome: Result<Pruned> }
-  /** The outcome of an effect that changes nothing here goes to whoever asked. */
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void };
+  | Forward;
 
 export type Ctx = Context<Message>;

@@ -1,7 +1,8 @@
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { ReceiptOutcome } from "../../persistence/ports/receipts.ts";
-import type { ActorType, Ref } from "../kernel/actor.ts";
+import type { ActorType } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import { type ProviderMessage, type ReceiptTally, receiptsKind } from "./messages.ts";
 import {
   type ApplyRequest,
@@ -50,15 +51,13 @@ export function receiptsDesk(deps: ReceiptsDeps): ActorType<ReceiptsState, Messa
         case "register-again":
           state.paused = false;
           return startRound(state, desk, ctx);
+        // Reads go to the store at once: it answers what was durable when they came.
         case "settled-by-receipt":
-          answer(message, () => store.ofPage(message.provider, message.page), ctx);
-          return state;
+          return answer(state, ctx, message, () => store.ofPage(message.provider, message.page));
         case "read-receipts":
-          answer(message, () => store.ofItem(message.item), ctx);
-          return state;
+          return answer(state, ctx, message, () => store.ofItem(message.item));
         case "count-receipts":
-          answer(message, () => store.counts(message.campaign, message.epoch), ctx);
-          return state;
+          return answer(state, ctx, message, () => store.counts(message.campaign, message.epoch));
         case "forward":
           message.reply(ctx);
           return state;
@@ -69,18 +68,6 @@ export function receiptsDesk(deps: ReceiptsDeps): ActorType<ReceiptsState, Messa
       }
     },
   };
-}
-
-/** Reads go to the store at once: it answers what was durable when they came. */
-function answer<T>(
-  request: { readonly replyTo: Ref<Result<T>> },
-  read: () => Promise<T>,
-  ctx: Ctx,
-): void {
-  ctx.perform(read, (outcome) => ({
-    type: "forward",
-    reply: (then) => then.reply(request, outcome),
-  }));
 }
 
 function apply(state: ReceiptsState, request: ApplyRequest, desk: Desk, ctx: Ctx): ReceiptsState {

@@ -3,6 +3,7 @@ import type { Counter, Histogram, Metrics } from "../../core/metrics.ts";
 import type { Result } from "../../core/result.ts";
 import type { ReceiptOutcome, ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Context } from "../kernel/actor.ts";
+import type { Forward } from "../kernel/answer.ts";
 import type { ProviderMessage, ReceiptsMessage } from "./messages.ts";
 
 export interface ReceiptLimits {
@@ -123,6 +124,6 @@ export type Message =
   | { readonly type: "register-again" }
   | { readonly type: "purge" }
   | { readonly type: "purged"; readonly outcome: Result<number> }
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void };
+  | Forward;
 
 export type Ctx = Context<Message>;

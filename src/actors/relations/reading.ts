@@ -2,7 +2,7 @@ import { RuntimeError } from "../../core/errors.ts";
 import type { Reach } from "../../core/relations.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { LastSeen, RelationStore } from "../../persistence/ports/relations.ts";
-import type { Ref } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import type { Board, Family, Relations, RelationsMessage } from "./messages.ts";
 import type { Ctx, Desk, Message, ReachWaiters, RelationsState } from "./state.ts";
 
@@ -140,7 +140,7 @@ export function readBoard(
   { relations }: Desk,
   ctx: Ctx,
 ): RelationsState {
-  return perform(state, ctx, request, () => mustBoard(request.board, relations));
+  return answer(state, ctx, request, () => mustBoard(request.board, relations));
 }
 
 async function mustBoard(id: string, relations: RelationStore): Promise<Board> {
@@ -155,7 +155,7 @@ export function listBoards(
   { relations }: Desk,
   ctx: Ctx,
 ): RelationsState {
-  return perform(state, ctx, request, () => relations.boards(request.request));
+  return answer(state, ctx, request, () => relations.boards(request.request));
 }
 
 export function readFamily(
@@ -164,7 +164,7 @@ export function readFamily(
   { relations }: Desk,
   ctx: Ctx,
 ): RelationsState {
-  return perform(state, ctx, request, () => mustFamily(request.host, relations));
+  return answer(state, ctx, request, () => mustFamily(request.host, relations));
 }
 
 async function mustFamily(host: string, relations: RelationStore): Promise<Family> {
@@ -181,7 +181,7 @@ export function readRelations(
 ): RelationsState {
   const { principal } = request;
   const waiting = state.seen.get(principal);
-  return perform(state, ctx, request, () => relationsOf(principal, waiting, relations));
+  return answer(state, ctx, request, () => relationsOf(principal, waiting, relations));
 }
 
 async function relationsOf(
@@ -196,18 +196,4 @@ async function relationsOf(
     relations.lastSeen(principal),
   ]);
   return { reach: reach!, family, invitations, lastSeen: waiting ?? stored };
-}
-
-/** Starts I/O and answers the request with its outcome. */
-function perform<Answer>(
-  state: RelationsState,
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: () => Promise<Answer>,
-): RelationsState {
-  ctx.perform(effect, (outcome) => ({
-    type: "forward",
-    reply: (later) => later.reply(request, outcome),
-  }));
-  return state;
 }

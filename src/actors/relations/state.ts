@@ -12,6 +12,7 @@ import type {
   RelationStore,
 } from "../../persistence/ports/relations.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
+import type { Forward } from "../kernel/answer.ts";
 import type { RelationsMessage } from "./messages.ts";
 
 /** What the relations desk works with. */
@@ -164,8 +165,7 @@ export type Message =
       readonly outcome: Result<readonly Reach[]>;
     }
   | { readonly type: "store-seen" }
-  /** The outcome of an effect that changes nothing here goes to whoever asked. */
-  | { readonly type: "forward"; readonly reply: (ctx: Ctx) => void };
+  | Forward<Ctx>;
 
 export type AppendOutcome = Result<readonly Appended[]>;
 export type Ctx = Context<Message>;

@@ -1,6 +1,7 @@
 import { RuntimeError } from "../../core/errors.ts";
 import { fail, type Result } from "../../core/result.ts";
 import type { ActorType, Behavior, Ref } from "../kernel/actor.ts";
+import { answer } from "../kernel/answer.ts";
 import { dryRun } from "./dry-run.ts";
 import { reviewKind } from "./messages.ts";
 import { resolveUnknown } from "./resolve.ts";
@@ -45,29 +46,17 @@ function reviewBehavior(deps: ReviewDeps): Behavior<ReviewState, Message> {
         return answerHeavy(state, ctx, message, (signal) => dryRun(message, deps, signal));
       case "send-test":
         return answerHeavy(state, ctx, message, (signal) => sendTest(message, deps, signal));
-      case "answered":
+      case "forward":
         message.reply(ctx);
-        return message.heavy ? { heavy: state.heavy - 1 } : state;
+        return state;
+      case "heavy-done":
+        message.reply(ctx);
+        return { heavy: state.heavy - 1 };
     }
   };
 }
 
-/** Starts I/O and answers the request with its outcome. */
-function answer<Answer>(
-  state: ReviewState,
-  ctx: Ctx,
-  request: { readonly replyTo: Ref<Result<Answer>> },
-  effect: (signal: AbortSignal) => Promise<Answer>,
-): ReviewState {
-  ctx.perform(effect, (outcome) => ({
-    type: "answered",
-    heavy: false,
-    reply: (later) => later.reply(request, outcome),
-  }));
-  return state;
-}
-
-/** The same for what takes its time: at most so many at once, the rest is refused. */
+/** Answers what takes its time: at most so many at once, the rest is refused. */
 function answerHeavy<Answer>(
   state: ReviewState,
   ctx: Ctx,
@@ -80,8 +69,7 @@ function answerHeavy<Answer>(
     return state;
   }
   ctx.perform(effect, (outcome) => ({
-    type: "answered",
-    heavy: true,
+    type: "heavy-done",
     reply: (later) => later.reply(request, outcome),
   }));
   return { heavy: state.heavy + 1 };

@@ -8,6 +8,7 @@ import type { MemberStore } from "../../persistence/ports/members.ts";
 import type { ReceiptStore } from "../../persistence/ports/receipts.ts";
 import type { Provider } from "../../providers/provider.ts";
 import type { Context } from "../kernel/actor.ts";
+import type { Forward } from "../kernel/answer.ts";
 import type { CampaignMessage } from "../master/messages.ts";
 import type { ReviewMessage } from "./messages.ts";
 
@@ -37,7 +38,8 @@ export type Request<Type extends ReviewMessage["type"]> = Extract<
 
 export type Message =
   | ReviewMessage
-  | { readonly type: "answered"; readonly heavy: boolean; readonly reply: (ctx: Ctx) => void };
+  | Forward
+  | { readonly type: "heavy-done"; readonly reply: (ctx: Ctx) => void };
 
 export type Ctx = Context<Message>;
 
