@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { Ref } from "../kernel/actor.ts";
 import { answer } from "../kernel/answer.ts";
@@ -5,8 +6,7 @@ import type { AccessMessage } from "./messages.ts";
 import type { AccessState, Ctx, Desk, Message, Write } from "./state.ts";
 
 const ATTEMPTS_MAX = 10;
-const BACKOFF_MIN_MS = 200;
-const BACKOFF_MAX_MS = 60_000;
+const BACKOFF = { retryMinMs: 200, retryMaxMs: 60_000 };
 
 /** Writes, and tells who asked how the first attempt went. */
 export function write(
@@ -48,7 +48,8 @@ export function settle(
     return state;
   }
   const again: Message = { type: "write-again", write: what, attempt: attempt + 1 };
-  ctx.setTimer(`write-${state.nextWrite}`, backoffMs(attempt, ctx), again);
+  const delayMs = backoffMs(BACKOFF, attempt - 1, ctx.random());
+  ctx.setTimer(`write-${state.nextWrite}`, delayMs, again);
   return { ...state, waiting: state.waiting + 1, nextWrite: state.nextWrite + 1 };
 }
 
@@ -75,9 +76,4 @@ export function listAudit(
   ctx: Ctx,
 ): AccessState {
   return answer(state, ctx, request, () => desk.audit.list(request.request));
-}
-
-function backoffMs(attempt: number, ctx: Ctx): number {
-  const full = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (attempt - 1));
-  return full * (1 - ctx.random() / 2);
 }

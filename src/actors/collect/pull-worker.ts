@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import type { CollectionStore, PullState } from "../../persistence/ports/collections.ts";
@@ -9,8 +10,7 @@ import { isRecipient } from "./recipients.ts";
 
 /** Tries for one page before the collection fails: about two minutes, if nobody names a time. */
 const TRIES_MAX = 8;
-const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 60_000;
+const BACKOFF = { retryMinMs: 500, retryMaxMs: 60_000 };
 /** The longest time that an API may tell us to wait. */
 const RETRY_AFTER_MAX_MS = 600_000;
 /** Pages of one pull; an API that never ends is not believed. */
@@ -139,9 +139,8 @@ function troubled(state: PullWorkerState, error: RuntimeError, ctx: Ctx): PullWo
     ctx.stop();
     return state;
   }
-  const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (attempt - 1));
-  // Half of it is chance, so that those who were refused together do not come back together.
-  const delayMs = Math.max(retryAfterMs, Math.round((longest * (1 + ctx.random())) / 2));
+  const ownMs = Math.round(backoffMs(BACKOFF, attempt - 1, ctx.random()));
+  const delayMs = Math.max(retryAfterMs, ownMs);
   const why = `${page}; try ${attempt + 1} of ${TRIES_MAX} in ${delayMs} ms`;
   ctx.send(replyTo, { type: "pull-trouble", generation, why });
   ctx.setTimer("again", delayMs, { type: "ask" });

@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { fail, ok } from "../../core/result.ts";
 import type { Appended, InboxItem, NewInboxItem } from "../../persistence/ports/inbox.ts";
 import { userKind } from "../user/messages.ts";
@@ -55,11 +56,10 @@ function settled(state: ClerkState, round: Round, outcome: RoundOutcome, turn: T
   for (const { replyTo } of state.flushes.splice(0)) {
     ctx.send(replyTo, fail<number>(outcome.settled.error));
   }
-  const { retryMinMs, retryMaxMs } = deps.limits;
-  const delayMs = Math.min(retryMinMs * 2 ** state.settleFailures, retryMaxMs);
-  state.settleFailures = Math.min(state.settleFailures + 1, 30);
+  const delayMs = backoffMs(deps.limits, state.settleFailures, ctx.random());
+  state.settleFailures += 1;
   state.settlePaused = true;
-  ctx.setTimer("settle", delayMs * (0.5 + ctx.random() / 2), { type: "settle-again" });
+  ctx.setTimer("settle", delayMs, { type: "settle-again" });
 }
 
 function appended(state: ClerkState, round: Round, outcome: RoundOutcome, turn: Turn): void {

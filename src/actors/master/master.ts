@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { ok } from "../../core/result.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
@@ -21,15 +22,14 @@ import {
   wantPermits,
   windowSent,
 } from "./run.ts";
-import {
-  type CampaignTask,
-  type Command,
-  type Ctx,
-  type MasterDeps,
-  type MasterState,
-  type Message,
-  type Other,
-  storePause,
+import type {
+  CampaignTask,
+  Command,
+  Ctx,
+  MasterDeps,
+  MasterState,
+  Message,
+  Other,
 } from "./state.ts";
 import { ask, figuresDue, figuresRead, subscribe, unsubscribe } from "./watching.ts";
 import {
@@ -81,7 +81,7 @@ function campaignTask(deps: MasterDeps): CampaignTask {
     itself: "master",
     taskOf: ({ campaign }) => campaign,
     load: (id) => load(id, deps),
-    loadPause: storePause,
+    loadPause: pauseAfter,
     isChange: ({ type }) => CHANGES.has(type),
     refusal: ({ quiescing }) =>
       quiescing && new RuntimeError("node.draining", "the node is stopping"),

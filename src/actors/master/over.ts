@@ -1,7 +1,8 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import { isFinal } from "../../core/task.ts";
 import { leaseOwner } from "../worker/messages.ts";
 import type { Campaign } from "./messages.ts";
-import { type Ctx, type MasterDeps, type MasterState, type Message, storePause } from "./state.ts";
+import type { Ctx, MasterDeps, MasterState, Message } from "./state.ts";
 import { afterChange } from "./watching.ts";
 
 /** Notes which runs are over when the campaign becomes what was read. */
@@ -40,7 +41,7 @@ export function overSettled(
   ctx: Ctx,
 ): MasterState {
   if (!outcome.ok) {
-    ctx.setTimer("settle-over", storePause(10), { type: "settle-over" });
+    ctx.setTimer("settle-over", pauseAfter(10), { type: "settle-over" });
     return state;
   }
   const settled = { ...state, settling: false, over: state.over.slice(epochs) };

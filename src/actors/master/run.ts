@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import { leaseOwner, type PageToSend } from "../worker/messages.ts";
 import { listCanary } from "./canary.ts";
 import { FailureMeter } from "./meters.ts";
@@ -23,7 +24,6 @@ import {
   newRate,
   type Report,
   type Run,
-  storePause,
 } from "./state.ts";
 import { closesAt, isTimed, openingsAt } from "./timing.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -239,7 +239,7 @@ function listingFailed(
     return { ...state, run: { ...run, fault: run.fault || message } };
   }
   const listFailures = run.supply.listFailures + 1;
-  ctx.setTimer(timer, storePause(listFailures), { type: timer });
+  ctx.setTimer(timer, pauseAfter(listFailures), { type: timer });
   return { ...state, run: { ...run, supply: { ...run.supply, listFailures } } };
 }
 

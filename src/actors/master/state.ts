@@ -263,8 +263,3 @@ export function newMaster(id: string): MasterState {
 export function newRate(ctx: Ctx): RateMeter {
   return new RateMeter(ctx.monotonic);
 }
-
-/** The pause before trying the store again, in milliseconds. */
-export function storePause(failures: number): number {
-  return Math.min(5_000, 100 * 2 ** Math.min(failures - 1, 10));
-}

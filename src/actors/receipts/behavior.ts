@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { ReceiptOutcome } from "../../persistence/ports/receipts.ts";
@@ -196,11 +197,10 @@ function registered(
     return;
   }
   state.messages = [...messages, ...state.messages];
-  const { retryMinMs, retryMaxMs } = desk.limits;
-  const pauseMs = Math.min(retryMinMs * 2 ** state.failures, retryMaxMs);
-  state.failures = Math.min(state.failures + 1, 30);
+  const pauseMs = backoffMs(desk.limits, state.failures, ctx.random());
+  state.failures += 1;
   state.paused = true;
-  ctx.setTimer("register", pauseMs * (0.5 + ctx.random() / 2), { type: "register-again" });
+  ctx.setTimer("register", pauseMs, { type: "register-again" });
 }
 
 function tallyOf(outcomes: readonly ReceiptOutcome[]): ReceiptTally {

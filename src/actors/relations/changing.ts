@@ -1,17 +1,11 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Reach } from "../../core/relations.ts";
 import { ok } from "../../core/result.ts";
 import type { RelationChanged } from "../../persistence/ports/relations.ts";
 import { userKind } from "../user/messages.ts";
 import { endConnections, noteSecret } from "./secrets.ts";
-import {
-  backoffMs,
-  type ChangeRequest,
-  type Ctx,
-  type Desk,
-  type Message,
-  type RelationsState,
-} from "./state.ts";
+import type { ChangeRequest, Ctx, Desk, Message, RelationsState } from "./state.ts";
 import { tellAll } from "./telling.ts";
 
 /** Whoever holds a board in their hands must not make any user its owner by that alone. */
@@ -131,7 +125,8 @@ export function staleRead(
 }
 
 function refreshLater(state: RelationsState, desk: Desk, ctx: Ctx): void {
-  ctx.setTimer("stale", backoffMs(desk, state.failures.refresh, ctx), { type: "refresh-stale" });
+  const delayMs = backoffMs(desk.limits, state.failures.refresh, ctx.random());
+  ctx.setTimer("stale", delayMs, { type: "refresh-stale" });
   state.failures.refresh += 1;
 }
 

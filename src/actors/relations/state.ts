@@ -175,10 +175,3 @@ export interface Desk extends RelationsDeps {
   readonly limits: RelationsLimits;
   readonly figures: RelationsFigures;
 }
-
-/** Longer after each failure in a row, and not as long as everybody else. */
-export function backoffMs({ limits }: Desk, failures: number, ctx: Ctx): number {
-  const { retryMinMs, retryMaxMs } = limits;
-  const delayMs = Math.min(retryMinMs * 2 ** Math.min(failures, 30), retryMaxMs);
-  return delayMs * (0.5 + ctx.random() / 2);
-}

@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { STATUS_TOPIC, type Status, statusOf } from "../../core/relations.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
@@ -6,15 +7,7 @@ import type { Announcement } from "../../persistence/ports/relations.ts";
 import { CLERK, clerkKind, type InboxMessage } from "../inbox/messages.ts";
 import { type UserMessage, userKind } from "../user/messages.ts";
 import type { RelationsMessage } from "./messages.ts";
-import {
-  type AppendOutcome,
-  backoffMs,
-  type ChangeRequest,
-  type Ctx,
-  type Desk,
-  type Message,
-  type RelationsState,
-} from "./state.ts";
+import type { AppendOutcome, ChangeRequest, Ctx, Desk, Message, RelationsState } from "./state.ts";
 
 /** The ledger that status events count in. */
 const STATUS_LEDGER = "status";
@@ -87,7 +80,8 @@ export function found(
 function tellLater(state: RelationsState, error: RuntimeError, desk: Desk, ctx: Ctx): void {
   const { code, message } = error;
   desk.logger.warn("status events are not told yet", { code, message });
-  ctx.setTimer("tell", backoffMs(desk, state.failures.tell, ctx), { type: "tell" });
+  const delayMs = backoffMs(desk.limits, state.failures.tell, ctx.random());
+  ctx.setTimer("tell", delayMs, { type: "tell" });
   state.failures.tell += 1;
 }
 

@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { Result } from "../../core/result.ts";
@@ -187,9 +188,8 @@ function written(
   for (const { id, at } of batch) {
     if (!state.waiting.has(id)) state.waiting.set(id, at);
   }
-  const { retryMinMs, retryMaxMs } = clerk.limits;
-  const pauseMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(state.failures, 30));
+  const pauseMs = backoffMs(clerk.limits, state.failures, ctx.random());
   state.failures += 1;
-  ctx.setTimer("flush", pauseMs * (0.5 + ctx.random() / 2), { type: "flush" });
+  ctx.setTimer("flush", pauseMs, { type: "flush" });
   return state;
 }

@@ -1,3 +1,4 @@
+import { backoffMs } from "../../core/backoff.ts";
 import type { Result } from "../../core/result.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import { CLERK, clerkKind, type InboxRead } from "../inbox/messages.ts";
@@ -66,8 +67,8 @@ function ask(state: UserState, limits: UserLimits, ctx: Ctx): void {
 }
 
 /** Waits longer after each failure, and not as long as everybody else. */
-function pause(state: UserState, { retryMinMs, retryMaxMs }: UserLimits, ctx: Ctx): void {
-  const delayMs = Math.min(retryMinMs * 2 ** state.failures, retryMaxMs);
-  state.failures = Math.min(state.failures + 1, 30);
-  ctx.setTimer("read", delayMs * (0.5 + ctx.random() / 2), { type: "read-again" });
+function pause(state: UserState, limits: UserLimits, ctx: Ctx): void {
+  const delayMs = backoffMs(limits, state.failures, ctx.random());
+  state.failures += 1;
+  ctx.setTimer("read", delayMs, { type: "read-again" });
 }

@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import type { Guarantee } from "../../persistence/ports/campaign.ts";
 import type { SendWindow } from "./page-run.ts";
 import { type ArmAt, addSettled, Tally } from "./results.ts";
@@ -70,5 +71,5 @@ const RETRY_AFTER_MAX_MS = 60_000;
 /** The pause before the next attempt, in milliseconds. */
 export function retryPause(attempts: number, retryAfterMs: number): number {
   const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs);
-  return Math.max(asked, Math.min(5_000, 100 * 2 ** Math.min(Math.max(attempts - 1, 0), 10)));
+  return Math.max(asked, pauseAfter(Math.max(attempts, 1)));
 }

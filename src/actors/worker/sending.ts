@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import { toRuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import { RECEIPTS, receiptsKind } from "../receipts/messages.ts";
@@ -29,7 +30,6 @@ import {
   newLease,
   receiptWaitOf,
   type Sending,
-  storePause,
   type WorkerDeps,
   type WorkerState,
 } from "./state.ts";
@@ -147,7 +147,7 @@ export function blockedKnown(
     return proceed({ ...state, phase: { ...state.phase, blocked: outcome.value } }, deps, ctx);
   }
   const again = attempts + 1;
-  ctx.setTimer("ask-blocked", storePause(again), {
+  ctx.setTimer("ask-blocked", pauseAfter(again), {
     ...{ type: "ask-blocked", serial, attempts: again },
   });
   return state;
@@ -336,7 +336,7 @@ function journalFailed(at: At, outcome: Result<void> & { ok: false }, ctx: Ctx):
   // It lives, and nobody else can have the page while the store is away.
   holdPage(at, at.phase.run, ctx);
   const failures = at.phase.failures + 1;
-  ctx.setTimer("journal-again", storePause(failures), { type: "journal-again" });
+  ctx.setTimer("journal-again", pauseAfter(failures), { type: "journal-again" });
   return { ...at, phase: { ...at.phase, writing: undefined, failures } };
 }
 

@@ -160,8 +160,3 @@ export function newLease(
     deadline: ctx.monotonic + leaseMs * DEADLINE_SHARE,
   };
 }
-
-/** The pause before trying the store again, in milliseconds. */
-export function storePause(failures: number): number {
-  return Math.min(5_000, 100 * 2 ** Math.min(failures - 1, 10));
-}

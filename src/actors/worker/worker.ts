@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../core/backoff.ts";
 import type { ActorType, Behavior } from "../kernel/actor.ts";
 import { NOBODY_BLOCKED } from "./blocked.ts";
 import { LOST, settleLost } from "./items.ts";
@@ -24,7 +25,6 @@ import {
   type Opening,
   receiptWaitOf,
   type Sending,
-  storePause,
   type WorkerDeps,
   type WorkerState,
 } from "./state.ts";
@@ -142,7 +142,7 @@ function opened(
       return decline(state, "gone", ctx);
     if (state.standingDown) return decline(state, "taken", ctx);
     const attempts = phase.attempts + 1;
-    ctx.setTimer("open-again", storePause(attempts), { type: "open-again" });
+    ctx.setTimer("open-again", pauseAfter(attempts), { type: "open-again" });
     return { ...state, phase: { ...phase, attempts } };
   }
   const { state: claimed, page } = outcome.value;
