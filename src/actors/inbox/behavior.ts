@@ -1,4 +1,5 @@
 import { RuntimeError } from "../../core/errors.ts";
+import { takeFront } from "../../core/queue.ts";
 import { fail, ok } from "../../core/result.ts";
 import type { Settlement } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
@@ -204,7 +205,10 @@ function takeRound(state: ClerkState, batchMax: number): Round {
   state.expireDue = false;
   state.purgeDue = false;
   const settlements = state.settlePaused ? [] : state.settlements.splice(0, batchMax);
-  const appends = takeAppends(state, batchMax);
+  // Whole requests, as each is all or nothing; a big one goes alone.
+  const sizeOf = ({ items }: AppendRequest) => items.length;
+  const { taken: appends, size } = takeFront(state.appends, sizeOf, { size: batchMax });
+  state.itemsWaiting -= size;
   const items = appends.length === 1 ? appends[0]!.items : appends.flatMap((one) => one.items);
   const reads = new Map<string, ReadWaiters>();
   for (const [user, refs] of state.reads) {
@@ -213,17 +217,4 @@ function takeRound(state: ClerkState, batchMax: number): Round {
     state.reads.delete(user);
   }
   return { settlements, appends, items, reads, expire, purge };
-}
-
-/** Whole requests, as each is all or nothing; a big one goes alone. */
-function takeAppends(state: ClerkState, batchMax: number): AppendRequest[] {
-  let count = 0;
-  let items = 0;
-  for (const request of state.appends) {
-    if (count > 0 && items + request.items.length > batchMax) break;
-    items += request.items.length;
-    count++;
-  }
-  state.itemsWaiting -= items;
-  return state.appends.splice(0, count);
 }

@@ -1,5 +1,6 @@
 import { backoffMs } from "../../core/backoff.ts";
 import { RuntimeError, toRuntimeError } from "../../core/errors.ts";
+import { takeFront } from "../../core/queue.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { ReceiptOutcome } from "../../persistence/ports/receipts.ts";
 import type { ActorType } from "../kernel/actor.ts";
@@ -108,7 +109,11 @@ function register(
 function startRound(state: ReceiptsState, desk: Desk, ctx: Ctx): ReceiptsState {
   if (state.busy) return state;
   const { store, limits, figures } = desk;
-  const requests = takeRequests(state, limits.batchMax);
+  // Whole requests, as each is answered as one; a big one goes alone.
+  const sizeOf = (request: ApplyRequest) => request.receipts.length;
+  const most = { size: limits.batchMax };
+  const { taken: requests, size } = takeFront(state.requests, sizeOf, most);
+  state.receiptsWaiting -= size;
   const messages = state.paused ? [] : state.messages.splice(0, limits.batchMax);
   if (requests.length === 0 && messages.length === 0) return state;
   const receipts = requests.flatMap((request) => request.receipts);
@@ -133,19 +138,6 @@ function startRound(state: ReceiptsState, desk: Desk, ctx: Ctx): ReceiptsState {
     }),
   );
   return state;
-}
-
-/** Whole requests, as each is answered as one; a big one goes alone. */
-function takeRequests(state: ReceiptsState, batchMax: number): ApplyRequest[] {
-  let count = 0;
-  let receipts = 0;
-  for (const request of state.requests) {
-    if (count > 0 && receipts + request.receipts.length > batchMax) break;
-    receipts += request.receipts.length;
-    count += 1;
-  }
-  state.receiptsWaiting -= receipts;
-  return state.requests.splice(0, count);
 }
 
 async function attempt<T>(effect: () => Promise<T>): Promise<Result<T>> {

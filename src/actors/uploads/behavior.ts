@@ -1,4 +1,5 @@
 import { RuntimeError } from "../../core/errors.ts";
+import { takeFront } from "../../core/queue.ts";
 import { fail } from "../../core/result.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import { OUTBOX, outboxKind } from "../outbox/messages.ts";
@@ -64,13 +65,15 @@ function take(state: UploadsState, request: UploadsMessage, clerk: Clerk, ctx: C
     return state;
   }
   state.waiting.push(request);
-  state.characters += request.upload.payload.length;
+  state.characters += charactersOf(request);
   return publishNext(state, clerk, ctx);
 }
 
 function publishNext(state: UploadsState, { broker, limits, figures }: Clerk, ctx: Ctx) {
   if (state.isBusy || state.waiting.length === 0) return state;
-  const batch = takeBatch(state, limits);
+  const most = { size: limits.batchCharactersMax, count: limits.batchMax };
+  const { taken: batch, size } = takeFront(state.waiting, charactersOf, most);
+  state.characters -= size;
   state.isBusy = true;
   figures.batch.observe(batch.length);
   ctx.perform(
@@ -80,15 +83,8 @@ function publishNext(state: UploadsState, { broker, limits, figures }: Clerk, ct
   return state;
 }
 
-function takeBatch(state: UploadsState, { batchMax, batchCharactersMax }: UploadLimits) {
-  let characters = 0;
-  const tooMany = state.waiting.findIndex(({ upload }, index) => {
-    characters += upload.payload.length;
-    return index === batchMax || (index > 0 && characters > batchCharactersMax);
-  });
-  const batch = state.waiting.splice(0, tooMany < 0 ? state.waiting.length : tooMany);
-  for (const { upload } of batch) state.characters -= upload.payload.length;
-  return batch;
+function charactersOf({ upload }: UploadsMessage): number {
+  return upload.payload.length;
 }
 
 function published(
