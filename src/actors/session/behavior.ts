@@ -34,6 +34,9 @@ const FINAL: ReadonlySet<CloseReason> = new Set([
   "too-many-sessions",
 ]);
 
+/** What a session that has ended still does as ever: its sender waits to hear of it. */
+const AFTER_END: ReadonlySet<Message["type"]> = new Set(["parcel", "addressed", "push", "inspect"]);
+
 type CloseMessage = Extract<Message, { type: "close" }>;
 
 /** What a session does; make one per node. Its instances are named by the session's id. */
@@ -43,6 +46,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
     onStart: { type: "start" },
     onEnd: (state, reason) => ended(state, reason, deps),
     behavior(state, message, ctx) {
+      if (state.hasEnded && !AFTER_END.has(message.type)) return tooLate(state, message, ctx);
       if (state.trace !== undefined) traceMessage(state, message, ctx);
       switch (message.type) {
         case "ping":
@@ -353,18 +357,21 @@ function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx)
   ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
 }
 
-/** What is not settled stays in the store. */
+/** Ends once what is on its way to it has been answered; what is not settled stays in the store. */
 function end(state: SessionState, ctx: Ctx): SessionState {
-  if (state.owner !== undefined) {
-    ctx.send(state.owner, { type: "close-session", sessionId: state.id });
-    state.owner = undefined;
-  }
+  state.hasEnded = true;
   noteEnded(state, ctx);
-  ctx.stop();
+  ctx.drain();
   return state;
 }
 
-/** Does what a session that did not end by itself could not do: nobody else knows of it. */
+/** It came after the end: a device that wants to go on has to begin anew. */
+function tooLate(state: SessionState, message: Message, ctx: Ctx): SessionState {
+  if (message.type === "attach") ctx.send(message.connection, { type: "close", reason: "busy" });
+  return state;
+}
+
+/** Tells its user, and whoever else has to know, however it has ended. */
 function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): void {
   state.owner?.send({ type: "close-session", sessionId: state.id });
   const unsaid = state.routing?.sent?.size ?? 0;

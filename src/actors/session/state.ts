@@ -65,6 +65,8 @@ export interface SessionState {
   joining: Attach | undefined;
   /** What whoever admitted the device allows beside the credential. */
   extra: Grants | undefined;
+  /** Nobody may come back: it answers what is on its way to it, and is gone. */
+  hasEnded: boolean;
   chronicle: Chronicle | undefined;
   /** How its last messages ended, the oldest first; undefined before the first. */
   lately: Settled[] | undefined;
@@ -268,6 +270,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     joining: undefined,
     extra: undefined,
     chronicle: undefined,
+    hasEnded: false,
     lately: undefined,
     trace: undefined,
   };

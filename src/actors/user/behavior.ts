@@ -7,7 +7,7 @@ import { type UserMessage, userKind } from "./messages.ts";
 import { endWhenAlone, linger, noticePresence, presenceSettled } from "./presence.ts";
 import { loadReach, park, reachRead, takeReach } from "./reach.ts";
 import { read, readAgain, readDone, toPush } from "./reading.ts";
-import { arrive, kept, missed, refused, route } from "./routing.ts";
+import { arrive, kept, missed, route, untaken } from "./routing.ts";
 import type { Ctx, Message, UserDeps, UserState } from "./state.ts";
 import { changeSub, listSubs } from "./subs.ts";
 
@@ -39,7 +39,7 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "missed":
           return missed(state, message, deps, ctx);
         case "refused":
-          return refused(state, message.parcel, message.share, "mailbox.full", ctx);
+          return untaken(state, message, deps, ctx);
         case "kept":
           return kept(state, message, ctx);
         case "reach":

@@ -33,7 +33,9 @@ export function route(
       awayShare += share;
     } else {
       const part = share;
-      const full = (): Message => ({ type: "refused", parcel, share: part });
+      const full = (): Message => ({
+        ...{ type: "refused", parcel, share: part, by: { type: "user", id: key } },
+      });
       ctx.trySend(target, { type: "arrive", parcel, share, only: undefined }, full);
     }
     share = each;
@@ -53,6 +55,22 @@ export function arrive(
     return refused(state, parcel, share, "route.forbidden", ctx);
   }
   return hand(state, parcel, share, only, deps, ctx);
+}
+
+/** Somebody did not take it: there was no room, or they were ending at this very moment. */
+export function untaken(
+  state: UserState,
+  { parcel, share, by }: Of<"refused">,
+  deps: UserDeps,
+  ctx: Ctx,
+): UserState {
+  const isThere =
+    by.type === "user"
+      ? ctx.find(userKind, by.id) !== undefined
+      : state.sessions.some(({ id, attached }) => id === by.id && attached);
+  if (isThere) return refused(state, parcel, share, "mailbox.full", ctx);
+  if (by.type === "user") return keep(state, [by.id], parcel, share, deps, ctx);
+  return missed(state, { type: "missed", parcel, share }, deps, ctx);
 }
 
 /** The device left before it was handed over: it is kept unless another one is here. */
@@ -86,7 +104,7 @@ export function refuse(parcel: Parcel, error: RouteError, ctx: Ctx): void {
   ctx.send(parcel.origin, { type: "outcome", number: parcel.number, outcome });
 }
 
-export function refused(
+function refused(
   state: UserState,
   parcel: Parcel,
   share: number,
@@ -117,9 +135,11 @@ function hand(
   }
   const each = Math.floor(share / sessions.length);
   let part = share - each * (sessions.length - 1);
-  for (const { ref } of sessions) {
+  for (const { ref, id } of sessions) {
     const mine = part;
-    const full = (): Message => ({ type: "refused", parcel, share: mine });
+    const full = (): Message => ({
+      ...{ type: "refused", parcel, share: mine, by: { type: "session", id } },
+    });
     ctx.trySend(ref, { type: "parcel", parcel, share: mine }, full);
     part = each;
   }

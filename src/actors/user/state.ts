@@ -118,7 +118,13 @@ export type Message =
   | { readonly type: "reach-read"; readonly outcome: Result<Result<Reach>> }
   | { readonly type: "read-reach" }
   /** Whoever a share was passed to has no room for it. */
-  | { readonly type: "refused"; readonly parcel: Parcel; readonly share: number }
+  /** A session of its own, or another principal, did not take a parcel. */
+  | {
+      readonly type: "refused";
+      readonly parcel: Parcel;
+      readonly share: number;
+      readonly by: { readonly type: "session" | "user"; readonly id: string };
+    }
   /** What the inbox said to a share that is kept for so many principals. */
   | {
       readonly type: "kept";

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { sessionKind } from "../../../src/actors/session/messages.ts";
+import { externalRef } from "../../../src/actors/kernel/external.ts";
+import { type SessionMessage, sessionKind, WHOLE } from "../../../src/actors/session/messages.ts";
+import { userKind } from "../../../src/actors/user/messages.ts";
 import { routingNode } from "./routing-node.ts";
 
 test("a phone and its board reach each other, and each is told who it was", async () => {
@@ -275,6 +277,46 @@ test("questions to a device that answers none are refused beyond its limit", asy
   ben!.send("board:lamp", "again?", { answerWithinMs: 1000 });
   await node.settle();
   expect(lamp!.got()).toHaveLength(5);
+});
+
+test("who leaves for good at that very moment is away, not too busy", async () => {
+  const codes = new Set<string>();
+  let kept = 0;
+  for (let turns = 0; turns < 8; turns += 1) {
+    const node = routingNode();
+    node.relations.bind("ann", "lamp");
+    const [ann, lamp] = await node.talkers("ann", "board:lamp");
+    for (let n = 0; n < 100; n += 1)
+      ann!.send("board:lamp", n, n % 2 === 0 ? {} : { keepMs: 1000 });
+    for (let turn = 0; turn < turns; turn += 1) await new Promise((resume) => setImmediate(resume));
+    lamp!.session.send({ type: "detach", connection: lamp!.connection, final: true });
+    await node.settle();
+    expect(ann!.frames().filter((frame) => "id" in frame)).toHaveLength(100);
+    for (const frame of ann!.frames()) {
+      if (frame.type === "error") codes.add(frame.code);
+      if (frame.type === "sent") kept += frame.kept;
+    }
+  }
+  expect(codes).toEqual(new Set(["route.offline"]));
+  expect(kept).toBeGreaterThan(0);
+});
+
+test("a parcel for a session that ended a moment before is kept for its principal", async () => {
+  const node = routingNode();
+  node.relations.bind("ann", "lamp");
+  const [lamp] = await node.talkers("board:lamp");
+  const told: unknown[] = [];
+  const parcel = {
+    origin: externalRef<SessionMessage>("/ann", (message) => told.push(message) > 0),
+    ...{ number: 1, sessionId: "s-ann", principal: "ann", session: "session:s-ann" },
+    ...{ from: "user:ann", topic: undefined, payload: 1, answerWithinMs: undefined, keepMs: 1000 },
+  };
+  lamp!.session.send({ type: "detach", connection: lamp!.connection, final: true });
+  const board = node.system.find(userKind, "board:lamp")!;
+  board.send({ type: "arrive", parcel, share: WHOLE, only: undefined });
+  await node.settle();
+  const outcome = { share: WHOLE, reached: 0, kept: 1, error: undefined };
+  expect(told).toEqual([{ type: "outcome", number: 1, outcome }]);
 });
 
 test("many that flood one receiver are told what did not fit, and lose nothing else", async () => {

@@ -82,8 +82,8 @@ const readRoutes: readonly Route[] = [
     role: "viewer",
     summary: "Say what happened to the last connections and messages, and why",
     details:
-      "Connections and refusals of the last 5000 users and boards are remembered, 24 of each, and " +
-      "how the last five messages of each session ended, in memory.",
+      "Connections and refusals of the last 5000 users and boards are remembered, 24 of each, " +
+      "and how the last five messages of each session ended, in memory.",
     params: byDevice,
     query: whyQuery,
     answer: whyAnswer,
