@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { newVapidKeys } from "../../src/core/web-push.ts";
 import { startPushService } from "../providers/web-push/push-service.ts";
+import { followCampaign } from "./campaign-end.ts";
 import { herald, type NodeProcess, startNode } from "./herald.ts";
 
 const keys = newVapidKeys();
@@ -30,13 +31,6 @@ async function start(more: object = {}) {
 
 type Rig = Awaited<ReturnType<typeof start>>;
 
-interface Progress {
-  readonly state: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly ledger: Readonly<Record<string, number>>;
-  readonly ledgerGap: number;
-}
-
 /** Sends a campaign to these members and returns how it ended. */
 async function campaign({ node, token, call }: Rig, members: readonly string[], more: object) {
   const { id: audience }: { id: string } = await call("POST", "/v1/audiences", {
@@ -46,23 +40,9 @@ async function campaign({ node, token, call }: Rig, members: readonly string[], 
   const payload = { title: "Hello {{member}}", body: "News", link: "https://example.com/" };
   const spec = { name: "c", audience, provider: "webpush", payload, window: 50, ...more };
   const { id }: { id: string } = await call("POST", "/v1/campaigns", spec);
-  const events = await fetch(new URL(`/v1/campaigns/${id}/events`, node.url), {
-    headers: { authorization: `Bearer ${token}` },
-  });
+  const ended = await followCampaign(node.url, token, id);
   await call("POST", `/v1/campaigns/${id}/start`, {});
-  let text = "";
-  for await (const piece of events.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    const whole = text.split("\n\n");
-    text = whole.pop()!;
-    for (const event of whole) {
-      const data = /^data: (.*)$/m.exec(event)?.[1];
-      if (data === undefined || !data.includes('"ledgerGap"')) continue;
-      const progress = JSON.parse(data) as Progress;
-      if (/finished|failed/.test(progress.state)) return { id, progress };
-    }
-  }
-  throw new Error("the events ended before the campaign");
+  return { id, progress: await ended() };
 }
 
 async function figuresOf(node: NodeProcess, token: string, name: string) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { SECRET, startSink, takeAll } from "../providers/webhook/sink.ts";
+import { followCampaign } from "./campaign-end.ts";
 import { freePort, type NodeProcess, ROOT, startNode } from "./herald.ts";
 
 const RECEIVER = join(ROOT, "examples", "webhook-receiver.js");
@@ -39,14 +40,8 @@ async function receiver(port: number, herald = "") {
   return { child, until, sent: () => lines.filter((line) => line.startsWith("m-")), lines };
 }
 
-interface Progress {
-  readonly state: string;
-  readonly ledger: Readonly<Record<string, number>>;
-  readonly ledgerGap: number;
-}
-
 /** Sends a campaign to so many members and returns how it ended. */
-async function campaign(node: NodeProcess, members: number, more: object = {}): Promise<Progress> {
+async function campaign(node: NodeProcess, members: number, more: object = {}) {
   const token = node.places.adminToken!;
   const make = async (path: string, body: object): Promise<{ id: string }> => {
     const answer = await node.call("POST", path, token, body);
@@ -57,28 +52,10 @@ async function campaign(node: NodeProcess, members: number, more: object = {}): 
   const { id: audience } = await make("/v1/audiences", { name: "all", members: ids });
   const spec = { name: "c", audience, provider: "crm", payload: { text: "Hi {{member|you}}" } };
   const { id } = await make("/v1/campaigns", { ...spec, window: 50, inFlight: 2, ...more });
-  const events = await fetch(new URL(`/v1/campaigns/${id}/events`, node.url), {
-    headers: { authorization: `Bearer ${token}` },
-  });
+  const ended = await followCampaign(node.url, token, id);
   const started = await node.call("POST", `/v1/campaigns/${id}/start`, token, {});
   expect(started.status, started.text).toBe(200);
-  return ended(events);
-}
-
-async function ended(events: Response): Promise<Progress> {
-  let text = "";
-  for await (const piece of events.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    const whole = text.split("\n\n");
-    text = whole.pop()!;
-    for (const event of whole) {
-      const data = /^data: (.*)$/m.exec(event)?.[1];
-      if (data === undefined || !data.includes('"ledgerGap"')) continue;
-      const progress = JSON.parse(data) as Progress;
-      if (/finished|failed/.test(progress.state)) return progress;
-    }
-  }
-  throw new Error("the events ended before the campaign");
+  return ended();
 }
 
 async function figure(node: NodeProcess, name: string): Promise<number> {
