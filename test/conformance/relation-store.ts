@@ -157,15 +157,16 @@ function boards(open: OpenStores): void {
 
   test("the latest instant at which a principal was seen is kept", async () => {
     const { relations } = await openFor(open);
-    expect(await relations.lastSeen("ann")).toBeUndefined();
+    expect(await relations.lastSeen(["ann"])).toEqual([undefined]);
     await relations.seen([
       { principal: "ann", at: 5 },
       { principal: "board:b1", at: 7 },
       { principal: "ann", at: 3 },
     ]);
     await relations.seen([{ principal: "board:b1", at: 6 }]);
-    expect(await relations.lastSeen("ann")).toBe(5);
-    expect(await relations.lastSeen("board:b1")).toBe(7);
+    const asked = ["board:b1", "nobody", "ann", "ann"];
+    expect(await relations.lastSeen(asked)).toEqual([7, undefined, 5, 5]);
+    expect(await relations.lastSeen([])).toEqual([]);
   });
 }
 

@@ -3,6 +3,7 @@ import { change, changed, refreshed, refreshStale, staleRead } from "./changing.
 import { relationsKind } from "./messages.ts";
 import {
   flushSeen,
+  lastSeen,
   listBoards,
   reach,
   reachesRead,
@@ -78,6 +79,8 @@ export function relationsDesk(deps: RelationsDeps): ActorType<RelationsState, Me
           return seen(state, message, desk);
         case "store-seen":
           return storeSeen(state, desk, ctx);
+        case "last-seen":
+          return lastSeen(state, message, desk, ctx);
         case "flush-seen":
           return flushSeen(state, message, desk, ctx);
         case "read-board":

@@ -58,6 +58,12 @@ export type RelationsMessage =
     }
   /** A principal was connected at this instant; kept in batches, unanswered. */
   | { readonly type: "seen"; readonly principal: string; readonly at: number }
+  /** When these principals were last connected, in the same order; undefined: never. */
+  | {
+      readonly type: "last-seen";
+      readonly principals: readonly string[];
+      readonly replyTo: Ref<Result<readonly (number | undefined)[]>>;
+    }
   /** Answered once everything seen before is durable. */
   | { readonly type: "flush-seen"; readonly replyTo: Ref<Result<true>> }
   | {

@@ -88,22 +88,44 @@ export function seen(
 export function storeSeen(state: RelationsState, desk: Desk, ctx: Ctx): RelationsState {
   ctx.setTimer("seen", desk.limits.seenEveryMs, { type: "store-seen" });
   if (state.seen.size === 0) return state;
-  const entries = takeSeen(state);
+  const entries = seenOf(state);
   ctx.perform(
     () => writeSeen(entries, desk),
-    (outcome) => ({ type: "forward", reply: () => putBack(state, entries, outcome, desk) }),
+    (outcome) => ({ type: "forward", reply: () => seenStored(state, entries, outcome) }),
   );
   return state;
 }
 
+export function lastSeen(
+  state: RelationsState,
+  request: Of<"last-seen">,
+  { relations }: Desk,
+  ctx: Ctx,
+): RelationsState {
+  return answer(state, ctx, request, lastSeenOf(state, request.principals, relations));
+}
+
+/** What waits to be stored is newer than what the store has. */
+function lastSeenOf(
+  state: RelationsState,
+  principals: readonly string[],
+  relations: RelationStore,
+): () => Promise<readonly (number | undefined)[]> {
+  const waiting = principals.map((principal) => state.seen.get(principal));
+  return async () => {
+    const stored = await relations.lastSeen(principals);
+    return stored.map((at, index) => waiting[index] ?? at);
+  };
+}
+
 export function flushSeen(state: RelationsState, request: Of<"flush-seen">, desk: Desk, ctx: Ctx) {
-  const entries = takeSeen(state);
+  const entries = seenOf(state);
   ctx.perform(
     () => writeSeen(entries, desk),
     (outcome) => ({
       type: "forward",
       reply: (later) => {
-        putBack(state, entries, outcome, desk);
+        seenStored(state, entries, outcome);
         later.reply(request, outcome.ok ? ok(true as const) : outcome);
       },
     }),
@@ -111,10 +133,8 @@ export function flushSeen(state: RelationsState, request: Of<"flush-seen">, desk
   return state;
 }
 
-function takeSeen(state: RelationsState): readonly LastSeen[] {
-  const entries = [...state.seen].map(([principal, at]) => ({ principal, at }));
-  state.seen.clear();
-  return entries;
+function seenOf(state: RelationsState): readonly LastSeen[] {
+  return [...state.seen].map(([principal, at]) => ({ principal, at }));
 }
 
 async function writeSeen(entries: readonly LastSeen[], { relations, limits }: Desk): Promise<void> {
@@ -123,15 +143,16 @@ async function writeSeen(entries: readonly LastSeen[], { relations, limits }: De
   }
 }
 
-/** What could not be stored waits for the next time. */
-function putBack(
+/** Until it is stored it is known from here; what could not be waits for the next time. */
+function seenStored(
   state: RelationsState,
   entries: readonly LastSeen[],
   outcome: Result<void>,
-  desk: Desk,
 ): void {
-  if (outcome.ok) return;
-  for (const { principal, at } of entries) seen(state, { type: "seen", principal, at }, desk);
+  if (!outcome.ok) return;
+  for (const { principal, at } of entries) {
+    if (state.seen.get(principal) === at) state.seen.delete(principal);
+  }
 }
 
 export function readBoard(
@@ -180,20 +201,20 @@ export function readRelations(
   ctx: Ctx,
 ): RelationsState {
   const { principal } = request;
-  const waiting = state.seen.get(principal);
-  return answer(state, ctx, request, () => relationsOf(principal, waiting, relations));
+  const seenAt = lastSeenOf(state, [principal], relations);
+  return answer(state, ctx, request, () => relationsOf(principal, seenAt, relations));
 }
 
 async function relationsOf(
   principal: string,
-  waiting: number | undefined,
+  seenAt: () => Promise<readonly (number | undefined)[]>,
   relations: RelationStore,
 ): Promise<Relations> {
-  const [[reach], family, invitations, stored] = await Promise.all([
+  const [[reach], family, invitations, [lastSeenAt]] = await Promise.all([
     relations.reaches([principal]),
     relations.familyOf(principal),
     relations.invitations(principal),
-    relations.lastSeen(principal),
+    seenAt(),
   ]);
-  return { reach: reach!, family, invitations, lastSeen: waiting ?? stored };
+  return { reach: reach!, family, invitations, lastSeen: lastSeenAt };
 }

@@ -111,6 +111,6 @@ export function memoryRelations(): Synchronous<RelationStore> {
         lastSeen.set(principal, Math.max(at, lastSeen.get(principal) ?? 0));
       }
     },
-    lastSeen: (principal) => lastSeen.get(principal),
+    lastSeen: (principals) => principals.map((principal) => lastSeen.get(principal)),
   };
 }

@@ -125,7 +125,8 @@ export interface RelationStore {
   invitations(user: string): Promise<readonly Invitation[]>;
   /** Keeps when principals were last connected; an older instant does not replace a newer one. */
   seen(entries: readonly LastSeen[]): Promise<void>;
-  lastSeen(principal: string): Promise<number | undefined>;
+  /** When these principals (keys) were last connected, in the same order; undefined: never. */
+  lastSeen(principals: readonly string[]): Promise<readonly (number | undefined)[]>;
 }
 
 export interface Invitation {

@@ -74,8 +74,10 @@ export function relationOperations(db: Database): Synchronous<RelationStore> {
       for (const { principal, at } of entries) db.run(sql, principal, at);
     },
 
-    lastSeen: (principal) =>
-      db.row<{ at: number }>("SELECT at FROM principal_seen WHERE principal = ?", principal)?.at,
+    lastSeen(principals) {
+      const sql = "SELECT at FROM principal_seen WHERE principal = ?";
+      return principals.map((principal) => db.row<{ at: number }>(sql, principal)?.at);
+    },
   };
 }
 

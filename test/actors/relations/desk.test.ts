@@ -139,7 +139,7 @@ test("who was seen is stored once a minute, the latest instant of each", async (
   expect(stores.operations()["relations.seen"]).toBeUndefined();
   await advance(2_000);
   expect(stores.operations()["relations.seen"]).toBe(1);
-  expect(await stores.relations.lastSeen("u0")).toBe(500);
+  expect(await stores.relations.lastSeen(["u0"])).toEqual([500]);
   await advance(120_000);
   expect(stores.operations()["relations.seen"]).toBe(1);
 });
@@ -155,15 +155,31 @@ test("who was seen is stored later when the store is down, and at once on reques
   desk.send({ type: "flush-seen", replyTo });
   await settle();
   expect(replyTo.received).toEqual([{ ok: true, value: true }]);
-  expect(await stores.relations.lastSeen("ann")).toBe(5);
+  expect(await stores.relations.lastSeen(["ann"])).toEqual([5]);
+});
+
+test("last seen is what was stored, or what waits to be, in one read for all", async () => {
+  const { desk, advance, settle, down, stores } = rig();
+  const lastSeen = async (...principals: string[]) => {
+    const replyTo = probe<Result<readonly (number | undefined)[]>>();
+    desk.send({ type: "last-seen", principals, replyTo });
+    await settle();
+    return replyTo.last;
+  };
+  for (const principal of ["ann", "ben"]) desk.send({ type: "seen", principal, at: 5 });
+  await advance(61_000);
+  desk.send({ type: "seen", principal: "ann", at: 6 });
+  expect(await lastSeen("ben", "eve", "ann")).toEqual({ ok: true, value: [5, undefined, 6] });
+  expect(stores.operations()["relations.lastSeen"]).toBe(1);
+  down.add("lastSeen");
+  expect(await lastSeen("ann")).toMatchObject({ error: { code: "store.unavailable" } });
 });
 
 test("more principals than there is room for are not noted", async () => {
   const { desk, advance, stores } = rig({ limits: { seenMax: 2 } });
   for (const principal of ["a", "b", "c", "a"]) desk.send({ type: "seen", principal, at: 1 });
   await advance(61_000);
-  expect(await stores.relations.lastSeen("b")).toBe(1);
-  expect(await stores.relations.lastSeen("c")).toBeUndefined();
+  expect(await stores.relations.lastSeen(["b", "c"])).toEqual([1, undefined]);
 });
 
 test("a kicked user is told why first, and then kicked with the same words", async () => {
