@@ -12,6 +12,8 @@ import { UPLOAD_EXAMPLES } from "./upload-examples.ts";
 let node: HttpNode;
 beforeAll(async () => {
   node = await startHttpNode();
+  const json = { to: ["topic:room.lobby"], topic: "room.lobby", payload: 1 };
+  assert.equal((await node.call("POST", "/v1/push", { json })).status, 200);
 });
 afterAll(() => node.stop());
 
@@ -19,6 +21,7 @@ const TOO_MANY = { path: "?limit=1001", status: 400, code: "http.invalid" };
 const NO_AUDIENCE = { status: 404, code: "audience.unknown" };
 const NO_MEMBER = { status: 404, code: "member.unknown" };
 const NO_CAMPAIGN = { status: 404, code: "campaign.unknown" };
+const NO_TOPIC = { status: 404, code: "topic.unknown" };
 const NO_SESSION = { status: 404, code: "session.unknown" };
 const INVALID = { status: 400, code: "http.invalid" };
 const HELP = { topic: "help", payload: {} };
@@ -239,6 +242,15 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   ...RELATION_EXAMPLES,
   ...UPLOAD_EXAMPLES,
+  "GET /v1/topics": { fails: { path: "/v1/topics?limit=0", status: 400, code: "http.invalid" } },
+  "GET /v1/topics/{topic}": {
+    path: "/v1/topics/room.lobby",
+    fails: { ...NO_TOPIC, path: "/v1/topics/room.none" },
+  },
+  "GET /v1/topics/{topic}/history": {
+    path: "/v1/topics/room.lobby/history?after=0",
+    fails: { ...NO_TOPIC, path: "/v1/topics/room.none/history" },
+  },
   "POST /v1/tokens": {
     call: { json: { kind: "device", user: "u-1", ttlMs: 60_000 } },
     fails: { call: { json: { kind: "device" } }, status: 400, code: "http.invalid" },

@@ -9,7 +9,7 @@ export const UPLOAD_EXAMPLES: Readonly<Record<string, Example>> = {
     fails: { ...INVALID, path: "/v1/uploads?kinds=state" },
   },
   "POST /v1/uploads/ack": {
-    call: { json: { consumer: "crm", upTo: 7 } },
+    call: { json: { consumer: "crm", upTo: 0 } },
     fails: { ...INVALID, call: { json: { consumer: "crm", upTo: -1 } } },
   },
   "GET /v1/uploads/consumers": {
