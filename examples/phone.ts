@@ -1,10 +1,11 @@
 /**
- * A phone: asks a board to do something, and is told who of its boards comes and goes.
+ * A phone: asks a board to do something, or is told who of its boards is there, comes and goes.
  *
  *     export HERALD_CREDENTIAL=$(./herald token create --user ann --ttl 24h)
  *     npx node examples/phone.ts [url] [board] [on|off]
  *
- * With a command it prints the board's answer and ends; without one it listens until Ctrl-C.
+ * With a command it prints the board's answer and ends; without one it says which boards are online
+ * and listens until Ctrl-C.
  */
 import { connect, HeraldError } from "../clients/js/src/index.ts";
 
@@ -24,21 +25,36 @@ const phone = connect({
   },
 });
 
-if (command !== undefined) {
-  try {
-    await phone.whenConnected();
-    const { from, payload } = await phone.request(`board:${lamp}`, { on: command === "on" });
-    console.log(`${from} answers ${JSON.stringify(payload)}`);
-    process.exitCode = 0;
-  } catch (error) {
-    if (!(error instanceof HeraldError)) throw error;
-    console.error(`${error.code}: ${error.message}`);
-    process.exitCode = 1;
-  }
-  await phone.close();
-}
-
 process.once("SIGINT", () => {
   process.exitCode = 0;
   void phone.close();
 });
+
+try {
+  await phone.whenConnected();
+  if (command === undefined) await listBoards();
+  else await switchLamp(command);
+} catch (error) {
+  if (!(error instanceof HeraldError)) throw error;
+  console.error(`${error.code}: ${error.message}`);
+  process.exitCode ??= 1;
+}
+if (command !== undefined) await phone.close();
+
+/** Who is online now; who comes and goes later is told by pushes of the topic `herald.status`. */
+async function listBoards(): Promise<void> {
+  for (const board of await phone.presence("boards")) {
+    const { principal, online } = board;
+    console.log(`${principal} is ${online ? "online" : `offline, ${lastSeen(board.lastSeen)}`}`);
+  }
+}
+
+function lastSeen(at: number | undefined): string {
+  return at === undefined ? "and never was here" : `last seen ${new Date(at).toISOString()}`;
+}
+
+async function switchLamp(wanted: string): Promise<void> {
+  const { from, payload } = await phone.request(`board:${lamp}`, { on: wanted === "on" });
+  console.log(`${from} answers ${JSON.stringify(payload)}`);
+  process.exitCode = 0;
+}

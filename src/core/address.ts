@@ -32,7 +32,13 @@ export function kindOf(principal: string): PrincipalKind {
 
 /** Where a device's message goes. Written as `board:b1`, `user:u1`, `boards`, `topic:news`. */
 export type Address =
-  | { readonly type: "session" | "user" | "board" | "family" | "topic"; readonly id: string }
+  | Place
+  | { readonly type: "session"; readonly id: string }
+  | { readonly type: "topic"; readonly id: string };
+
+/** An address of principals, each of whom is online or is not. */
+export type Place =
+  | { readonly type: "user" | "board" | "family"; readonly id: string }
   /** All boards that the sender may reach, or all phones that may reach the sender. */
   | { readonly type: "boards" | "phones" };
 
@@ -40,16 +46,35 @@ const WITH_ID = new Set(["session", "user", "board", "family", "topic"]);
 
 /** Reads an address; the error is `protocol.invalid` and names the field `to`. */
 export function parseAddress(text: string): Result<Address> {
-  if (text === "boards" || text === "phones") return ok({ type: text });
+  const address = addressFrom(text);
+  if (address !== undefined) return ok(address);
+  const expected = "session:, user:, board:, family: or topic: and a name, or boards, or phones";
+  return invalid("to", expected, `a string of ${text.length} characters`);
+}
+
+/** The same of principals; the error names the field `of`. */
+export function parsePlace(text: string): Result<Place> {
+  const address = addressFrom(text);
+  const expected = "user:, board: or family: and a name, or boards, or phones";
+  if (address === undefined) {
+    return invalid("of", expected, `a string of ${text.length} characters`);
+  }
+  if (address.type !== "session" && address.type !== "topic") return ok(address);
+  return invalid("of", expected, `a ${address.type}:`);
+}
+
+function addressFrom(text: string): Address | undefined {
+  if (text === "boards" || text === "phones") return { type: text };
   const colon = text.indexOf(":");
   const type = text.slice(0, colon);
   const id = text.slice(colon + 1);
   const isOne = colon > 0 && WITH_ID.has(type) && isName(id);
-  if (isOne && !(type === "user" && boardOf(id) !== undefined)) return ok({ type, id } as Address);
-  const expected = "session:, user:, board:, family: or topic: and a name, or boards, or phones";
-  const got = `a string of ${text.length} characters`;
-  const problems = [{ path: "to", expected, got }];
-  return fail(
-    new RuntimeError("protocol.invalid", `to must be ${expected}; got ${got}`, { problems }),
-  );
+  if (!isOne || (type === "user" && boardOf(id) !== undefined)) return undefined;
+  return { type, id } as Address;
+}
+
+function invalid(path: string, expected: string, got: string): Result<never> {
+  const problems = [{ path, expected, got }];
+  const message = `${path} must be ${expected}; got ${got}`;
+  return fail(new RuntimeError("protocol.invalid", message, { problems }));
 }

@@ -44,6 +44,8 @@ export type DeviceRequest =
     }
   /** Who is subscribed to a topic. */
   | { readonly type: "who"; readonly id: number; readonly topic: string }
+  /** Who is online of those at an address, as `boards`. */
+  | { readonly type: "who"; readonly id: number; readonly of: string }
   /**
    * Something for the back end (a state, an alarm), answered once it is stored for it. `key`
    * makes a repeated upload one upload.
@@ -136,6 +138,13 @@ export type DeviceAnswer =
       readonly members: readonly Presence[];
       readonly count: number;
     }
+  | {
+      readonly type: "present";
+      readonly id: number;
+      /** At most 1 000 of them. */
+      readonly members: readonly OnlineState[];
+      readonly count: number;
+    }
   /** It is durable in the broker, or in the outbox that waits for it. */
   | { readonly type: "uploaded"; readonly id: number }
   | { readonly type: "done"; readonly id: number; readonly result?: unknown }
@@ -148,6 +157,12 @@ export interface Presence {
   readonly principal: string;
   readonly sessions: number;
 }
+
+/** Whether a principal, by its address, is online: how many of its sessions are connected. */
+export type OnlineState =
+  | { readonly principal: string; readonly online: true; readonly sessions: number }
+  /** `lastSeen` in milliseconds since the epoch; absent: it never was online. */
+  | { readonly principal: string; readonly online: false; readonly lastSeen?: number };
 
 /** What a credential allows beside being there; patterns as in `core/glob.ts`. */
 export interface Grants {

@@ -65,6 +65,21 @@ describe.each(["json", "msgpack"] as const)("phone and board in %s, on a node", 
     });
   });
 
+  test("a phone asks which of its boards are online, and a board who may reach it", async () => {
+    const { phone, board } = await pair(() => {});
+    const lamp = { principal: "board:lamp", online: true, sessions: 1 };
+    expect(await phone.presence("boards")).toEqual([lamp]);
+    expect(await board.presence("phones")).toEqual([
+      { principal: "user:ann", online: true, sessions: 1 },
+    ]);
+    await board.close();
+    const [away] = await phone.presence("board:lamp");
+    expect(away).toEqual({
+      ...{ principal: "board:lamp", online: false, lastSeen: expect.any(Number) },
+    });
+    await expect(phone.presence("user:bob")).rejects.toMatchObject({ code: "route.forbidden" });
+  });
+
   test("errors keep the server's codes", async () => {
     const { phone } = await pair(() => {});
     await expect(phone.send("board:door", 1)).rejects.toMatchObject({ code: "route.forbidden" });

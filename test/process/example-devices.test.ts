@@ -49,6 +49,7 @@ test("examples/phone.ts switches examples/board.ts, and the back end reads its s
   await node.call("GET", "/v1/uploads?consumer=crm", admin);
 
   const listening = example("phone.ts", [node.url], ann);
+  await said(listening.out, "board:lamp-1 is offline, and never was here");
   const away = example("phone.ts", [node.url, "lamp-1", "on"], ann);
   await said(away.err, "route.offline");
   expect(await away.ended).toEqual([1, null]);
@@ -56,6 +57,10 @@ test("examples/phone.ts switches examples/board.ts, and the back end reads its s
   const board = example("board.ts", [node.url], await credential(node, "--board", "lamp-1"));
   await said(board.err, "connected");
   await said(listening.out, "device.online");
+  listening.child.kill("SIGINT");
+  expect(await listening.ended).toEqual([0, null]);
+  const again = example("phone.ts", [node.url], ann);
+  await said(again.out, "board:lamp-1 is online");
   const phone = example("phone.ts", [node.url, "lamp-1", "on"], ann);
   expect(await said(phone.out, "answers")).toContain('{"isOn":true}');
   expect(await phone.ended).toEqual([0, null]);
@@ -69,8 +74,8 @@ test("examples/phone.ts switches examples/board.ts, and the back end reads its s
   expect(await refused.ended).toEqual([1, null]);
   board.child.kill("SIGINT");
   expect(await board.ended).toEqual([0, null]);
-  await said(listening.out, "device.offline");
-  listening.child.kill("SIGINT");
-  expect(await listening.ended).toEqual([0, null]);
+  await said(again.out, "device.offline");
+  again.child.kill("SIGINT");
+  expect(await again.ended).toEqual([0, null]);
   await node.end("SIGINT");
 });

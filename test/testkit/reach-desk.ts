@@ -11,18 +11,29 @@ import { ok } from "../../src/core/result.ts";
 
 export type ReachDesk = ReturnType<typeof reachDesk>;
 
-/** A relations desk whose views a test sets; what it was told of who was seen is kept. */
+/**
+ * A relations desk whose views a test sets; what it was told of who was seen is kept, and said
+ * again unless it `isMute`.
+ */
 export function reachDesk(system: ActorSystem) {
   const views = new Map<string, Reach>();
   const seen: string[] = [];
+  const lastSeen = new Map<string, number>();
+  const state = { isMute: false, questions: 0 };
   const type: ActorType<null, RelationsMessage> = {
     label: "relations",
     kind: relationsKind,
-    behavior(state, message, ctx) {
+    behavior(none, message, ctx) {
       if (message.type === "reach") {
         ctx.reply(message, ok(views.get(message.principal) ?? NO_REACH));
-      } else if (message.type === "seen") seen.push(message.principal);
-      return state;
+      } else if (message.type === "seen") {
+        seen.push(message.principal);
+        lastSeen.set(message.principal, message.at);
+      } else if (message.type === "last-seen" && !state.isMute) {
+        state.questions += 1;
+        ctx.reply(message, ok(message.principals.map((principal) => lastSeen.get(principal))));
+      }
+      return none;
     },
   };
   system.spawn(type, { name: RELATIONS, state: null });
@@ -35,6 +46,7 @@ export function reachDesk(system: ActorSystem) {
   };
   return {
     seen,
+    state,
     view,
     /** A user owns a board: both see it. */
     bind(user: string, board: string, role: Role = "owner") {

@@ -1,7 +1,7 @@
 import type { Connection } from "./connection.ts";
 import { Connector } from "./connector.ts";
 import type { Push } from "./delivery.ts";
-import type { AnswerFrame, Command, Presence, RequestFrame } from "./device-frames.ts";
+import type { AnswerFrame, Command, OnlineState, Presence, RequestFrame } from "./device-frames.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import { type ClientEvents, type ClientState, Listeners, type StateDetail } from "./events.ts";
 import type { ReceivedFrame } from "./frames.ts";
@@ -173,6 +173,18 @@ export class HeraldClient {
     const frame = await this.#ask((id) => ({ type: "publish", id, topic, payload }), OUTCOME_MS);
     if (frame.type !== "published") throw clientError("client.frame", `${frame.type} came`);
     return frame.offset;
+  }
+
+  /**
+   * Who is online at this moment of those at an address that this one may see: `boards`,
+   * `phones`, `board:lamp`. At most 1 000 of them.
+   *
+   * @throws HeraldError as `send` does.
+   */
+  async presence(of: string): Promise<readonly OnlineState[]> {
+    const frame = await this.#ask((id) => ({ type: "who", id, of }), OUTCOME_MS);
+    if (frame.type !== "present") throw clientError("client.frame", `${frame.type} came`);
+    return frame.members;
   }
 
   /** Who is subscribed to a topic; at most 1 000 of them. @throws HeraldError as `send`. */

@@ -103,6 +103,7 @@ function readTopicFrame(frame: ServerFrame): ServerFrame | undefined {
       if (!isFields(frame.who)) throw new TypeError("who is not an object");
       return frame;
     case "here":
+    case "present":
       need(value, ["id", "count"], isCount);
       if (!Array.isArray(frame.members)) throw new TypeError("members is not an array");
       return frame;

@@ -4,6 +4,7 @@ import { confirm, dropExpired, retain } from "./backlog.ts";
 import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
 import { heard, look } from "./inspecting.ts";
+import { looked } from "./looking.ts";
 import {
   type CloseReason,
   type DeviceFrame,
@@ -73,7 +74,8 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
           return request(state, message.request, deps, ctx);
         case "commanded":
         case "copied":
-          return fromBackEnd(state, message, deps, ctx);
+        case "looked":
+          return waitedFor(state, message, deps, ctx);
         case "parcel":
         case "outcome":
         case "answered":
@@ -124,14 +126,18 @@ function introduceAgain(state: SessionState, when: "introduce" | "reopen", ctx: 
   return state;
 }
 
-/** The back end has answered a command, or has a copy of a message that may go its way now. */
-function fromBackEnd(
+/**
+ * A request was waiting for somebody: the back end has answered a command, or has a copy of a
+ * message that may go its way now; its user has looked who is online.
+ */
+function waitedFor(
   state: SessionState,
-  message: Extract<Message, { type: "commanded" | "copied" }>,
+  message: Extract<Message, { type: "commanded" | "copied" | "looked" }>,
   deps: SessionDeps,
   ctx: Ctx,
 ): SessionState {
   if (message.type === "commanded") return commanded(state, message, ctx);
+  if (message.type === "looked") return looked(state, message, ctx);
   return serve(state, message.request, deps, ctx);
 }
 

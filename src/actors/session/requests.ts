@@ -1,6 +1,7 @@
 import type { DeviceRequest } from "../../core/device-request.ts";
 import { command } from "./commands.ts";
 import { heard } from "./inspecting.ts";
+import { whoIsPresent } from "./looking.ts";
 import { answer, send } from "./sending.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 import { publish, subscribe, unsubscribe, who } from "./subscriptions.ts";
@@ -40,7 +41,7 @@ export function serve(
     case "publish":
       return publish(state, asked, ctx);
     case "who":
-      return who(state, asked, ctx);
+      return "of" in asked ? whoIsPresent(state, asked, deps, ctx) : who(state, asked, ctx);
     case "upload":
       return upload(state, asked, deps, ctx);
     case "command":

@@ -13,6 +13,7 @@ export function routingOf(state: SessionState): Routing {
     asked: undefined,
     held: undefined,
     commands: 0,
+    looks: 0,
     sweepAt: Number.POSITIVE_INFINITY,
   };
   return state.routing;

@@ -5,7 +5,7 @@ import type { Result } from "../../core/result.ts";
 import type { Trace } from "../../core/trace.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
 import type { Subscribed, TopicMessage, TopicNotice } from "../topic/messages.ts";
-import type { UserMessage } from "../user/messages.ts";
+import type { Company, UserMessage } from "../user/messages.ts";
 import type {
   ConnectionMessage,
   DeviceFrame,
@@ -89,6 +89,8 @@ export interface Routing {
   held: DeviceFrame[] | undefined;
   /** How many commands of its board are in work. */
   commands: number;
+  /** How many questions of who is online are in work. */
+  looks: number;
   /** When the next of them is looked at, in monotonic milliseconds; Infinity when none is. */
   sweepAt: number;
 }
@@ -221,6 +223,11 @@ export type Message =
       readonly type: "commanded";
       readonly id: number;
       readonly outcome: Result<{ readonly changed: boolean }>;
+    }
+  | {
+      readonly type: "looked";
+      readonly id: number;
+      readonly outcome: Result<Result<Company>>;
     }
   | { readonly type: "start" }
   /** Time to introduce itself to its user again. */

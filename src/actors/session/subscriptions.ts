@@ -110,7 +110,11 @@ export function publish(
   return state;
 }
 
-export function who(state: SessionState, { id, topic }: Request<"who">, ctx: Ctx): SessionState {
+export function who(
+  state: SessionState,
+  { id, topic }: Extract<Request<"who">, { readonly topic: string }>,
+  ctx: Ctx,
+): SessionState {
   if (!isGranted(state.grants?.subscribe, topic)) return forbid(state, id, "look into", topic, ctx);
   type Here = Extract<TopicMessage, { type: "who" }>["replyTo"] extends Ref<infer A> ? A : never;
   ctx.ask<TopicMessage, Here>(

@@ -3,6 +3,7 @@ import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
 import { admit } from "./login.ts";
+import { countConnected, counted, lastSeenRead, who } from "./looking.ts";
 import { type UserMessage, userKind } from "./messages.ts";
 import { endWhenAlone, linger, noticePresence, presenceSettled } from "./presence.ts";
 import { loadReach, park, reachRead, takeReach } from "./reach.ts";
@@ -34,6 +35,15 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
         case "route":
           if (state.reachIs !== "known") return park(state, message, ctx);
           return route(state, message, deps, ctx);
+        case "who":
+          if (state.reachIs !== "known") return park(state, message, ctx);
+          return who(state, message, deps, ctx);
+        case "counted":
+          return counted(state, message, deps, ctx);
+        case "last-seen-read":
+          return lastSeenRead(state, message, ctx);
+        case "count-connected":
+          return countConnected(state, message, ctx);
         case "arrive":
           return arrive(state, message, deps, ctx);
         case "missed":

@@ -1,4 +1,5 @@
-import type { Address } from "../../core/address.ts";
+import type { Address, Place } from "../../core/address.ts";
+import type { OnlineState } from "../../core/device-request.ts";
 import type { Reach } from "../../core/relations.ts";
 import type { Result } from "../../core/result.ts";
 import type { InboxItem } from "../../persistence/ports/inbox.ts";
@@ -16,6 +17,13 @@ export interface SubDevice {
   readonly sub: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
+}
+
+/** Principals at an address, and how many there are. */
+export interface Company {
+  /** At most 1 000 of them. */
+  readonly members: readonly OnlineState[];
+  readonly count: number;
 }
 
 /** What anyone may send to a user: the owner of the principal's sessions and inbox. */
@@ -64,6 +72,10 @@ export type UserMessage =
       readonly only?: string | undefined;
       readonly replyTo?: Ref<Result<{ readonly reached: number }>>;
     }
+  /** From a session of its own: who of those at the address is online. */
+  | { readonly type: "who"; readonly address: Place; readonly replyTo: Ref<Result<Company>> }
+  /** From another user, who may see this one: how many of its sessions are connected. */
+  | { readonly type: "count-connected"; readonly replyTo: Ref<number> }
   /** Which sessions it has, for those who look from outside. */
   | {
       readonly type: "list-sessions";

@@ -1,12 +1,13 @@
 import type { Reach } from "../../core/relations.ts";
 import type { Result } from "../../core/result.ts";
 import { RELATIONS, type RelationsMessage, relationsKind } from "../relations/messages.ts";
+import { refuseWho, who } from "./looking.ts";
 import { announceTo, lastAnnounced, presenceChanged } from "./presence.ts";
 import { refuse, route } from "./routing.ts";
-import type { Ctx, Message, UserDeps, UserState } from "./state.ts";
+import type { Ctx, Message, Parked, UserDeps, UserState } from "./state.ts";
 import { announceSubsTo } from "./subs.ts";
 
-/** Routes that wait until it is known whom the principal may reach. */
+/** What may wait until it is known whom the principal may reach. */
 const PARKED_MAX = 256;
 
 /** Asks the relations desk whom it may reach, once; a node without a desk has no relations. */
@@ -40,7 +41,7 @@ export function reachRead(
   state.reachIs = "unknown";
   const { parked } = state;
   state.parked = undefined;
-  for (const { parcel } of parked ?? []) refuse(parcel, "store.unavailable", ctx);
+  for (const waiting of parked ?? []) turnDown(state, waiting, "store.unavailable", ctx);
   const { retryMaxMs } = deps.limits;
   ctx.setTimer("reach", retryMaxMs * (0.5 + ctx.random() / 2), { type: "read-reach" });
   return state;
@@ -59,18 +60,27 @@ export function takeReach(state: UserState, reach: Reach, deps: UserDeps, ctx: C
   announceSubsTo(state, added, ctx);
   const { parked } = state;
   state.parked = undefined;
-  for (const waiting of parked ?? []) route(state, waiting, deps, ctx);
+  for (const waiting of parked ?? []) {
+    if (waiting.type === "route") route(state, waiting, deps, ctx);
+    else who(state, waiting, deps, ctx);
+  }
   return state;
 }
 
-/** Lets a route wait for the desk's answer. */
-export function park(
-  state: UserState,
-  waiting: Extract<Message, { type: "route" }>,
-  ctx: Ctx,
-): UserState {
+/** Lets it wait for the desk's answer. */
+export function park(state: UserState, waiting: Parked, ctx: Ctx): UserState {
   state.parked ??= [];
   if (state.parked.length < PARKED_MAX) state.parked.push(waiting);
-  else refuse(waiting.parcel, "mailbox.full", ctx);
+  else turnDown(state, waiting, "mailbox.full", ctx);
   return state;
+}
+
+function turnDown(
+  state: UserState,
+  waiting: Parked,
+  error: "store.unavailable" | "mailbox.full",
+  ctx: Ctx,
+): void {
+  if (waiting.type === "route") refuse(waiting.parcel, error, ctx);
+  else refuseWho(state, waiting, error, ctx);
 }

@@ -41,14 +41,30 @@ export interface UserState {
   /** Whom it may reach; undefined for nobody, which is what most may. */
   reach: Reach | undefined;
   reachIs: "unknown" | "asked" | "known";
-  /** Routes that wait until the reach is known; undefined when none. */
-  parked: Extract<UserMessage, { type: "route" }>[] | undefined;
+  /** What waits until the reach is known; undefined when nothing. */
+  parked: Parked[] | undefined;
   /** Whether a session of it has a connection. */
   present: boolean;
   /** What was announced of that; undefined for who has nobody to tell. */
   presence: Presence | undefined;
   /** The devices behind a board; undefined before the first. */
   subs: Subs | undefined;
+}
+
+/** What cannot be done before it is known whom the principal may reach. */
+export type Parked = Extract<UserMessage, { type: "route" | "who" }>;
+
+/** One question of a session, until it is answered. It lives in the messages about it alone. */
+export interface Look {
+  readonly request: Extract<UserMessage, { type: "who" }>;
+  /** The keys of those who are told of, and how many of the sessions of each are connected. */
+  readonly keys: readonly string[];
+  readonly sessions: number[];
+  /** How many there are at the address. */
+  readonly count: number;
+  /** How many have not answered. */
+  left: number;
+  isLate: boolean;
 }
 
 /** What a board has said of the devices behind it. */
@@ -132,6 +148,19 @@ export type Message =
       readonly share: number;
       readonly principals: number;
       readonly outcome: Result<Result<readonly Appended[]>>;
+    }
+  /** What one of those who are looked at has said. */
+  | {
+      readonly type: "counted";
+      readonly look: Look;
+      readonly index: number;
+      readonly outcome: Result<number>;
+    }
+  | {
+      readonly type: "last-seen-read";
+      readonly look: Look;
+      readonly principals: readonly string[];
+      readonly outcome: Result<Result<readonly (number | undefined)[]>>;
     }
   | { readonly type: "presence-settled" }
   | { readonly type: "linger-over" };

@@ -45,7 +45,8 @@ function all(self: string, reach: Reach | undefined, kind: "board" | "phone"): s
   return keys;
 }
 
-function withOwn(self: string, keys: string[]): readonly string[] {
+/** A user's own other sessions are phones, too. */
+export function withOwn(self: string, keys: string[]): readonly string[] {
   if (kindOf(self) === "phone") keys.push(self);
   return keys;
 }

@@ -28,8 +28,8 @@ type Reader = (fields: Fields, id: number) => Result<DeviceRequest>;
 const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["send", readSend],
   ["subscribe", readSubscribe],
-  ["unsubscribe", readTopic],
-  ["who", readTopic],
+  ["unsubscribe", readUnsubscribe],
+  ["who", readWho],
   ["publish", readPublish],
   ["upload", readUpload],
   ["command", readCommand],
@@ -96,9 +96,20 @@ function readSubscribe(fields: Fields, id: number): Result<DeviceRequest> {
   });
 }
 
-function readTopic({ type, topic }: Fields, id: number): Result<DeviceRequest> {
-  if (!isNamed(topic)) return invalid("topic", NAME, topic);
-  return ok({ type: type === "who" ? "who" : "unsubscribe", id, topic });
+function readUnsubscribe({ topic }: Fields, id: number): Result<DeviceRequest> {
+  return isNamed(topic) ? ok({ type: "unsubscribe", id, topic }) : invalid("topic", NAME, topic);
+}
+
+/** Either of a topic, or of an address. */
+function readWho({ topic, of }: Fields, id: number): Result<DeviceRequest> {
+  const { addressMax } = WIRE_LIMITS;
+  if (topic === undefined && of === undefined) return invalid("topic", "there, or of", topic);
+  if (of === undefined) {
+    return isNamed(topic) ? ok({ type: "who", id, topic }) : invalid("topic", NAME, topic);
+  }
+  if (topic !== undefined) return invalid("of", "absent where topic is given", of);
+  if (isText(of, addressMax)) return ok({ type: "who", id, of });
+  return invalid("of", `an address of at most ${addressMax} characters`, of);
 }
 
 function readPublish({ topic, payload }: Fields, id: number): Result<DeviceRequest> {

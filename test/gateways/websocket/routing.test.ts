@@ -70,6 +70,40 @@ test.each(["json", "msgpack"] as const)(
   },
 );
 
+test.each(["json", "msgpack"] as const)(
+  "a %s phone asks which of its boards are online",
+  async (kind) => {
+    const { relations, phone, board } = home();
+    for (const name of ["lamp", "Tür ☎", "new"]) relations.bind("ann", name);
+    const { connection } = await phone("ann", "phone", kind);
+    await board("lamp");
+    const door = await board("Tür ☎");
+    door.drop();
+    const goings = () => connection.frames.filter(({ type }) => type === "push");
+    await connection.raw.until(() => goings().length === 3);
+    connection.send({ type: "who", id: 7, of: "boards" });
+    expect(await answerTo(connection, 7)).toEqual({
+      ...{ type: "present", id: 7, count: 3 },
+      members: [
+        { principal: "board:lamp", online: true, sessions: 1 },
+        { principal: "board:Tür ☎", online: false, lastSeen: expect.any(Number) },
+        { principal: "board:new", online: false },
+      ],
+    });
+    const refusals = [
+      [{ type: "who", id: 8, of: "topic:news" }, "of must be user:, board: or family: and a name"],
+      [{ type: "who", id: 9, of: 5 }, "of must be an address of at most 144 characters; got 5"],
+      [{ type: "who", id: 10 }, "topic must be there, or of; got nothing"],
+    ] as const;
+    for (const [frame, message] of refusals) {
+      connection.send(frame);
+      expect(await answerTo(connection, frame.id)).toMatchObject({
+        ...{ type: "error", code: "protocol.invalid", message: expect.stringContaining(message) },
+      });
+    }
+  },
+);
+
 test("a board reaches all fifteen phones of its user and the family's", async () => {
   const { relations, phone, board } = home();
   relations.family("ann", { ben: "member" }, ["lamp"]);
