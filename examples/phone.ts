@@ -50,7 +50,9 @@ async function listBoards(): Promise<void> {
 }
 
 function lastSeen(at: number | undefined): string {
-  return at === undefined ? "and never was here" : `last seen ${new Date(at).toISOString()}`;
+  return at === undefined
+    ? "and not known to have been here"
+    : `last seen ${new Date(at).toISOString()}`;
 }
 
 async function switchLamp(wanted: string): Promise<void> {

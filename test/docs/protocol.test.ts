@@ -76,7 +76,9 @@ describe("docs/protocol.md", () => {
     const shown = [...PAGE.matchAll(/```json\n([\s\S]*?)```/g)].flatMap(([, text]) =>
       text!.trim().split(/\n(?=\{)/),
     );
-    const fromDevice = shown.filter((text) => /"type":"(hello|ack|ping|send|answer|who)"/.test(text));
+    const fromDevice = shown.filter((text) =>
+      /"type":"(hello|ack|ping|send|answer|who)"/.test(text),
+    );
     expect(fromDevice.length).toBeGreaterThan(2);
     for (const text of fromDevice) expect(decode(text).ok, text).toBe(true);
     for (const text of shown) expect(() => JSON.parse(text), text).not.toThrow();

@@ -49,7 +49,7 @@ test("examples/phone.ts switches examples/board.ts, and the back end reads its s
   await node.call("GET", "/v1/uploads?consumer=crm", admin);
 
   const listening = example("phone.ts", [node.url], ann);
-  await said(listening.out, "board:lamp-1 is offline, and never was here");
+  await said(listening.out, "board:lamp-1 is offline, and not known");
   const away = example("phone.ts", [node.url, "lamp-1", "on"], ann);
   await said(away.err, "route.offline");
   expect(await away.ended).toEqual([1, null]);

@@ -152,5 +152,5 @@ export interface Presence {
 /** Whether a principal, by its address, is online: how many of its sessions are connected. */
 export type OnlineState =
   | { readonly principal: string; readonly online: true; readonly sessions: number }
-  /** `lastSeen` in milliseconds since the epoch; absent: it never was online. */
+  /** `lastSeen` in milliseconds since the epoch; absent: nothing is known of it. */
   | { readonly principal: string; readonly online: false; readonly lastSeen?: number };

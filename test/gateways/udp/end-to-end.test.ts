@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { Frame } from "../../../clients/udp/src/channel-client.ts";
 import type { UdpDevice } from "../../../clients/udp/src/device.ts";
+import { reachDesk } from "../../testkit/reach-desk.ts";
 import { frameOf, logIn, resumeOf } from "../websocket/device.ts";
 import { startUdpNode, type UdpNode, udpDevice } from "./udp-node.ts";
 
@@ -159,6 +160,21 @@ test("a node that stops tells its devices to come back elsewhere", async () => {
   await states.has(2);
   expect(states.all[1]).toEqual({ type: "waiting", why: "draining" });
   expect(node.udp.counts.closes.get("draining")).toBe(1);
+});
+
+test("who is online is asked over UDP; more than fits a datagram is asked one by one", async () => {
+  const node = await startUdpNode();
+  const relations = reachDesk(node.system);
+  const names = Array.from({ length: 40 }, (_, n) => `a-board-of-a-house-${n}`);
+  for (const name of names) relations.bind("ann", name);
+  const device = await connected(node, "ann");
+  await connected(node, `board:${names[3]}`);
+  expect(await device.request({ type: "who", of: "boards" })).toMatchObject({
+    ...{ type: "error", code: "udp.too-large", id: expect.any(Number) },
+  });
+  const one = await device.request({ type: "who", of: `board:${names[3]}` });
+  const members = [{ principal: `board:${names[3]}`, online: true, sessions: 1 }];
+  expect(one).toMatchObject({ type: "present", count: 1, members });
 });
 
 test("topics work over UDP as anywhere: subscribe, publish, who is there", async () => {
