@@ -57,6 +57,9 @@ export const FEATURES: Readonly<Record<string, ShownBy>> = {
       "it is announced without any pause",
       "flapping is held until it is over, and then told only if it changed anything",
     ],
+    "actors/user/looking.test.ts": [
+      "a phone is told which of its boards are online, and when the others last were",
+    ],
   },
   "Msgbus cluster routing": {
     [FEATURES_FILE]: ["feature 'Msgbus cluster routing': no route is lost or doubled by who moves"],
