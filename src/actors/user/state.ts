@@ -133,7 +133,6 @@ export type Message =
   | { readonly type: "read-again" }
   | { readonly type: "reach-read"; readonly outcome: Result<Result<Reach>> }
   | { readonly type: "read-reach" }
-  /** Whoever a share was passed to has no room for it. */
   /** A session of its own, or another principal, did not take a parcel. */
   | {
       readonly type: "refused";
