@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
+import { curlOf } from "../../../src/gateways/http/curl.ts";
 import { exampleOf } from "../../../src/gateways/http/describe.ts";
 import { documentsOf } from "../../../src/gateways/http/headers.ts";
 import {
@@ -8,6 +9,7 @@ import {
   openApiOf,
   refTo,
 } from "../../../src/gateways/http/openapi.ts";
+import { paramsOf, queryOf } from "../../../src/gateways/http/route.ts";
 import { ROUTES } from "../../../src/gateways/http/routes.ts";
 import { requestSchemas } from "../../../src/gateways/http/schemas.ts";
 
@@ -113,11 +115,30 @@ test("the example of every request is one that the route takes", () => {
   }
 });
 
+test("the example of every path and query is one that the route takes", () => {
+  for (const route of ROUTES) {
+    const url = new URL(/"\$HERALD_URL(.*?)"/.exec(curlOf(route, api))![1]!, "http://node");
+    const { error } = queryOf(route).safeParse(Object.fromEntries(url.searchParams));
+    assert.equal(error, undefined, `${url} ${error}`);
+    const pattern = route.path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)");
+    const params = new RegExp(`^${pattern}$`).exec(decodeURI(url.pathname))?.groups ?? {};
+    const wrong = paramsOf(route).safeParse({ ...params }).error;
+    assert.equal(wrong, undefined, `${url} ${wrong}`);
+  }
+});
+
+test("the example of whatever has a name of its own works as it is", () => {
+  for (const route of ROUTES.filter(({ tag }) => ["Relations", "Topics", "Uploads"].includes(tag)))
+    assert.doesNotMatch(curlOf(route, api), /HERALD_URL[^"]*[{}]/);
+});
+
 test("the page has every route with an example, and nothing from elsewhere", () => {
   const { docs, landing } = documentsOf(ROUTES);
-  for (const { method, path } of ROUTES) {
+  for (const route of ROUTES) {
+    const { method, path } = route;
     assert.ok(docs.includes(`<code>${method} ${path}</code>`), `${method} ${path}`);
-    assert.ok(docs.includes(`"$HERALD_URL${path}"`.replaceAll('"', "&quot;")), path);
+    const [url] = /"\$HERALD_URL.*?"/.exec(curlOf(route, api))!;
+    assert.ok(docs.includes(url.replaceAll('"', "&quot;")), url);
   }
   for (const page of [docs, landing]) {
     assert.doesNotMatch(page, /<script|<link|<img|src=|url\(|@import|="?https?:\/\//);

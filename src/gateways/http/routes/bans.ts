@@ -27,7 +27,7 @@ const bans = answer(
   }),
 );
 
-const byBan = z.strictObject({ kind, name: text(144) });
+const byBan = z.strictObject({ kind, name: text(144).meta({ examples: ["192.0.2.7"] }) });
 
 /** Who has connected too often, and is refused for a while. */
 export const banRoutes: readonly Route[] = [

@@ -7,7 +7,9 @@ const ID_MAX = 200;
 const TRACE_MINUTES_MAX = 60;
 
 export const byDevice = z.strictObject({
-  id: text(ID_MAX).describe("`user:ada`, `board:b1`, or the id of a session."),
+  id: text(ID_MAX)
+    .meta({ examples: ["user:m-1"] })
+    .describe("`user:m-1`, `board:lamp-1`, or the id of a session."),
 });
 
 export const deviceQuery = z

@@ -33,7 +33,7 @@ export const outgoing = request(
       .array(recipient)
       .min(1)
       .max(LIST_MAX)
-      .meta({ examples: [["user:m-1", "board:b1"]] })
+      .meta({ examples: [["user:m-1", "board:lamp-1"]] })
       .describe("Who gets it; a family is each of its users."),
     topic: text(128)
       .meta({ examples: ["orders"] })
@@ -73,7 +73,7 @@ export const newPush = request(
     description: "One message, or up to 1000 of them as `messages`.",
     examples: [
       {
-        to: ["user:m-1", "board:b1"],
+        to: ["user:m-1", "board:lamp-1"],
         topic: "orders",
         payload: { text: "It is on its way" },
       },

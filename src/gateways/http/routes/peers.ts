@@ -76,7 +76,7 @@ export const peerRoutes: readonly Route[] = [
     tag: "Relations",
     role: "operator",
     summary: "The same as the device proxy of old answered it",
-    query: z.strictObject({ deviceId: boardId }),
+    query: z.strictObject({ deviceId: boardId.meta({ examples: ["lamp-1"] }) }),
     answer: oldAddress,
     handle: async ({ query: { deviceId }, api }) => {
       const peer = api.peers?.find(boardKey(deviceId));

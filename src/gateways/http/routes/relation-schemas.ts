@@ -14,13 +14,15 @@ export const boardId = text(BOARD_ID_MAX).refine(
 /** A user, and not a board's key. */
 export const person = userId.refine((id) => kindOf(id) === "phone", "no key of a board");
 
-export const byBoard = z.strictObject({ id: boardId });
-export const byUser = z.strictObject({ id: person });
-export const byHost = z.strictObject({ id: person.describe("The host of the family.") });
+export const byBoard = z.strictObject({ id: boardId.meta({ examples: ["lamp-1"] }) });
+export const byUser = z.strictObject({ id: person.meta({ examples: ["m-1"] }) });
+export const byHost = z.strictObject({
+  id: person.meta({ examples: ["m-1"] }).describe("The host of the family."),
+});
 
 export const ofUser = request(
   "RelationUser",
-  z.strictObject({ user: person.meta({ examples: ["m-1"] }) }),
+  z.strictObject({ user: person.meta({ examples: ["m-2"] }) }),
 );
 
 const guestOrMember = z

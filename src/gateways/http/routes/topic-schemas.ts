@@ -4,7 +4,11 @@ import { answer, count, instant, pageOf, text } from "../schemas.ts";
 const NAME_MAX = 128;
 const HISTORY_MAX = 100;
 
-export const byTopic = z.strictObject({ topic: text(NAME_MAX).describe("Its name.") });
+export const byTopic = z.strictObject({
+  topic: text(NAME_MAX)
+    .meta({ examples: ["room.lobby"] })
+    .describe("Its name."),
+});
 
 const place = {
   topic: z.string(),
