@@ -150,7 +150,7 @@ class Gateway implements HttpGateway {
       }
     }
     const target = found.params["id"] ?? "";
-    const job: Job = { ...found, api: this.#api, caller: NOBODY, target, isReplayed: false };
+    const job: Job = { ...found, api: this.#api, caller: NOBODY, target, isRecorded: false };
     this.#requests += 1;
     try {
       return await audited(

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Caller, Role } from "../../actors/access/messages.ts";
 import { hashApiToken, isApiToken } from "../../core/api-token.ts";
 import { RuntimeError } from "../../core/errors.ts";
+import type { NewId } from "../../core/random.ts";
 import { type Api, NOBODY } from "./api.ts";
 import { invalid } from "./check.ts";
 import type { Answer, Exchange } from "./exchange.ts";
@@ -20,8 +21,8 @@ export interface Job {
   caller: Caller;
   /** What the audit record says was changed. */
   target: string;
-  /** Whether the answer is that of an earlier request: then this one changed nothing. */
-  isReplayed: boolean;
+  /** Whether the audit has it, or it changed nothing: its answer is that of an earlier one. */
+  isRecorded: boolean;
 }
 
 const RANKS: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3 };
@@ -57,21 +58,24 @@ export async function audited(
   mayRecordNobody: () => boolean,
   run: () => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
-  const { action } = job.route;
-  if (action === undefined) return run();
+  if (job.route.action === undefined) return run();
   try {
     const answer = await run();
-    if (!job.isReplayed) await record(job, action, "ok");
+    await record(job, "ok");
     return answer;
   } catch (thrown) {
     const code = thrown instanceof RuntimeError ? thrown.code : "internal";
-    if (job.caller !== NOBODY || mayRecordNobody()) await record(job, action, code);
+    if (job.caller !== NOBODY || mayRecordNobody()) await record(job, code);
     throw thrown;
   }
 }
 
-async function record(job: Job, action: string, outcome: string): Promise<void> {
+/** Has the audit keep what came of a change, once. */
+export async function record(job: Job, outcome: string): Promise<void> {
   const { api, caller, target, requestId } = job;
+  const { action } = job.route;
+  if (action === undefined || job.isRecorded) return;
+  job.isRecorded = true;
   const entry = { by: caller.id, action, target, outcome, requestId };
   try {
     await api.ask(api.actors.access, { type: "append-audit", entry });
@@ -108,6 +112,14 @@ export function claimKeyOf({ exchange, route, caller }: Job): string | undefined
     throw invalid([{ path: "header.idempotency-key", expected, got }]);
   }
   return [caller.id, exchange.method, exchange.path, key].join(" ");
+}
+
+/** Makes of everything that a request says, its key too, the ids of what it makes. */
+export function idsOf(said: () => string): NewId {
+  return (prefix) => {
+    const hash = createHash("sha256").update(said()).digest();
+    return `${prefix}_${hash.subarray(0, 16).toString("base64url")}`;
+  };
 }
 
 export function fingerprintOf(...parts: readonly (string | Uint8Array)[]): string {

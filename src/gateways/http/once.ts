@@ -2,7 +2,7 @@ import type { StoredResponse } from "../../actors/access/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { errorAnswer, toHttpError } from "./error-answer.ts";
 import type { Answer } from "./exchange.ts";
-import type { Claim, Finished, Job } from "./job.ts";
+import { type Claim, type Finished, type Job, record } from "./job.ts";
 
 const RUNNING_RETRY_MS = 1_000;
 
@@ -39,7 +39,7 @@ export async function once(job: Job, claim: Claim, options: OnceOptions): Promis
       throw mismatch();
     case "done": {
       const { status, body } = await options.replay(claimed.response);
-      job.isReplayed = true;
+      job.isRecorded = true;
       return { status, headers: { ...JSON_HEADERS, "idempotency-replayed": "true" }, body };
     }
     case "fresh":
@@ -60,11 +60,14 @@ async function workAndRemember(job: Job, key: string, options: OnceOptions): Pro
     const error = toHttpError(thrown, job.requestId, job.api.logger);
     if (error.retryable || !options.keepsErrors) await settle(job, { type: "abandon", key });
     else {
+      await record(job, error.code);
       const { status, body } = errorAnswer(error, job.requestId);
       await settle(job, { type: "finish", key, response: { status, body: String(body) } });
     }
     throw error;
   }
+  // Before the key is: a crash in between has it repeated and recorded again, but never missed.
+  await record(job, "ok");
   const { status, stored } = finished;
   await settle(job, { type: "finish", key, response: { status, body: stored } });
   return answerOf(finished);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Caller, Role } from "../../actors/access/messages.ts";
+import type { NewId } from "../../core/random.ts";
 import type { Api } from "./api.ts";
 import type { AnswerStream } from "./exchange.ts";
 
@@ -15,6 +16,8 @@ export interface Call<Params, Query, Body> {
   readonly body: Body;
   readonly caller: Caller;
   readonly requestId: string;
+  /** For what this request makes: one id, the same when it is repeated with its key. */
+  readonly newId: NewId;
   readonly api: Api;
 }
 

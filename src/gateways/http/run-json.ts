@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { StoredResponse } from "../../actors/access/messages.ts";
+import type { NewId } from "../../core/random.ts";
 import { checkInput, type Input, mediaTypeOf, parseJson, requireJson } from "./check.ts";
 import { type Answer, readBody, tooLarge } from "./exchange.ts";
-import { claimKeyOf, type Finished, fingerprintOf, type Job } from "./job.ts";
+import { claimKeyOf, type Finished, fingerprintOf, idsOf, type Job } from "./job.ts";
 import { answerOf, mismatch, once } from "./once.ts";
 import type { Call, JsonRoute, Upload, UploadType } from "./route.ts";
 
@@ -25,10 +26,11 @@ export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
     route.body === undefined ? raw : { ...raw, body: parseJson(bytes) },
   );
   job.target = targetOf(input) ?? job.target;
-  const run = async (): Promise<Finished> =>
-    finish(job, route, await route.handle(callOf(job, input) as Call<unknown, unknown, unknown>));
-  if (key === undefined) return answerOf(await run());
   const fingerprint = fingerprintOf(exchange.query, bytes);
+  const newId = key === undefined ? undefined : idsOf(() => `${key} ${fingerprint}`);
+  const call = callOf(job, input, newId);
+  const run = async (): Promise<Finished> => finish(job, route, await route.handle(call));
+  if (key === undefined) return answerOf(await run());
   return once(job, { key, fingerprint }, { keepsErrors: true, replay: async (it) => it, run });
 }
 
@@ -52,13 +54,15 @@ async function runUpload(job: Job, route: JsonRoute, mediaType: UploadType): Pro
   const input = checkInput(route, { params: job.params, query: exchange.query });
   job.target = targetOf(input) ?? job.target;
   const body = new HashedUpload(job, mediaType);
+  const fingerprint = fingerprintOf("upload", mediaType, exchange.query);
   const run = async (): Promise<Finished> => {
-    const call = callOf(job, input) as Call<unknown, unknown, undefined>;
+    const said = () => `${key} ${fingerprint} ${body.digest()}`;
+    const newId = key === undefined ? undefined : idsOf(said);
+    const call = callOf(job, input, newId) as Call<unknown, unknown, undefined>;
     const finished = finish(job, route, await route.upload!.handle(call, body));
     return { ...finished, stored: `${body.digest()}\n${finished.stored}` };
   };
   if (key === undefined) return answerOf(await run());
-  const fingerprint = fingerprintOf("upload", mediaType, exchange.query);
   const replay = (stored: StoredResponse): Promise<StoredResponse> => compare(body, stored);
   return once(job, { key, fingerprint }, { keepsErrors: false, replay, run });
 }
@@ -105,9 +109,13 @@ class HashedUpload implements Upload {
   }
 }
 
-export function callOf(job: Job, input: Input): Call<unknown, unknown, unknown> {
+export function callOf(
+  job: Job,
+  input: Input,
+  newId: NewId = job.api.newId,
+): Call<unknown, unknown, unknown> {
   const { caller, requestId, api } = job;
-  return { ...input, caller, requestId, api };
+  return { ...input, caller, requestId, newId, api };
 }
 
 function finish(job: Job, route: JsonRoute, value: unknown): Finished {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, test } from "vitest";
 import { fingerprintOf } from "../../../src/gateways/http/job.ts";
-import { type HttpNode, startHttpNode } from "./node.ts";
+import { memoryStores } from "../../../src/persistence/memory/memory-stores.ts";
+import { type CallOptions, type HttpNode, startHttpNode } from "./node.ts";
 
 let node: HttpNode;
 beforeAll(async () => {
@@ -106,6 +107,44 @@ test("answers survive a restart, and what a dead node left unfinished is done an
   assert.deepEqual([again.status, again.text], [first.status, first.text]);
   const anew = { json: campaign, headers: key("left"), token };
   assert.equal((await restarted.call("POST", "/v1/campaigns", anew)).status, 201);
+  await restarted.stop();
+});
+
+test("what a node made before it died is not made again when its request is repeated", async () => {
+  const stores = memoryStores({ inboxPerUserMax: 1_000 });
+  const recorded: string[] = [];
+  const finish = async () => {
+    const { items } = await stores.audit.list({ limit: 10 });
+    recorded.push(items[0]?.action ?? "nothing");
+  };
+  const dying = await startHttpNode({
+    stores: { ...stores, requests: { ...stores.requests, finish } },
+  });
+  const restarted = await startHttpNode({ stores });
+  const json = { to: ["user:ann"], topic: "t", payload: 1 };
+  const body = JSON.stringify(json);
+  const lines = { "content-type": "application/x-ndjson", ...key("lines") };
+  const requests: [path: string, options: CallOptions][] = [
+    ["/v1/push", { json, headers: key("push") }],
+    ["/v1/push", { body, headers: lines }],
+    [
+      "/v1/devices/user:ann/send",
+      { json: { topic: "t", payload: 1, ttlMs: 60_000 }, headers: key("send") },
+    ],
+    ["/v1/users/ann/announce", { json: { event: "user.phone-bound" }, headers: key("announce") }],
+  ];
+  for (const [path, options] of requests) {
+    const first = await dying.call("POST", path, options);
+    const again = await restarted.call("POST", path, { ...options, token: dying.tokens.admin });
+    assert.deepEqual([first.status, again.status], [200, 200], path);
+    assert.equal(again.headers.get("idempotency-replayed"), null, path);
+    assert.equal(again.json.id, first.json.id, path);
+  }
+  const [inbox] = await stores.inbox.read(["ann"], 0);
+  assert.equal(inbox!.items.length, requests.length);
+  // The audit has a change before its request counts as done, so that no crash leaves it out.
+  assert.deepEqual(recorded, ["push.send", "push.send", "device.send", "user.announce"]);
+  await dying.stop();
   await restarted.stop();
 });
 

@@ -148,11 +148,11 @@ export const deviceRoutes: readonly Route[] = [
     params: byDevice,
     body: deviceSend,
     answer: delivery,
-    handle: async ({ params, body, api }) => {
+    handle: async ({ params, body, newId, api }) => {
       const { principal, session } = await targetOf(params.id, api);
       const to = session === undefined ? addressOf(principal) : `session:${session}`;
       const message = { ...body, to: [to], ack: true, priority: "normal" } as const;
-      const [sent] = await deliver([message], { push: api.newId("push"), api });
+      const [sent] = await deliver([message], { push: newId("push"), api });
       return sent!;
     },
   }),

@@ -29,8 +29,7 @@ const DETAILS =
   "in an inbox already. A recipient that is refused does not stop the others; when none was " +
   "taken and it may be tried again, the request itself is refused.";
 
-async function send(messages: readonly Outgoing[], id: string | undefined, api: Api) {
-  const push = id ?? api.newId("push");
+async function send(messages: readonly Outgoing[], push: string, api: Api) {
   return { id: push, items: await deliver(messages, { push, api }) };
 }
 
@@ -46,15 +45,16 @@ export const messageRoutes: readonly Route[] = [
     bodyLimit: "listBytesMax",
     body: newPush,
     answer: pushAnswer,
-    handle: ({ body, api }) =>
-      "messages" in body ? send(body.messages, body.id, api) : send([body], body.id, api),
+    handle: ({ body, newId, api }) =>
+      send("messages" in body ? body.messages : [body], body.id ?? newId("push"), api),
     upload: {
       mediaTypes: ["application/x-ndjson"],
       details: "NDJSON: one message per line, up to 1000; all are checked before any is sent.",
       example: { query: "", file: "messages.ndjson" },
-      handle: async ({ api }, upload) => {
+      handle: async ({ newId, api }, upload) => {
         const limits = { linesMax: LIST_MAX, bytesMax: api.limits.listBytesMax };
-        return send(await readMessages(upload, outgoing, limits), undefined, api);
+        const messages = await readMessages(upload, outgoing, limits);
+        return send(messages, newId("push"), api);
       },
     },
   }),

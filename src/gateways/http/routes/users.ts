@@ -55,8 +55,10 @@ export const userRoutes: readonly Route[] = [
     params: byUser,
     body: announcement,
     answer: changeAnswer,
-    handle: ({ params, body, api }) =>
-      api.ask(api.actors.relations, { type: "announce", user: params.id, ...body }),
+    handle: ({ params, body, newId, api }) => {
+      const told = { user: params.id, id: newId("event"), ...body };
+      return api.ask(api.actors.relations, { type: "announce", ...told });
+    },
   }),
   jsonRoute({
     method: "POST",
