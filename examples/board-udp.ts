@@ -5,7 +5,8 @@
  *
  * The file (default: board-state.json) keeps its id, its secret and its place, so that it goes on
  * where it was. Without the file it registers with a key that the node's configuration has in
- * `udp.provisioning`: HERALD_PROVISIONING_ID and HERALD_PROVISIONING_SECRET. Ctrl-C ends it.
+ * `udp.provisioning`: HERALD_PROVISIONING_ID and HERALD_PROVISIONING_SECRET. docs/udp.md has the
+ * commands from an empty folder on. Ctrl-C ends it.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Frame } from "../clients/udp/src/channel-client.ts";
@@ -30,14 +31,22 @@ function save(kept: Kept): void {
 }
 
 async function register(): Promise<Kept> {
-  const registered = await registerBoard({
-    network,
-    id: process.env["HERALD_PROVISIONING_ID"] ?? "",
-    secret: Buffer.from(process.env["HERALD_PROVISIONING_SECRET"] ?? "", "base64url"),
-    board: { mac: "02:00:5e:10:00:01", serial: "S-1", model: "lamp-2", name: "Desk lamp" },
-  });
-  save(registered);
-  return registered;
+  const { HERALD_PROVISIONING_ID: id, HERALD_PROVISIONING_SECRET: text } = process.env;
+  if (!id || !text) {
+    console.error(`${file} is not there: HERALD_PROVISIONING_ID and _SECRET must be set`);
+    process.exit(2);
+  }
+  const board = { mac: "02:00:5e:10:00:01", serial: "S-1", model: "lamp-2", name: "Desk lamp" };
+  try {
+    const registered = await registerBoard({
+      ...{ network, id, secret: Buffer.from(text, "base64url"), board },
+    });
+    save(registered);
+    return registered;
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
 }
 
 const { board, secret, place }: Kept = existsSync(file)

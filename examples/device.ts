@@ -1,7 +1,8 @@
 /**
  * A device: logs in, prints every push, and acks it by having handled it.
  *
- *     HERALD_CREDENTIAL=$(npx node examples/token.ts ann) npx node examples/device.ts [url] [file]
+ *     export HERALD_CREDENTIAL=$(./herald token create --user ann --ttl 24h)
+ *     npx node examples/device.ts [url] [file]
  *
  * It keeps its place in the file (default: device-state.json), so that stopping and starting it
  * loses nothing and repeats nothing. Ctrl-C ends it.

@@ -19,9 +19,9 @@ const phone = connect({
   onPush: ({ topic, payload }) => console.log(`${topic} ${JSON.stringify(payload)}`),
   onMessage: ({ from, payload }) => console.log(`${from} says ${JSON.stringify(payload)}`),
   onState(state, { reason }) {
-    if (state !== "closed") return;
+    if (state !== "closed" || process.exitCode !== undefined) return;
     console.error(`closed: ${reason}`);
-    process.exitCode ??= 1;
+    process.exitCode = 1;
   },
 });
 

@@ -1,14 +1,15 @@
 /**
  * Sends one message to a user through the HTTP API.
  *
- *     HERALD_TOKEN=<the admin token> npx node examples/push.ts ann "Your taxi is here"
+ *     export HERALD_TOKEN=$(cat data/admin-token)
+ *     npx node examples/push.ts ann "Your taxi is here" [id]
  *
- * The id makes a repeated call harmless: the user gets the message once.
+ * With an id of your own a repeated call is harmless: the user gets the message once.
  */
 const url = process.env["HERALD_URL"] ?? "http://127.0.0.1:9010";
-const [user, text] = process.argv.slice(2);
+const [user, text, id] = process.argv.slice(2);
 if (user === undefined || text === undefined) {
-  console.error('usage: HERALD_TOKEN=<token> npx node examples/push.ts <user> "<text>"');
+  console.error('usage: HERALD_TOKEN=<token> npx node examples/push.ts <user> "<text>" [id]');
   process.exit(2);
 }
 
@@ -23,6 +24,7 @@ const response = await fetch(new URL("/v1/push", url), {
     topic: "news",
     payload: { text },
     ttlMs: 3_600_000,
+    ...(id === undefined ? {} : { id }),
   }),
 });
 console.log(JSON.stringify(await response.json()));

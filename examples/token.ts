@@ -3,6 +3,8 @@
  *
  *     HERALD_AUTH_SECRET=<the node's secret> npx node examples/token.ts ann [device]
  *
+ * The node must have been started with the same HERALD_AUTH_SECRET (or `auth.secret`); without one
+ * it makes its own and shows it to nobody, and `./herald token create --user ann` mints tokens.
  * The node knows the user from `sub` and nowhere else; with `dev` only that device may log in.
  */
 import { SignJWT } from "jose";

@@ -19,9 +19,11 @@ test("examples/token.ts, push.ts and device.ts work together against a node", as
 
   const first = device(args, env);
   await said(first.errors, "connected");
-  const pushed = JSON.parse(await output("push.ts", ["ann", "one"], admin));
+  const pushed = JSON.parse(await output("push.ts", ["ann", "one", "taxi-1"], admin));
   expect(pushed).toMatchObject({ items: [{ to: "user:ann", offset: 1, fresh: true }] });
   expect(await line(first.lines)).toBe('news 1 {"text":"one"}');
+  const repeated = JSON.parse(await output("push.ts", ["ann", "one", "taxi-1"], admin));
+  expect(repeated).toMatchObject({ items: [{ to: "user:ann", offset: 1, fresh: false }] });
   first.child.kill("SIGINT");
   expect(await first.ended).toEqual([0, null]);
 

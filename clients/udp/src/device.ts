@@ -26,6 +26,7 @@ export interface UdpDeviceOptions {
   readonly onPush?: ((push: Frame) => void) | undefined;
   /** Every other frame that is no answer to a request. */
   readonly onFrame?: ((frame: Frame) => void) | undefined;
+  /** Why, of "connected": `recovered`, nothing was missed; else `continued`, the session; or `new`. */
   readonly onState?: ((state: "connected" | "waiting" | "closed", why: string) => void) | undefined;
   readonly keepAliveMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
@@ -181,6 +182,7 @@ export class UdpDevice {
 
   #welcome(frame: Frame): void {
     const { resume, recovered, gap, head } = frame;
+    const isContinued = resume === this.#resume;
     this.#resume = resume as string;
     this.#isWelcome = true;
     this.#attempt = 0;
@@ -196,7 +198,8 @@ export class UdpDevice {
       if (!this.#waiting.has(id)) this.#channel!.sendBytes(bytes);
     }
     this.#sendWaiting();
-    this.#options.onState?.("connected", recovered === true ? "recovered" : "new");
+    const place = isContinued ? "continued" : "new";
+    this.#options.onState?.("connected", recovered === true ? "recovered" : place);
   }
 
   #noteTooLarge(offset: unknown): void {

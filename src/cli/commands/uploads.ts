@@ -59,21 +59,25 @@ function readCommand(): Command {
         );
         const api = apiOf(globalOptions(command));
         const read = await api.get<Read>(`/v1/uploads?${new URLSearchParams(given)}`);
-        print(globalOptions(command).json === true, read, describeRead);
+        // Of some kinds also without any: others were passed by.
+        const isToAck = ack !== true && (read.items.length > 0 || kinds !== undefined);
+        const hint = `\n(acknowledge: herald uploads ack --consumer ${consumer} --up-to ${read.upTo})`;
+        const describe = (it: Read) => `${describeRead(it)}${isToAck ? hint : ""}`;
+        print(globalOptions(command).json === true, read, describe);
         // Only what has been shown is acknowledged.
         if (ack === true) await api.post("/v1/uploads/ack", { consumer, upTo: read.upTo });
       }),
     );
 }
 
-function describeRead({ items, upTo, missed }: Read): string {
+function describeRead({ items, missed }: Read): string {
   const header = ["offset", "at", "from", "kind", "payload"];
   const rows = items.map(({ offset, at, from, kind, payload }) => [
     ...[`${offset}`, instant(at), from, kind, JSON.stringify(payload)],
   ]);
   const shown = items.length === 0 ? "(nothing new)" : table(header, rows);
   const lost = missed === 0 ? "" : `\n(${missed} before that are not kept any more)`;
-  return `${shown}${lost}\n(acknowledge with: herald uploads ack --up-to ${upTo} --consumer ...)`;
+  return `${shown}${lost}`;
 }
 
 function ackCommand(): Command {

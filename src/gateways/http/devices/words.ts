@@ -42,7 +42,8 @@ export function presenceWords(
   }
   const last = events.findLast(({ type }) => type !== "request-failed" && type !== "ended");
   const why = last === undefined ? "" : ` At ${instant(last.at)} ${sentence(eventWords(last))}`;
-  if (lastSeen === undefined && last === undefined) return "Nothing is known of it.";
+  if (lastSeen === undefined && last === undefined)
+    return "Not connected, and not known to have been here.";
   const seen = lastSeen === undefined ? "" : ` It was last here at ${instant(lastSeen)}.`;
   const waits = sessions.length > 0 ? " Its session waits for it to come back." : "";
   return `Not connected.${seen}${why}${waits}`;

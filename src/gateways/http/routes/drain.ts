@@ -9,7 +9,7 @@ const drain = request(
   "Drain",
   z.strictObject({
     url: z
-      .url({ protocol: /^wss?$/ })
+      .url({ protocol: /^wss?$/, error: "an address that begins with ws:// or wss://" })
       .max(URL_MAX)
       .optional()
       .describe("Where devices are to connect instead; absent: not here, wherever else."),
