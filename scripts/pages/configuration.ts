@@ -47,8 +47,10 @@ Relative paths are relative to the folder in which the command runs. Durations a
 milliseconds and end in \`Ms\`, sizes are bytes. In a variable, a number is written in digits, a
 boolean as \`true\` or \`false\`, a list or an object as JSON.
 
-Three variables are not configuration. \`HERALD_CONFIG\` names the file. \`HERALD_URL\` and
+Some variables are not configuration. \`HERALD_CONFIG\` names the file. \`HERALD_URL\` and
 \`HERALD_TOKEN\` tell the commands that talk to a running node where it is and what lets them in.
+\`HERALD_CREDENTIAL\`, \`HERALD_PROVISIONING_ID\` and \`HERALD_PROVISIONING_SECRET\` are for the
+devices in \`examples/\`.
 
 ## Example
 

@@ -158,8 +158,11 @@ export type Config = z.infer<typeof configSchema>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that are not configuration: where it is, and how the CLI reaches a node. */
-export const RESERVED_VARIABLES = ["HERALD_CONFIG", "HERALD_URL", "HERALD_TOKEN"] as const;
+/** Not configuration: where it is, how the CLI reaches a node, what devices of `examples/` need. */
+const RESERVED_VARIABLES: readonly string[] = [
+  ...["HERALD_CONFIG", "HERALD_URL", "HERALD_TOKEN"],
+  ...["HERALD_CREDENTIAL", "HERALD_PROVISIONING_ID", "HERALD_PROVISIONING_SECRET"],
+];
 
 /** One value of the configuration: its path and the variable that overrides it. */
 export interface ConfigLeaf {
@@ -180,10 +183,12 @@ export function parseConfig(document: unknown, env: Environment): Config {
   const leaves = new Map(configLeaves().map((leaf) => [leaf.variable, leaf]));
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith("HERALD_") || text === undefined) continue;
-    if ((RESERVED_VARIABLES as readonly string[]).includes(variable)) continue;
+    if (RESERVED_VARIABLES.includes(variable)) continue;
     const leaf = leaves.get(variable);
     if (leaf === undefined) {
-      problems.push({ path: variable, expected: "a variable of the reference page", got: text });
+      // Its value may be a secret under a misspelled name.
+      const got = "a value that is not shown";
+      problems.push({ path: variable, expected: "a variable of docs/configuration.md", got });
       continue;
     }
     sources.set(leaf.path.join("."), variable);

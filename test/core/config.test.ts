@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { configLeaves, parseConfig } from "../../src/core/config.ts";
 import { RuntimeError } from "../../src/core/errors.ts";
@@ -81,8 +82,17 @@ describe("parseConfig", () => {
     expect(problem?.got).toBe("a value that is not shown");
   });
 
-  test("variables that say how to reach a node are not configuration", () => {
-    expect(() => parseConfig({}, { HERALD_URL: "http://127.0.0.1:1" })).not.toThrow();
+  test("the value of an unknown variable is never shown", () => {
+    const [problem] = problemsOf({}, { HERALD_AUTH_SERCET: "hunter2" });
+    expect(problem?.got).toBe("a value that is not shown");
+  });
+
+  test("the variables of examples and commands stand beside the configuration", () => {
+    const files = [...globSync("examples/*.{ts,js}"), "src/cli/session.ts"];
+    const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
+    const names = new Set(text.match(/HERALD_[A-Z]+(_[A-Z]+)*/g));
+    expect(names).toContain("HERALD_CREDENTIAL");
+    for (const name of names) expect(problemsOf({}, { [name]: "x".repeat(32) }), name).toEqual([]);
   });
 });
 

@@ -268,7 +268,7 @@ describe("check-config", () => {
       "listen.hots: expected no such field",
       'log.level: expected one of "debug"',
       "nothing: expected no such field",
-      "HERALD_LISTEN_PROT: expected a variable of the reference page, got 1",
+      "HERALD_LISTEN_PROT: expected a variable of docs/configuration.md, got a value",
       'session.graceMs (HERALD_SESSION_GRACE_MS): expected a number, got "soon"',
       "docs/configuration.md",
     ]) {
