@@ -1,4 +1,4 @@
-/** What docs/backend.md prints, done as it is printed. */
+/** What docs/backend.md and docs/topics.md print, done as it is printed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,8 +13,9 @@ import { freePort, type NodeProcess, ROOT, startNode, temporaryFolder } from "./
 import { SECRET } from "./platform-service.ts";
 
 const page = readFileSync(join(ROOT, "docs/backend.md"), "utf8");
+const topics = readFileSync(join(ROOT, "docs/topics.md"), "utf8");
 
-function blocks(language: string): string[] {
+function blocks(language: string, page: string): string[] {
   return [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(
     ([, it]) => it!,
   );
@@ -31,9 +32,9 @@ function folderOf(node: NodeProcess): string {
   return folder;
 }
 
-test("each command of docs/backend.md works on a fresh node, one after the other", async () => {
-  const node = await startNode([]);
-  const commands = blocks("sh").join("\n").replaceAll("http://127.0.0.1:9010", node.url);
+/** Does what is printed, in one shell; an error ends it. Returns what it said. */
+async function follow(printed: readonly string[], node: NodeProcess): Promise<string> {
+  const commands = printed.join("\n").replaceAll("http://127.0.0.1:9010", node.url);
   const shell = spawn("bash", ["-e", "-o", "pipefail", "-c", commands], { cwd: folderOf(node) });
   onTestFinished(() => void shell.kill("SIGKILL"));
   const [out, problems] = await Promise.all([
@@ -42,7 +43,22 @@ test("each command of docs/backend.md works on a fresh node, one after the other
     once(shell, "exit"),
   ]);
   expect(shell.exitCode, problems).toBe(0);
-  const printed = JSON.parse(blocks("json").find((it) => it.includes('"items"'))!) as object;
+  return out;
+}
+
+test("each command of docs/topics.md works on a fresh node, one after the other", async () => {
+  const node = await startNode([]);
+  const [, ...watching] = blocks("sh", topics);
+  const out = await follow(watching, node);
+  expect(out).toMatch(/^room\.lobby +0 +1 +1$/m);
+  expect(out).toMatch(/^1 .*"hello"/m);
+  await node.end("SIGTERM");
+});
+
+test("each command of docs/backend.md works on a fresh node, one after the other", async () => {
+  const node = await startNode([]);
+  const out = await follow(blocks("sh", page), node);
+  const printed = JSON.parse(blocks("json", page).find((it) => it.includes('"items"'))!) as object;
   const withoutTimes = (json: string) => json.replace(/"at":\d+/g, '"at":0');
   expect(withoutTimes(out)).toContain(withoutTimes(JSON.stringify(printed)));
   expect(out).toContain('{"consumer":"crm","acked":2,"behind":0}');
@@ -91,7 +107,7 @@ function consume(url: string, HERALD_TOKEN: string): AsyncIterator<string> {
 }
 
 test("the settings on the page are valid but for the secret", () => {
-  const [outbox, platform] = blocks("yaml");
+  const [outbox, platform] = blocks("yaml", page);
   const parse = (yaml: string) => parseConfig(parseDocument(yaml).toJS(), {});
   expect(parse(outbox!).outbox.rules).toEqual([{ match: "alarm.*", kind: "alarm" }]);
   expect(parse(platform!.replace("whsec_...", SECRET)).platform.whenDown).toBe("refuse");
