@@ -37,8 +37,8 @@ export function text(max: number): z.ZodString {
 
 export const userId = z
   .string()
-  .min(1)
-  .max(WIRE_LIMITS.nameMax)
+  .min(1, { abort: true })
+  .max(WIRE_LIMITS.nameMax, { abort: true })
   .refine(isName, "text without control characters")
   .describe("The user, as in the `sub` of device tokens.");
 

@@ -50,6 +50,22 @@ test("of alternatives, what came nearest is explained", async () => {
   assert.deepEqual(problems(token), [["kind", kinds, '"phone"']]);
 });
 
+test("a name that is wrong is one problem, told in words and with what came", async () => {
+  const long = "x".repeat(123);
+  const cases: [method: string, path: string, json: object | undefined, problem: RegExp][] = [
+    ["PUT", `/v1/boards/${long}`, {}, /^path\.id,a length of at most 122,"xxx/],
+    ["PUT", "/v1/boards/a%00", {}, /^path\.id,text without control characters,"a\\u0000"$/],
+    ["POST", "/v1/boards/b-1/bind", { user: "board:b-2" }, /^user,a user, whose id .* board:,"bo/],
+    ["POST", "/v1/node/drain", { url: "http://x" }, /^url,an address .* wss:\/\/,"http:\/\/x"$/],
+    ["GET", "/v1/uploads?consumer=crm&kinds=a%20b", undefined, /^query\.kinds,at most .*,"a b"$/],
+  ];
+  for (const [method, path, json, problem] of cases) {
+    const found = problems(await node.call(method, path, json === undefined ? {} : { json }));
+    assert.equal(found.length, 1, path);
+    assert.match(found[0]!.join(), problem);
+  }
+});
+
 test("of very many problems the first hundred are listed", async () => {
   const json = { name: "n", members: new Array(5_000).fill(7) };
   const reply = await node.call("POST", "/v1/audiences", { json });

@@ -157,6 +157,8 @@ test("what a message waits for is told, and how one has ended", async () => {
     ended = await why("user:w-ann", "?push=w-1");
   }
   assert.match(ended.messages[0]?.words ?? "", /^was confirmed by a device at 20/);
+  const unknown = await node.fail("GET", "/v1/devices/user:w-ann/why?push=w-9");
+  assert.deepEqual([unknown.status, unknown.code], [404, "push.unknown"]);
   const told = await why("user:w-ann");
   assert.match(told.inbox, /^Messages 1 to 1 were recorded; none was let go/);
   assert.equal(lastWords(told), "message 1 was confirmed by test");

@@ -1,6 +1,7 @@
 import type { SessionView } from "../../../actors/session/messages.ts";
 import { addressOf } from "../../../core/address.ts";
 import type { Noted } from "../../../core/chronicle.ts";
+import { RuntimeError } from "../../../core/errors.ts";
 import type { Api } from "../api.ts";
 import { itemPrefix } from "../delivery/deliver.ts";
 import { sessionsOf, targetOf } from "./find-devices.ts";
@@ -20,7 +21,11 @@ const WAITING_MAX = 20;
 const FATES_MAX = 10_000;
 const FATES_PAGE = 1_000;
 
-/** Says in words what happened to a device lately: its connections, refusals and messages. */
+/**
+ * Says in words what happened to a device lately: its connections, refusals and messages.
+ *
+ * @throws RuntimeError `session.unknown`; `push.unknown` for a push that it never got.
+ */
 export async function whyDevice(id: string, push: string | undefined, api: Api) {
   const target = await targetOf(id, api);
   const { principal, session } = target;
@@ -73,6 +78,10 @@ async function fatesOf(push: string, principal: string, api: Api) {
     found.push(...page.filter(({ id }) => keyOf(id, prefix) === principal));
     if (page.length < FATES_PAGE) break;
     after = page.at(-1)!.id;
+  }
+  if (found.length === 0) {
+    const message = `nothing is known of a push ${push} to ${addressOf(principal)}`;
+    throw new RuntimeError("push.unknown", message);
   }
   return found.map(({ id, offset, settled }) => ({
     ...{ offset, id, state: settled?.outcome ?? "pending" },

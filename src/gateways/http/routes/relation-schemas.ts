@@ -6,13 +6,17 @@ import { answer, instant, request, text, userId } from "../schemas.ts";
 
 const BOARD_ID_MAX = NAME_MAX - boardKey("").length;
 
-export const boardId = text(BOARD_ID_MAX).refine(
-  (id) => isName(boardKey(id)),
-  "the name of a board",
-);
+export const boardId = z
+  .string()
+  .min(1, { abort: true })
+  .max(BOARD_ID_MAX, { abort: true })
+  .refine((id) => isName(boardKey(id)), "text without control characters");
 
 /** A user, and not a board's key. */
-export const person = userId.refine((id) => kindOf(id) === "phone", "no key of a board");
+export const person = userId.refine(
+  (id) => kindOf(id) === "phone",
+  "a user, whose id does not begin with board:",
+);
 
 export const byBoard = z.strictObject({ id: boardId.meta({ examples: ["lamp-1"] }) });
 export const byUser = z.strictObject({ id: person.meta({ examples: ["m-1"] }) });

@@ -6,7 +6,7 @@ import { answer, count, instant, request, text } from "../schemas.ts";
 
 const WAIT_MAX_MS = 30_000;
 const KINDS_MAX = 32;
-const KIND = /^[A-Za-z0-9._-]{1,64}$/;
+const KINDS = new RegExp(`^[A-Za-z0-9._-]{1,64}(,[A-Za-z0-9._-]{1,64}){0,${KINDS_MAX - 1}}$`);
 
 const consumer = text(128)
   .meta({ examples: ["crm"] })
@@ -14,9 +14,11 @@ const consumer = text(128)
 
 const kinds = z
   .string()
-  .min(1)
+  .refine(
+    (list) => KINDS.test(list),
+    `at most ${KINDS_MAX} kinds of letters, digits, ".", "_" and "-", separated by commas`,
+  )
   .transform((list) => list.split(","))
-  .pipe(z.array(z.string().regex(KIND)).max(KINDS_MAX))
   .describe(`At most ${KINDS_MAX} kinds, separated by commas; absent: all.`);
 
 const readQuery = z.strictObject({
