@@ -8,6 +8,9 @@ export interface LoggerOptions {
   readonly stream?: DestinationStream;
 }
 
+/** Characters of lines that wait to be written; more are dropped. */
+const UNWRITTEN_MAX = 1_048_576;
+
 /** JSON lines with time, level, node and message; safe to call on hot paths when filtered out. */
 export function pinoLogger({ level, node, stream }: LoggerOptions): Logger {
   const log = pino(
@@ -18,7 +21,7 @@ export function pinoLogger({ level, node, stream }: LoggerOptions): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ["token", "credential", "authorization", "secret"], censor: "(hidden)" },
     },
-    stream ?? destination({ fd: 2, sync: true }),
+    stream ?? errorStream(),
   );
   return {
     debug: (message, fields = {}) => log.debug(fields, message),
@@ -26,4 +29,11 @@ export function pinoLogger({ level, node, stream }: LoggerOptions): Logger {
     warn: (message, fields = {}) => log.warn(fields, message),
     error: (message, fields = {}) => log.error(fields, message),
   };
+}
+
+/** A node goes on where its log cannot be written, on a full disk for example; lines are lost. */
+function errorStream(): DestinationStream {
+  const stream = destination({ fd: 2, sync: true, maxLength: UNWRITTEN_MAX });
+  stream.on("error", () => {});
+  return stream;
 }

@@ -4,7 +4,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Device } from "./device.ts";
-import { type Answer, herald, type NodeProcess, startNode, temporaryFolder } from "./herald.ts";
+import {
+  type Answer,
+  herald,
+  type NodeProcess,
+  ROOT,
+  startNode,
+  temporaryFolder,
+} from "./herald.ts";
 import { RawSocket } from "./raw-socket.ts";
 
 const DEADLINE_MS = 10_000;
@@ -43,6 +50,17 @@ describe("a node", () => {
     expect(files.length).toBeGreaterThan(1);
     for (const file of files) expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
     await node.end("SIGINT");
+  });
+
+  test("serves and stops as ever when the disk with its log is full", async () => {
+    const launcher = join(temporaryFolder(), "herald-without-log");
+    const command = join(ROOT, "herald");
+    writeFileSync(launcher, `#!/bin/sh\nexec "${command}" "$@" 2>/dev/full\n`, { mode: 0o755 });
+    const node = await startNode([], { launcher, env: { HERALD_LOG_LEVEL: "debug" } });
+    const push = { to: ["user:ann"], topic: "t", payload: 1 };
+    const { status } = await node.call("POST", "/v1/push", node.places.adminToken, push);
+    expect(status).toBe(200);
+    expect((await node.end("SIGTERM")).status).toBe(0);
   });
 
   test("answers who asks whether it lives, whether it is ready, and for its figures", async () => {

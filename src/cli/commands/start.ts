@@ -26,6 +26,8 @@ export function startCommand(): Command {
         const loaded = loadConfig(options.config, overrides);
         // The data folder holds secrets: what is created in it is for this user only.
         process.umask(0o077);
+        // A node outlives whoever reads what it says, and the disk that this is written to.
+        for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
         // Loaded here, so that no other command needs what a node needs.
         const { startNode } = await import("../../main.ts");
         // Before anybody can know that there is something to stop.
