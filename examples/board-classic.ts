@@ -57,7 +57,7 @@ async function ask(messageId: number, ...parts: readonly Buffer[]): Promise<Buff
     return reply.subarray(4);
   }
   waiting.delete(frame.sequence);
-  throw new Error(`${name} was not answered`);
+  throw new Error(`${host}:${port} did not answer ${name}; it is tried again`);
 }
 
 function kept(): Kept {

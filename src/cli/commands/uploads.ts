@@ -61,8 +61,9 @@ function readCommand(): Command {
         const read = await api.get<Read>(`/v1/uploads?${new URLSearchParams(given)}`);
         // Of some kinds also without any: others were passed by.
         const isToAck = ack !== true && (read.items.length > 0 || kinds !== undefined);
-        const hint = `\n(acknowledge: herald uploads ack --consumer ${consumer} --up-to ${read.upTo})`;
-        const describe = (it: Read) => `${describeRead(it)}${isToAck ? hint : ""}`;
+        const done = `--consumer ${consumer} --up-to ${read.upTo}`;
+        const hint = isToAck ? `\n(acknowledge with: herald uploads ack ${done})` : "";
+        const describe = (it: Read) => `${describeRead(it)}${hint}`;
         print(globalOptions(command).json === true, read, describe);
         // Only what has been shown is acknowledged.
         if (ack === true) await api.post("/v1/uploads/ack", { consumer, upTo: read.upTo });
