@@ -26,7 +26,7 @@ export interface UdpDeviceOptions {
   readonly onPush?: ((push: Frame) => void) | undefined;
   /** Every other frame that is no answer to a request. */
   readonly onFrame?: ((frame: Frame) => void) | undefined;
-  /** Why, of "connected": `recovered`, nothing was missed; else `continued`, the session; or `new`. */
+  /** Why, of "connected": `recovered` (nothing was missed), else `continued` or `new` (session). */
   readonly onState?: ((state: "connected" | "waiting" | "closed", why: string) => void) | undefined;
   readonly keepAliveMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
