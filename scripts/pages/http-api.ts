@@ -44,8 +44,8 @@ OpenAPI 3.1 document, at \`/openapi.json\`.
   stopping one \`node.draining\`.
 
 The examples below want \`HERALD_URL\` (\`http://127.0.0.1:9010\`) and \`HERALD_TOKEN\` (as in
-\`data/admin-token\`). Where a call may be made twice, add \`-H "Idempotency-Key: order-17"\`, one per
-change. What is in braces, or a file, is yours to put in.
+\`data/admin-token\`). Where a call may be made twice, add \`-H "Idempotency-Key: order-17"\`,
+one per change. What is in braces, or a file, is yours to put in.
 `;
 
 /** The readable reference of all routes, for those who have no node at hand. */
