@@ -19,6 +19,9 @@ export interface Ban {
   readonly until: number;
 }
 
+/** A ban ends by a clock that does not jump; what is shown of it is wall time. */
+type Kept = Omit<Ban, "until"> & { readonly endsAt: number };
+
 /** When who connects too often is refused, and for how long. */
 export interface BanLimits {
   /** Connections of one address within the window after which it is banned; 0: never. */
@@ -33,7 +36,7 @@ export interface BanLimits {
 export class Bans {
   readonly #limits: BanLimits;
   readonly #clock: Clock;
-  readonly #bans = new Map<string, Ban>();
+  readonly #bans = new Map<string, Kept>();
   /** How often somebody came in this window, and in the one before it. */
   #counts = new Map<string, number>();
   #before = new Map<string, number>();
@@ -50,7 +53,7 @@ export class Bans {
     const key = keyOf(kind, name);
     const ban = this.#bans.get(key);
     if (ban === undefined) return 0;
-    const leftMs = ban.until - this.#clock.now();
+    const leftMs = Math.ceil(ban.endsAt - this.#clock.monotonic());
     if (leftMs > 0) return leftMs;
     this.#bans.delete(key);
     return 0;
@@ -66,15 +69,17 @@ export class Bans {
     const connects = this.#count(key);
     if (connects <= max) return 0;
     const { banMs } = this.#limits;
-    const since = this.#clock.now();
-    this.#ban(key, { kind, name, connects, since, until: since + banMs });
+    const endsAt = this.#clock.monotonic() + banMs;
+    this.#ban(key, { kind, name, connects, since: this.#clock.now(), endsAt });
     return banMs;
   }
 
   /** Who is refused, those last who were banned last. */
   list(): readonly Ban[] {
-    const now = this.#clock.now();
-    return [...this.#bans.values()].filter(({ until }) => until > now);
+    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
+    return [...this.#bans.values()]
+      .filter(({ endsAt }) => endsAt > monotonic)
+      .map(({ endsAt, ...ban }) => ({ ...ban, until: Math.round(now + endsAt - monotonic) }));
   }
 
   /** Takes a ban back and forgets how often that one has connected; false if there was none. */
@@ -82,7 +87,7 @@ export class Bans {
     const key = keyOf(kind, name);
     this.#forget(key);
     const ban = this.#bans.get(key);
-    return this.#bans.delete(key) && ban!.until > this.#clock.now();
+    return this.#bans.delete(key) && ban!.endsAt > this.#clock.monotonic();
   }
 
   /** How often it has come within a window's time, this time included. */
@@ -106,7 +111,7 @@ export class Bans {
     return 1 - (elapsedMs % flapWindowMs) / flapWindowMs;
   }
 
-  #ban(key: string, ban: Ban): void {
+  #ban(key: string, ban: Kept): void {
     this.#bans.delete(key);
     if (this.#bans.size >= BANS_MAX) {
       const oldest = this.#bans.keys().next().value;
