@@ -42,13 +42,15 @@ export interface ChannelClientOptions {
   readonly onOpen: () => void;
   readonly onFrame: (frame: Frame) => void;
   readonly onEnd: (ending: Ending) => void;
-  /** A sign of life at least so often, in milliseconds. Default 13 000. */
+  /** A sign of life at least so often, in milliseconds. Default: a third of the heartbeat. */
   readonly keepAliveMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
   /** Never repeats itself. Default: the system's. */
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
+/** The server's default, until its welcome says what it is. */
+const HEARTBEAT_MS = 40_000;
 const RETRY_MS = 500;
 const RETRIES_MAX = 8;
 const ATTEMPTS_MAX = 8;
@@ -69,6 +71,7 @@ export class ChannelClient {
   #spokeAt = 0;
   #cancelTimer: Cancel = () => {};
   #isFlushing = false;
+  #heartbeatMs = HEARTBEAT_MS;
 
   constructor(options: ChannelClientOptions) {
     this.#options = options;
@@ -89,6 +92,11 @@ export class ChannelClient {
   /** Whether everything that was sent has come. */
   get isSettled(): boolean {
     return this.#channel === undefined || this.#channel.unsentBytes === 0;
+  }
+
+  /** From the welcome: who is silent for so long is gone to the server, in milliseconds. */
+  set heartbeatMs(heartbeatMs: number) {
+    this.#heartbeatMs = heartbeatMs;
   }
 
   /** Sends a frame in order and once; before `onOpen` nothing may be sent. */
@@ -248,7 +256,7 @@ export class ChannelClient {
   }
 
   get #keepAliveAt(): number {
-    return this.#spokeAt + (this.#options.keepAliveMs ?? 13_000);
+    return this.#spokeAt + (this.#options.keepAliveMs ?? this.#heartbeatMs / 3);
   }
 
   #setTimer(): void {

@@ -181,7 +181,8 @@ export class UdpDevice {
   }
 
   #welcome(frame: Frame): void {
-    const { resume, recovered, gap, head } = frame;
+    const { resume, recovered, gap, head, heartbeatMs } = frame;
+    if (typeof heartbeatMs === "number") this.#channel!.heartbeatMs = heartbeatMs;
     const isContinued = resume === this.#resume;
     this.#resume = resume as string;
     this.#isWelcome = true;

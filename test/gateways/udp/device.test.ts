@@ -136,6 +136,14 @@ test("a device that knows more than the server begins anew, and handles what com
   expect(offsets).toEqual([1, 2]);
 });
 
+test("a quiet device keeps to the heartbeat that its welcome tells, however short", async () => {
+  const bare = bareExchange({ heartbeatMs: 3_000 });
+  const states: string[] = [];
+  bare.device(HERE, { onState: (state, why) => states.push(`${state}: ${why}`) });
+  await bare.advance(60_000);
+  expect(states).toEqual(["connected: new"]);
+});
+
 test("a subscription that is repeated on the next channel is one there", async () => {
   const node = await startUdpNode();
   const open = (resume: string | undefined) => {
