@@ -42,15 +42,15 @@ export interface ChannelClientOptions {
   readonly onOpen: () => void;
   readonly onFrame: (frame: Frame) => void;
   readonly onEnd: (ending: Ending) => void;
-  /** A sign of life at least so often, in milliseconds. Default: a third of the heartbeat. */
+  /** A sign of life at least so often, in milliseconds. Default: a third of the heartbeat, or 13 000. */
   readonly keepAliveMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
   /** Never repeats itself. Default: the system's. */
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
-/** The server's default, until its welcome says what it is. */
-const HEARTBEAT_MS = 40_000;
+/** Routers forget who is silent for longer, whatever the server allows. */
+const KEEP_ALIVE_MS = 13_000;
 const RETRY_MS = 500;
 const RETRIES_MAX = 8;
 const ATTEMPTS_MAX = 8;
@@ -71,7 +71,7 @@ export class ChannelClient {
   #spokeAt = 0;
   #cancelTimer: Cancel = () => {};
   #isFlushing = false;
-  #heartbeatMs = HEARTBEAT_MS;
+  #heartbeatMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ChannelClientOptions) {
     this.#options = options;
@@ -256,7 +256,8 @@ export class ChannelClient {
   }
 
   get #keepAliveAt(): number {
-    return this.#spokeAt + (this.#options.keepAliveMs ?? this.#heartbeatMs / 3);
+    const { keepAliveMs = Math.min(KEEP_ALIVE_MS, this.#heartbeatMs / 3) } = this.#options;
+    return this.#spokeAt + keepAliveMs;
   }
 
   #setTimer(): void {
