@@ -9,7 +9,8 @@ export function keep(state: TopicState, publication: Publication, now: number): 
   const { history, rule } = state;
   const { historyMax, historyMs } = rule;
   if (historyMax === 0) return;
-  history.push({ publication, at: now });
+  // Without the frames that are being made of it: few of those that come back ask for it again.
+  history.push({ publication: { ...publication, wire: {} }, at: now });
   state.historyBytes += publication.payload.length;
   state.node.historyBytes += publication.payload.length;
   const isLong = history.length > historyMax * SLACK;

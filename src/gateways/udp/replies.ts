@@ -4,6 +4,8 @@ import type { ServerFrame } from "../protocol/frames.ts";
 /** Requests remembered per session, and sessions that any are remembered of. */
 const PER_SESSION = 64;
 const SESSIONS_MAX = 10_000;
+/** What was said before that is not remembered: longer than any request waits for its answer. */
+const KEPT_MS = 600_000;
 /** After so long, and what it waits for by itself, a request without an answer is done again. */
 const PENDING_MS = 30_000;
 
@@ -16,6 +18,12 @@ interface Remembered {
   /** Until when its answer may be on its way, in monotonic milliseconds. */
   readonly until: number;
   answer: ServerFrame | undefined;
+}
+
+/** What one session has asked, and when it last did, in monotonic milliseconds. */
+interface Spoken {
+  readonly requests: Map<number, Remembered>;
+  readonly at: number;
 }
 
 /** A request as it came. */
@@ -44,14 +52,16 @@ const PENDING: Known = { type: "pending" };
  * One object per node, shared by the UDP sessions. Errors are not kept: what was refused may be
  * tried again. Of a session, those that were answered longest ago go first: answers come in order,
  * so that a device with at most so many requests on their way has had them. The sessions that were
- * silent longest go first, too.
+ * silent longest go first, too, and everything goes after ten minutes.
  */
 export class Replies {
-  readonly #sessions = new Map<string, Map<number, Remembered>>();
+  /** By session, the one that said something last at the end. */
+  readonly #sessions = new Map<string, Spoken>();
 
   /** Notes a request that is passed on unless it was before; `now` is monotonic. */
   begin(session: string, { id, bytes, channel, waitsMs }: Asked, now: number): Known {
-    const requests = this.#of(session);
+    this.#forget(now);
+    const requests = this.#of(session, now);
     const digest = hash("sha256", bytes, "base64url");
     const known = requests.get(id);
     if (known !== undefined && known.digest === digest && known.channel !== channel) {
@@ -60,6 +70,7 @@ export class Replies {
       if (now < known.until) return PENDING;
     }
     requests.delete(id);
+    dropOld(requests, now);
     if (requests.size >= PER_SESSION) requests.delete(oldestOf(requests));
     const until = now + PENDING_MS + waitsMs;
     requests.set(id, { digest, channel, until, answer: undefined });
@@ -68,21 +79,37 @@ export class Replies {
 
   /** Keeps the answer to a request; an error makes it new again. */
   end(session: string, id: number, answer: ServerFrame): void {
-    const requests = this.#sessions.get(session);
+    const requests = this.#sessions.get(session)?.requests;
     const known = requests?.get(id);
     if (known === undefined) return;
     requests!.delete(id);
     if (answer.type !== "error") requests!.set(id, { ...known, answer });
   }
 
-  #of(session: string): Map<number, Remembered> {
+  /** Those that have been silent for so long that nothing of theirs is on its way. */
+  #forget(now: number): void {
+    for (const [session, { at }] of this.#sessions) {
+      if (at >= now - KEPT_MS) break;
+      this.#sessions.delete(session);
+    }
+  }
+
+  #of(session: string, at: number): Map<number, Remembered> {
     const known = this.#sessions.get(session);
     if (known !== undefined) this.#sessions.delete(session);
     const oldest = this.#sessions.size < SESSIONS_MAX ? undefined : this.#sessions.keys().next();
     if (oldest?.value !== undefined) this.#sessions.delete(oldest.value);
-    const requests = known ?? new Map<number, Remembered>();
-    this.#sessions.set(session, requests);
+    const requests = known?.requests ?? new Map<number, Remembered>();
+    this.#sessions.set(session, { requests, at });
     return requests;
+  }
+}
+
+/** Forgets answers that nobody asks for again; they are in the order in which they came. */
+function dropOld(requests: Map<number, Remembered>, now: number): void {
+  for (const [id, { answer, until }] of requests) {
+    if (answer === undefined || until > now - KEPT_MS) break;
+    requests.delete(id);
   }
 }
 

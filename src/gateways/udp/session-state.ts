@@ -83,7 +83,8 @@ export function newUdpSession(opened: NewChannel, { limits }: UdpOptions): UdpSt
     id,
     holder,
     channel: new Channel({
-      session: Buffer.from(id, "hex"),
+      // A copy of its own: a part of the pool would keep all of it as long as the session lives.
+      session: Uint8Array.from(Buffer.from(id, "hex")),
       outward: keys.fromServer,
       inward: keys.fromDevice,
       attemptsMax: limits.attemptsMax,

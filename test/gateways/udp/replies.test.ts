@@ -46,6 +46,19 @@ describe("a request that comes again", () => {
     expect(replies.begin("s", request(1, "a"), 150_000).type).toBe("new");
   });
 
+  test("is a new one when its answer lies more than ten minutes back", () => {
+    const replies = new Replies();
+    for (const id of [1, 2]) {
+      replies.begin("s", request(id, "a"), 0);
+      replies.end("s", id, done(id));
+    }
+    replies.begin("s", request(3, "a"), 600_000);
+    expect(replies.begin("s", request(1, "a"), 600_000).type).toBe("answered");
+    replies.begin("s", request(4, "a"), 700_000);
+    expect(replies.begin("s", request(2, "a"), 700_000).type).toBe("new");
+    expect(replies.begin("s", request(4, "a"), 1_300_000).type).toBe("new");
+  });
+
   test("on the channel that it came by before is meant again", () => {
     const replies = new Replies();
     expect(replies.begin("s", request(1, "a", "first"), 0).type).toBe("new");
