@@ -42,7 +42,7 @@ export interface ChannelClientOptions {
   readonly onOpen: () => void;
   readonly onFrame: (frame: Frame) => void;
   readonly onEnd: (ending: Ending) => void;
-  /** A sign of life so often, in milliseconds. Default: a third of the heartbeat, at most 13 000. */
+  /** A sign of life so often, in ms. Default: a third of the heartbeat, at most 13 000. */
   readonly keepAliveMs?: number | undefined;
   readonly clock?: ClientClock | undefined;
   /** Never repeats itself. Default: the system's. */
