@@ -1,17 +1,16 @@
 /** A whole node as a process: admin API, devices, SQLite in a folder that goes with it. */
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "../../src/core/config.ts";
 import { startNode } from "../../src/main.ts";
+import { freeUdpPort } from "../../test/testkit/free-udp-port.ts";
 import { answerParent } from "../load/child.ts";
 import { residentBytes } from "./resident.ts";
 
 const EVERYBODY = 1_000_000;
 
-const udpPort = await freePort();
+const udpPort = await freeUdpPort();
 const folder = mkdtempSync(join(tmpdir(), "herald-soak-"));
 // When the parent goes away; one that is killed has been asked to stop before.
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -47,11 +46,3 @@ answerParent({
     return {};
   },
 });
-
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((closed) => socket.close(closed));
-  return port;
-}

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { message, read, SECRET, statusOf } from "../gateways/classic/bytes.ts";
 import { ClassicBoard, OK, replyOf, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
-import { freeUdpPort } from "../testkit/udp.ts";
+import { freeUdpPort } from "../testkit/free-udp-port.ts";
 import { Device } from "./device.ts";
 import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
 

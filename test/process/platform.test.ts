@@ -6,7 +6,7 @@ import { type Registered, registerBoard } from "../../clients/udp/src/register.t
 import { SECRET as CLASSIC_SECRET } from "../gateways/classic/bytes.ts";
 import { ClassicBoard, HTTP, OK, SERVER } from "../gateways/classic/datagrams.ts";
 import { ClassicSocket } from "../gateways/classic/socket.ts";
-import { freeUdpPort } from "../testkit/udp.ts";
+import { freeUdpPort } from "../testkit/free-udp-port.ts";
 import { Device } from "./device.ts";
 import { startNode } from "./herald.ts";
 import { allow, type Decide, PlatformService, SECRET, say } from "./platform-service.ts";

@@ -9,7 +9,8 @@ import type { Frame } from "../../clients/udp/src/channel-client.ts";
 import type { UdpDevice, UdpDeviceOptions } from "../../clients/udp/src/device.ts";
 import { udpNetwork } from "../../clients/udp/src/network.ts";
 import { type Registered, registerBoard } from "../../clients/udp/src/register.ts";
-import { connectUdp, freeUdpPort } from "../testkit/udp.ts";
+import { freeUdpPort } from "../testkit/free-udp-port.ts";
+import { connectUdp } from "../testkit/udp.ts";
 import { type NodeProcess, ROOT, startNode, temporaryFolder } from "./herald.ts";
 
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 9) };

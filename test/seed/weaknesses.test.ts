@@ -6,7 +6,8 @@ import { startWholeNode, type WholeNode } from "../gateways/http/whole-node.ts";
 import { startUdpNode, udpDevice } from "../gateways/udp/udp-node.ts";
 import { frameOf, logIn } from "../gateways/websocket/device.ts";
 import { Device } from "../process/device.ts";
-import { connectUdp, freeUdpPort } from "../testkit/udp.ts";
+import { freeUdpPort } from "../testkit/free-udp-port.ts";
+import { connectUdp } from "../testkit/udp.ts";
 
 /** A node that stops with the test. */
 async function start(config: Readonly<Record<string, object>> = {}): Promise<WholeNode> {

@@ -1,18 +1,6 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { onTestFinished } from "vitest";
 import { UdpDevice, type UdpDeviceOptions } from "../../clients/udp/src/device.ts";
 import { udpNetwork } from "../../clients/udp/src/network.ts";
-
-/** A UDP port of loopback that nobody has at this moment. */
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
-}
 
 /** Resolves with a device once it is connected, or rejects with why it was not let in. */
 export function connectUdp(

@@ -65,7 +65,6 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
   readonly deadLetters: DeadLetters;
   readonly scheduler: Scheduler;
   readonly root: Cell;
-  tick = 0;
   monotonicMs: number;
   performing = 0;
   outcomesDropped = 0;
@@ -100,6 +99,10 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
     });
     this.#context = new TurnContext(this);
     this.root = this.#makeRoot();
+  }
+
+  get tick(): number {
+    return this.monotonicMs | 0;
   }
 
   nextIncarnation(): number {
@@ -228,7 +231,6 @@ export class Kernel implements ContextHost, SupervisionHost, SchedulerHost {
 
   measured(monotonicMs: number): void {
     this.monotonicMs = monotonicMs;
-    this.tick = monotonicMs | 0;
   }
 
   tokenDone(messages: number, tookMs: number): void {

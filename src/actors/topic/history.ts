@@ -9,7 +9,7 @@ export function keep(state: TopicState, publication: Publication, now: number): 
   const { history, rule } = state;
   const { historyMax, historyMs } = rule;
   if (historyMax === 0) return;
-  // Without the frames that are being made of it: few of those that come back ask for it again.
+  // Without the frames made for those who are here, which would stay for as long as it is kept.
   history.push({ publication: { ...publication, wire: {} }, at: now });
   state.historyBytes += publication.payload.length;
   state.node.historyBytes += publication.payload.length;

@@ -105,10 +105,10 @@ export class Replies {
   }
 }
 
-/** Forgets answers that nobody asks for again; they are in the order in which they came. */
+/** Forgets what nobody asks for again; what was answered or asked first comes first. */
 function dropOld(requests: Map<number, Remembered>, now: number): void {
-  for (const [id, { answer, until }] of requests) {
-    if (answer === undefined || until > now - KEPT_MS) break;
+  for (const [id, { until }] of requests) {
+    if (until > now - KEPT_MS) break;
     requests.delete(id);
   }
 }

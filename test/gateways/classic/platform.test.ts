@@ -1,7 +1,7 @@
 /** Classic devices, and the service of the user's own that decides about devices. */
 import { expect, onTestFinished, test } from "vitest";
 import type { Behavior } from "../../providers/webhook/sink.ts";
-import { freeUdpPort } from "../../testkit/udp.ts";
+import { freeUdpPort } from "../../testkit/free-udp-port.ts";
 import { startPlatformNode } from "../http/platform-node.ts";
 import { SECRET } from "./bytes.ts";
 import { ClassicBoard, HTTP, OK, SERVER } from "./datagrams.ts";

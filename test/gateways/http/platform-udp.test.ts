@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { udpNetwork } from "../../../clients/udp/src/network.ts";
 import { type Registered, registerBoard } from "../../../clients/udp/src/register.ts";
 import type { Behavior } from "../../providers/webhook/sink.ts";
-import { connectUdp, freeUdpPort } from "../../testkit/udp.ts";
+import { freeUdpPort } from "../../testkit/free-udp-port.ts";
+import { connectUdp } from "../../testkit/udp.ts";
 import { startPlatformNode } from "./platform-node.ts";
 
 const FACTORY = { id: "factory", secret: Buffer.alloc(32, 7) };

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
-import { connectUdp, freeUdpPort } from "../../testkit/udp.ts";
+import { freeUdpPort } from "../../testkit/free-udp-port.ts";
+import { connectUdp } from "../../testkit/udp.ts";
 import { SECRET } from "../classic/bytes.ts";
 import { startWholeNode } from "./whole-node.ts";
 
