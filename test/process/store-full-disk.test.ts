@@ -1,11 +1,14 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openSqliteStores } from "../../src/persistence/sqlite/open-stores.ts";
 import { clockAt } from "../conformance/open-stores.ts";
 import { dataFile } from "../persistence/data-folder.ts";
+import { startNode } from "./herald.ts";
 
 const WRITER = fileURLToPath(new URL("./store-on-full-disk.ts", import.meta.url));
 /** Runs its arguments with a limit on the size of every file that it writes: here 1 MB. */
@@ -34,4 +37,24 @@ test("when the log cannot grow commits fail, and work again when it can", async 
   const { items } = await stores.audit.list({ limit: 1_000_000 });
   const written = Number(lines[1]!.slice("room ".length));
   expect(items.map(({ at }) => at)).toEqual([...Array(written).keys()].reverse());
+});
+
+test("a node is not ready while its disk is full, and ready again when there is room", async () => {
+  const node = await startNode([]);
+  const log = statSync(join(node.places.data, "herald.db-wal"));
+  const sizeMax = (bytes: number | "unlimited") =>
+    execFileSync("prlimit", [`--fsize=${bytes}:unlimited`, `--pid=${node.child.pid}`]);
+  const ready = async (status: number) => {
+    const reply = await node.call("GET", "/readyz");
+    expect(reply.status).toBe(status);
+    return reply.text;
+  };
+  const settings = { timeout: 20_000, interval: 250 };
+  await ready(200);
+  sizeMax(log.size);
+  const text = await vi.waitFor(() => ready(503), settings);
+  expect(text).toMatch(/"path":"store".*look at the disk.*store\.unavailable: SQLite/);
+  sizeMax("unlimited");
+  await vi.waitFor(() => ready(200), settings);
+  await node.end("SIGTERM");
 });

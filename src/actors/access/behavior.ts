@@ -1,5 +1,6 @@
 import type { ActorType, Behavior } from "../kernel/actor.ts";
 import { answer } from "../kernel/answer.ts";
+import { checkStore, storeChecked } from "./checking.ts";
 import { type AccessMessage, accessKind } from "./messages.ts";
 import { listAudit, repeat, settle, write } from "./records.ts";
 import {
@@ -74,6 +75,8 @@ function accessBehavior(desk: Desk): Behavior<AccessState, Message> {
         return repeat(state, message, ctx);
       case "check-store":
         return checkStore(state, message, desk, ctx);
+      case "store-checked":
+        return storeChecked(state, message, ctx);
       case "forward":
         message.reply(ctx);
         return state;
@@ -124,18 +127,6 @@ function abandonRequest(
 ): AccessState {
   const run = () => desk.requests.abandon(key);
   return write(state, { label: "release of a request's key", run }, replyTo, ctx);
-}
-
-function checkStore(
-  state: AccessState,
-  request: Request<"check-store">,
-  desk: Desk,
-  ctx: Ctx,
-): AccessState {
-  return answer(state, ctx, request, async () => {
-    await desk.credentials.findToken("");
-    return true as const;
-  });
 }
 
 function purge(state: AccessState, desk: Desk, ctx: Ctx): AccessState {

@@ -94,5 +94,5 @@ export type AccessMessage =
       readonly key: string;
       readonly replyTo?: Ref<Result<true>> | undefined;
     }
-  /** Asks the store for something small: an answer means that it works. */
+  /** Answers once the store has, and fails while it cannot be written. */
   | { readonly type: "check-store"; readonly replyTo: Ref<Result<true>> };

@@ -1,3 +1,4 @@
+import type { RuntimeError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Metrics } from "../../core/metrics.ts";
 import type { NewId } from "../../core/random.ts";
@@ -33,6 +34,8 @@ export interface AccessLimits {
   readonly writesMax: number;
   /** How long an idempotency key is remembered. Default 24 h. */
   readonly keyTtlMs: number;
+  /** How often at most the store is written to see whether that works. Default 2 000 ms. */
+  readonly checkEveryMs: number;
 }
 
 export const ACCESS_LIMITS: AccessLimits = {
@@ -41,6 +44,7 @@ export const ACCESS_LIMITS: AccessLimits = {
   lookupsMax: 256,
   writesMax: 1_000,
   keyTtlMs: 86_400_000,
+  checkEveryMs: 2_000,
 };
 
 /** A write that is repeated until the store has taken it. */
@@ -66,6 +70,8 @@ export interface AccessState {
   /** Writes that wait to be repeated. */
   readonly waiting: number;
   readonly nextWrite: number;
+  /** Whether the store could be written lately, and until when (monotonic) that is believed. */
+  readonly check: { readonly until: number; readonly failure: RuntimeError | undefined };
 }
 
 export const newAccessState: AccessState = {
@@ -74,6 +80,7 @@ export const newAccessState: AccessState = {
   revocations: 0,
   waiting: 0,
   nextWrite: 0,
+  check: { until: Number.NEGATIVE_INFINITY, failure: undefined },
 };
 
 export type Message =
@@ -101,6 +108,11 @@ export type Message =
       readonly outcome: Result<void>;
     }
   | { readonly type: "write-again"; readonly write: Write; readonly attempt: number }
+  | {
+      readonly type: "store-checked";
+      readonly request: Extract<AccessMessage, { type: "check-store" }>;
+      readonly outcome: Result<void>;
+    }
   | { readonly type: "purge" };
 
 export type Ctx = Context<Message>;

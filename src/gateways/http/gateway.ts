@@ -225,7 +225,8 @@ class Gateway implements HttpGateway {
       await ask(actors.access, { type: "check-store" });
     } catch (thrown) {
       const { code, message } = toRuntimeError(thrown);
-      reasons.push({ path: "store", expected: "an answer", got: `${code}: ${message}` });
+      const expected = "one that answers and can be written: look at the disk of node.dataDir";
+      reasons.push({ path: "store", expected, got: `${code}: ${message}` });
     }
     return reasons;
   }

@@ -220,6 +220,30 @@ test("a record that can never be written is given up and said in the log", async
   assert.equal(clock.timers, 1, "only the purge of the desk is left");
 });
 
+test("however often somebody asks, the store is written every 2 s to see if it can be", async () => {
+  let isFull = false;
+  const filling = (stores: Stores): Stores => ({
+    ...stores,
+    requests: {
+      ...stores.requests,
+      async begin(claim) {
+        if (isFull) throw new RuntimeError("store.unavailable", "the disk is full");
+        return stores.requests.begin(claim);
+      },
+    },
+  });
+  const { ask, advance, calls } = startDesk({ wrap: filling });
+  const check = () => ask((replyTo) => ({ type: "check-store", replyTo }));
+  for (let n = 0; n < 10; n++) assert.equal(await check(), true);
+  assert.deepEqual([calls("requests.begin"), calls("requests.abandon")], [1, 1]);
+  isFull = true;
+  await advance(2_000);
+  for (let n = 0; n < 3; n++) await assert.rejects(check(), code("store.unavailable"));
+  isFull = false;
+  await advance(2_000);
+  assert.equal(await check(), true);
+});
+
 test("a key is fresh once, then running, then done with its answer", async () => {
   const { ask, desk, settle } = startDesk();
   const begin = (fingerprint: string) =>
