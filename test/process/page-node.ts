@@ -38,9 +38,14 @@ export class PageNode {
     return answer as Body;
   }
 
-  /** A credential for a user, unless `who` says otherwise. */
-  async credential(user: string, who: Body = {}): Promise<string> {
-    const wanted = { kind: "device", user, ttlMs: 600_000, ...who };
+  /** A credential of a user, good for ten minutes unless `more` says otherwise. */
+  async credential(user: string, more: Body = {}): Promise<string> {
+    const wanted = { kind: "device", user, ttlMs: 600_000, ...more };
+    return (await this.ask("POST", "/v1/tokens", wanted))["token"] as string;
+  }
+
+  async boardCredential(board: string): Promise<string> {
+    const wanted = { kind: "board", board, ttlMs: 600_000 };
     return (await this.ask("POST", "/v1/tokens", wanted))["token"] as string;
   }
 

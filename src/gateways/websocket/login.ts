@@ -118,6 +118,7 @@ export class Login implements Reception {
     const offset = hello.offset ?? -1;
     const from = originOf(connection);
     const owner = { user: principal, device: hello.device };
+    connection.secretVersion = secretVersion;
     const shown = { secretVersion, grants, from };
     const message: SessionMessage = { type: "attach", connection, offset, ...shown };
 

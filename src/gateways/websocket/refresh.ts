@@ -14,6 +14,7 @@ interface Refreshed extends Guest {
   readonly hub: Hub;
   readonly codec: Codec;
   readonly device: string;
+  readonly secretVersion: number | undefined;
   /** When it has lived long enough, in the hub's seconds. */
   readonly endsAt: number;
   readonly socket: object | undefined;
@@ -43,9 +44,14 @@ function verified(connection: Refreshed, id: number, outcome: Result<DeviceIdent
   // It may have left while its credential was being verified.
   if (connection.socket === undefined) return;
   if (!outcome.ok) return connection.writeError(outcome.error, id);
-  const { principal, device, expiresAt, grants } = outcome.value;
+  const { principal, device, secretVersion, expiresAt, grants } = outcome.value;
   if (principal !== connection.user?.key || (device ?? connection.device) !== connection.device) {
     const message = "the credential is for another device";
+    return connection.writeError(new RuntimeError("auth.invalid", message), id);
+  }
+  // With its secret a board's connections end: the one that this came in with is the latest.
+  if (secretVersion !== undefined && secretVersion !== connection.secretVersion) {
+    const message = "the credential is of another secret of the board than the connection's";
     return connection.writeError(new RuntimeError("auth.invalid", message), id);
   }
   const { hub } = connection;
