@@ -10,6 +10,7 @@ import { UdpDevice } from "../../clients/udp/src/device.ts";
 import type { Ref } from "../../src/actors/kernel/actor.ts";
 import { externalRef } from "../../src/actors/kernel/external.ts";
 import type { ConnectionMessage, SessionMessage } from "../../src/actors/session/messages.ts";
+import { every } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { noMetrics } from "../../src/core/metrics.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
@@ -77,6 +78,7 @@ class World {
       this.#counts,
       (bytes, port) => this.#network.send(bytes, port),
     );
+    every(1000, clock, () => exchange.tick());
     this.#network.attach((datagram, from) => exchange.receive(datagram, from));
     for (const principal of PRINCIPALS) this.#devices.push(this.#device(principal));
   }

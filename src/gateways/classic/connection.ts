@@ -49,7 +49,7 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
   /** Once the log-in was right; `isWelcome` once it is complete. */
   device: ClassicDevice | undefined = undefined;
   isWelcome = false;
-  /** When it ends unless something comes first, in the hall's seconds. */
+  /** When it ends unless something comes first, in the hall's beats. */
   deadline: number;
   previous: Guest | undefined = undefined;
   next: Guest | undefined = undefined;
@@ -66,7 +66,7 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
     const { clock, limits } = hall.options;
     this.hall = hall;
     this.address = address;
-    this.deadline = hall.deadlineIn(limits.loginTimeoutMs / 1000);
+    this.deadline = hall.beats.in(limits.loginTimeoutMs);
     this.credit = limits.framesBurst * 1000;
     this.creditAt = clock.monotonic() | 0;
   }
@@ -230,7 +230,7 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
   }
 
   #heard(): void {
-    if (this.isWelcome) this.deadline = this.hall.deadlineIn(this.#silence);
+    if (this.isWelcome) this.deadline = this.hall.beats.in(this.#silence * 1000);
   }
 
   #write(content: string | Buffer, isBinary: boolean): boolean {

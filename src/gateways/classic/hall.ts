@@ -1,4 +1,5 @@
 import type { CloseReason } from "../../actors/session/messages.ts";
+import { Beats } from "../beats.ts";
 import { KeyedRate } from "../keyed-rate.ts";
 import { type Member, Roster } from "../websocket/roster.ts";
 import { type Use, UseCounts } from "../websocket/use-counts.ts";
@@ -14,7 +15,7 @@ const SWEEP_TICKS = 5;
 
 /** A connection, as far as the hall is concerned with it. */
 export interface Guest extends Member<Guest> {
-  /** When it ends unless something comes first, in the hall's seconds. */
+  /** When it ends unless something comes first, in the hall's beats. */
   readonly deadline: number;
   /** The deadline has passed. */
   overdue(): void;
@@ -31,10 +32,9 @@ export class Hall {
   readonly logins: KeyedRate;
   readonly addresses: UseCounts;
   readonly open = new Roster<Guest>();
-  /** Seconds since the start; deadlines are in it. */
-  seconds = 0;
+  /** What deadlines are in. */
+  readonly beats = new Beats();
   isDraining = false;
-  readonly #startedAt: number;
   #stopTicking: () => void;
 
   constructor(options: ClassicOptions) {
@@ -48,7 +48,6 @@ export class Hall {
     const findPhone = (user: string, slot: number) => this.slots.find(user, slot)?.sessionId;
     const { counts } = this;
     this.device = { space, findPhone, clock, counts, messageBytesMax, keepMs };
-    this.#startedAt = clock.monotonic();
     this.#stopTicking = clock.after(TICK_MS, this.#tick);
     metrics.observe("herald_classic_connections", "Classic connections", () => this.open.size);
   }
@@ -59,12 +58,6 @@ export class Hall {
     if (this.isDraining || this.open.size >= limits.connectionsMax) return undefined;
     const isBanned = bans !== undefined && bans.waitMs("address", address) > 0;
     return isBanned ? undefined : this.addresses.take(address);
-  }
-
-  /** The second by which something that begins now has taken so long. */
-  deadlineIn(seconds: number): number {
-    const elapsedMs = this.options.clock.monotonic() - this.#startedAt;
-    return Math.ceil(elapsedMs / 1000 + seconds);
   }
 
   /** Closes so many connections, the oldest first. */
@@ -81,11 +74,10 @@ export class Hall {
   }
 
   readonly #tick = (): void => {
-    const { clock } = this.options;
-    this.#stopTicking = clock.after(TICK_MS, this.#tick);
-    this.seconds = Math.floor((clock.monotonic() - this.#startedAt) / 1000);
+    this.#stopTicking = this.options.clock.after(TICK_MS, this.#tick);
+    this.beats.next();
     this.open.sweep(Math.ceil(this.open.size / SWEEP_TICKS), (connection) => {
-      if (connection.deadline <= this.seconds) connection.overdue();
+      if (connection.deadline <= this.beats.count) connection.overdue();
     });
   };
 }

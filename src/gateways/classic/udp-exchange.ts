@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
+import { Beats } from "../beats.ts";
 import { KeyedRate } from "../keyed-rate.ts";
 import { COMMANDS, readCommand, writeReply } from "./commands.ts";
 import type { ClassicCounts } from "./counts.ts";
@@ -37,6 +38,7 @@ export class ClassicExchange {
   readonly #deps: PeerDeps;
   readonly #rate: KeyedRate;
   readonly #replies = new UdpReplies();
+  readonly #beats = new Beats();
   /** By session in hex; the one that was silent longest comes first. */
   readonly #peers = new Map<string, ClassicPeer>();
   /** Those of them that have not logged in, the oldest first. */
@@ -74,10 +76,11 @@ export class ClassicExchange {
     return this.#toServer(read.value, UdpReplies.keyOf(bytes, from), from);
   }
 
-  /** Ends what was silent for too long. */
+  /** Another second has passed: what was silent for too long ends. */
   tick(): void {
+    this.#beats.next();
     for (const [key, peer] of this.#peers) {
-      if (peer.until > this.#now) break;
+      if (peer.until > this.#beats.count) break;
       this.#remove(key, peer, "heartbeat-lost");
     }
   }
@@ -150,7 +153,7 @@ export class ClassicExchange {
     }
     const { mac, serial } = read.value;
     const sid = newSession();
-    const until = this.#now + limits.udpSilenceMs;
+    const until = this.#beats.in(limits.udpSilenceMs);
     const known = { mac: Buffer.from(mac), serial: Buffer.from(serial) };
     const peer = new ClassicPeer(this.#deps, {
       ...{ ...known, sid, place: from, movedAt: this.#now, until },
@@ -223,7 +226,7 @@ export class ClassicExchange {
     if (peer.device === undefined) return;
     const key = peer.sid.toString("hex");
     if (!this.#peers.delete(key)) return;
-    peer.until = this.#now + this.#options.limits.udpSilenceMs;
+    peer.until = this.#beats.in(this.#options.limits.udpSilenceMs);
     this.#peers.set(key, peer);
   }
 

@@ -51,7 +51,7 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
   readonly #deps: PeerDeps;
   place: Place;
   movedAt: number;
-  /** When it ends unless it says something, in monotonic milliseconds. */
+  /** The beat in which it ends unless it says something. */
   until: number;
   device: ClassicDevice | undefined = undefined;
   isJoining = false;

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { ActorType } from "../../actors/kernel/actor.ts";
 import { externalRef } from "../../actors/kernel/external.ts";
+import { Beats } from "../beats.ts";
 import type { UdpCounts } from "./counts.ts";
 import { Handshake, type Place } from "./handshake.ts";
 import { resetToken } from "./keys.ts";
@@ -55,7 +56,8 @@ export class Exchange {
       send(bytes, port, address);
       return true;
     });
-    this.#deps = { options, counts, replies: new Replies(), peers: new Peers(), socket };
+    const [replies, peers] = [new Replies(), new Peers()];
+    this.#deps = { options, counts, replies, peers, socket, beats: new Beats() };
     this.#type = udpSessionType(this.#deps);
     this.#under = system.supervisor("udp");
     this.#handshake = new Handshake(options, {
@@ -82,6 +84,12 @@ export class Exchange {
     system.each(udpKind, (session) => {
       session.send({ type: "drain", retryAfterMs: Math.ceil(random() * spreadMs) });
     });
+  }
+
+  /** Another second has passed. */
+  tick(): void {
+    this.#deps.beats.next();
+    this.#counts.publish();
   }
 
   receive(bytes: Buffer, from: Place): void {
@@ -127,7 +135,7 @@ export class Exchange {
   #open(opened: NewChannel): boolean {
     const { limits, system } = this.#options;
     if (this.sessions >= limits.sessionsMax) return false;
-    const state = newUdpSession(opened, this.#options);
+    const state = newUdpSession(opened, this.#deps);
     system.spawn(this.#type, { name: opened.id, state, under: this.#under });
     return true;
   }

@@ -18,7 +18,7 @@ export interface UdpGateway {
   close(): Promise<void>;
 }
 
-const PUBLISH_MS = 1000;
+const TICK_MS = 1000;
 
 /**
  * Opens the UDP gateway and resolves once it receives.
@@ -36,7 +36,7 @@ export async function openUdpGateway(options: UdpOptions): Promise<UdpGateway> {
     counts.bytesOut += bytes.length;
   });
   port.receive((bytes, from) => exchange.receive(bytes, from));
-  const stopTicking = every(PUBLISH_MS, options.clock, () => counts.publish());
+  const stopTicking = every(TICK_MS, options.clock, () => exchange.tick());
   return {
     port: port.number,
     get sessions() {

@@ -50,18 +50,16 @@ function roomFor({ unproven }: UdpState): number | undefined {
 export function tick(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
   state.timerAt = Number.POSITIVE_INFINITY;
   if (state.stage === "closed") return state;
-  if (ctx.monotonic >= state.heardAt + deps.options.limits.heartbeatMs) {
-    return depart(state, "heartbeat-lost", deps, ctx);
-  }
+  if (deps.beats.count >= state.goneAt) return depart(state, "heartbeat-lost", deps, ctx);
   return flush(state, deps, ctx);
 }
 
 /** An earlier timer is left as it is: it finds out that nothing is due, and is set again. */
-function setTimer(state: UdpState, { options }: UdpDeps, ctx: Ctx): void {
+function setTimer(state: UdpState, { beats }: UdpDeps, ctx: Ctx): void {
   // What is due and was not sent has no credit: it goes when more has come from the address.
   const nextAt = state.channel.dueAt;
   const sendAt = nextAt > ctx.monotonic ? nextAt : Number.POSITIVE_INFINITY;
-  const dueAt = Math.min(sendAt, state.heardAt + options.limits.heartbeatMs);
+  const dueAt = Math.min(sendAt, ctx.monotonic + beats.msUntil(state.goneAt));
   if (dueAt >= state.timerAt) return;
   state.timerAt = dueAt;
   ctx.setTimer("tick", Math.max(0, dueAt - ctx.monotonic), { type: "tick" });

@@ -1,5 +1,6 @@
 import type { Context, Ref } from "../../actors/kernel/actor.ts";
 import type { SessionMessage } from "../../actors/session/messages.ts";
+import type { Beats } from "../beats.ts";
 import type { SessionFrame } from "../protocol/frames.ts";
 import type { Bucket } from "../websocket/frame-rate.ts";
 import { Channel } from "./channel.ts";
@@ -43,8 +44,8 @@ export interface UdpState extends Bucket {
   sessionId: string;
   /** Frames that came between the hello and the welcome. */
   held: { readonly frame: SessionFrame; readonly bytes: Uint8Array }[] | undefined;
-  /** Monotonic milliseconds of the last packet that authenticated. */
-  heardAt: number;
+  /** The beat in which it is gone unless another packet that authenticates comes. */
+  goneAt: number;
   /** Whether a `flush` is in the mailbox. */
   isFlushing: boolean;
   /** When the timer fires. */
@@ -64,6 +65,7 @@ export interface UdpDeps {
   readonly replies: Replies;
   readonly peers: Peers;
   readonly socket: Ref<Outbound>;
+  readonly beats: Beats;
 }
 
 export type Ctx = Context<PrivateMessage>;
@@ -77,7 +79,8 @@ export interface NewChannel {
   readonly now: number;
 }
 
-export function newUdpSession(opened: NewChannel, { limits }: UdpOptions): UdpState {
+export function newUdpSession(opened: NewChannel, { options, beats }: UdpDeps): UdpState {
+  const { limits } = options;
   const { id, holder, keys, address, port, now } = opened;
   return {
     id,
@@ -97,7 +100,7 @@ export function newUdpSession(opened: NewChannel, { limits }: UdpOptions): UdpSt
     session: undefined,
     sessionId: "",
     held: undefined,
-    heardAt: now,
+    goneAt: beats.in(limits.heartbeatMs),
     isFlushing: false,
     timerAt: Number.POSITIVE_INFINITY,
     tellsDrained: false,

@@ -130,7 +130,7 @@ function datagram(state: UdpState, message: Datagram, deps: UdpDeps, ctx: Ctx): 
     counts.dropped[verdict.reason] += 1;
     return state;
   }
-  state.heardAt = ctx.monotonic;
+  state.goneAt = deps.beats.in(deps.options.limits.heartbeatMs);
   if (state.stage === "closed") {
     if (hasLeft) ctx.stop();
     else sayFarewell(state, deps, ctx);

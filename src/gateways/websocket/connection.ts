@@ -128,7 +128,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.login = undefined;
     this.endsAt = this.hub.endOfLife();
     this.deadline = Math.min(deadline, this.endsAt);
-    this.heardAt = this.hub.beats;
+    this.heardAt = this.hub.beats.count;
     this.hub.open.add(this);
   }
 
@@ -184,7 +184,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   /** Something came, be it a ping or a pong. False when it came too fast, and is not taken. */
   heard(): boolean {
     const { hub } = this;
-    this.heardAt = hub.beats;
+    this.heardAt = hub.beats.count;
     return this.socket !== undefined && isPaid(this, hub.rate, hub.clock);
   }
 

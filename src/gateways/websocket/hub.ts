@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Random } from "../../core/random.ts";
 import type { DeviceTokens } from "../auth/device-tokens.ts";
+import { Beats } from "../beats.ts";
 import type { Encoded } from "../protocol/codec.ts";
 import { wireText } from "../wire-text.ts";
 import { Counts } from "./counts.ts";
@@ -79,11 +80,8 @@ export class Hub {
   readonly open = new Roster<Guest>();
   /** Seconds since the start; deadlines are small integers in it. */
   seconds = 0;
-  /**
-   * Ticks since the start, about a second each. While the process stood still none passed, and what
-   * devices sent waited in their sockets: they are not taken as silent for that.
-   */
-  beats = 0;
+  /** What the silence of devices is counted in. */
+  readonly beats = new Beats();
   /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
   isBackpressured = false;
   readonly #startedAt: number;
@@ -204,7 +202,7 @@ export class Hub {
   readonly #tick = (): void => {
     this.#stopTicking = this.clock.after(TICK_MS, this.#tick);
     this.seconds = Math.floor((this.clock.monotonic() - this.#startedAt) / 1000);
-    this.beats += 1;
+    this.beats.next();
     this.counts.publish();
     for (;;) {
       const { first } = this.waiting;
@@ -212,13 +210,13 @@ export class Hub {
       first.overdue();
     }
     // Not anew each tick: while many are ended, ever fewer would be looked at.
-    if (this.beats % SWEEP_TICKS === 0) this.#share = Math.ceil(this.open.size / SWEEP_TICKS);
+    if (this.beats.count % SWEEP_TICKS === 0) this.#share = Math.ceil(this.open.size / SWEEP_TICKS);
     this.open.sweep(this.#share, this.#lookAt);
   };
 
   readonly #lookAt = (guest: Guest): void => {
     if (guest.deadline <= this.seconds) return guest.overdue();
-    const silentBeats = this.beats - guest.heardAt;
+    const silentBeats = this.beats.count - guest.heardAt;
     if (silentBeats > this.#silentBeatsMax) guest.close("heartbeat-lost");
     else if (silentBeats >= this.#askAfterBeats) guest.ask();
   };

@@ -118,6 +118,19 @@ test("weakness 5: phones that say nothing any more make room, too", async () => 
   expect(await again.login(USER, { clock: node.clock.now(), timeout: 1 })).toEqual([0, 1]);
 });
 
+test("a device that could not be heard because the node stood still is not gone", async () => {
+  const { device, node, classic } = classicNode();
+  const phone = await device(USER, 10);
+  node.clock.advance(4_000);
+  node.clock.halt(600_000);
+  // What is due fires first, before anything is read.
+  for (let tick = 0; tick < 5; tick += 1) node.clock.advance(1000);
+  await phone.heartbeat();
+  for (let second = 0; second < 36; second += 1) node.clock.advance(1000);
+  expect(await phone.closed).toBe(4104);
+  expect(classic.connections).toBe(0);
+});
+
 test("a device that logs in again and again is refused for a while; others are not", async () => {
   const chronicle = new Chronicle();
   const { open, node } = classicNode({

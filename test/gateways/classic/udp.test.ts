@@ -176,6 +176,19 @@ test("a board is where its heartbeat comes from, and offline after its silence",
   expect(statusOf(await phone.nextMessage())).toMatchObject({ type: 9, id: -107n });
 });
 
+test("a board that could not be heard because the node stood still is not offline", async () => {
+  const { board, node, udp } = await boardsNode();
+  const lamp = board(7);
+  await lamp.connect();
+  node.clock.advance(2000);
+  node.clock.halt(600_000);
+  // What is due fires first, before anything is read.
+  node.clock.advance(1);
+  expect((await lamp.heartbeat()).code).toBe(OK);
+  for (let second = 0; second < 43; second += 1) node.clock.advance(1000);
+  expect(udp.sessions).toBe(0);
+});
+
 test("a board that logs in late has its whole silence from then on", async () => {
   const { board, node, udp } = await boardsNode();
   const lamp = board(7);

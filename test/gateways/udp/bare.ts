@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { ChannelClient, type Frame } from "../../../clients/udp/src/channel-client.ts";
 import { UdpDevice, type UdpDeviceOptions } from "../../../clients/udp/src/device.ts";
 import { sessionKind } from "../../../src/actors/session/messages.ts";
+import { every } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import { seededRandom } from "../../../src/core/random.ts";
@@ -58,6 +59,7 @@ export function bareExchange(limits: Partial<UdpLimits> = {}, options: Partial<U
       devices.get(`${address} ${port}`)?.(Buffer.from(bytes));
     },
   );
+  every(1000, clock, () => exchange.tick());
   onTestFinished(async () => void (await system.stop({ deadlineMs: 100 })));
   return {
     ...node,
