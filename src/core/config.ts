@@ -80,6 +80,12 @@ export const configSchema = z.strictObject({
   inbox: z
     .strictObject({
       perUserMax: int(1, 1_000_000, 1000, "Messages that wait for one user; the oldest go first."),
+      perUserBytesMax: int(
+        1024,
+        1_073_741_824,
+        4_194_304,
+        "Bytes of their payloads; the oldest go first, and the newest stays whatever its size.",
+      ),
       keyTtlMs: int(60_000, 365 * DAY_MS, DAY_MS, "How long ids of settled messages are kept."),
     })
     .prefault({}),

@@ -36,6 +36,7 @@ export async function openBase(
   const stores = await openSqliteStores({
     file: join(config.node.dataDir, DATABASE_FILE),
     inboxPerUserMax: config.inbox.perUserMax,
+    inboxPerUserBytesMax: config.inbox.perUserBytesMax,
     synchronous: config.store.synchronous,
     clock: systemClock,
     indexedAttributes: config.members.indexed,

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { emptyLedger, ledgerGap, type Outcome } from "../../src/core/ledger.ts";
 import { seededRandom } from "../../src/core/random.ts";
-import type { InboxStore, NewInboxItem } from "../../src/persistence/ports/inbox.ts";
+import {
+  type InboxStore,
+  type NewInboxItem,
+  READ_BYTES_MAX,
+} from "../../src/persistence/ports/inbox.ts";
 import { clockAt, type OpenOptions, type OpenStores, openFor } from "./open-stores.ts";
 
 const item = (id: string, overrides: Partial<NewInboxItem> = {}): NewInboxItem => ({
@@ -239,6 +243,45 @@ function boundConformance(name: string, start: Start): void {
       expect(await inboxOf(store, "u2")).toMatchObject({ forgotten: 0, ids: ["o1"] });
       const ledger = { ...emptyLedger, accepted: 6, shed: 2, pending: 4 };
       expect(await store.ledger("push")).toEqual(ledger);
+    });
+
+    test("over the limit in bytes the oldest are shed until what is left fits", async () => {
+      const store = await start({ inboxPerUserBytesMax: 100 });
+      const sized = (id: string, bytes: number) =>
+        item(id, { payload: `"${"é".repeat(bytes / 2 - 1)}"` });
+      await store.append([sized("m1", 40), sized("m2", 20), sized("m3", 40)]);
+      expect(await inboxOf(store)).toMatchObject({ forgotten: 0, ids: ["m1", "m2", "m3"] });
+      await store.append([sized("m4", 10)]);
+      expect(await inboxOf(store)).toMatchObject({ forgotten: 1, ids: ["m2", "m3", "m4"] });
+      await store.settle([{ user: "u1", offset: 2, outcome: "acked" }], 1);
+      await store.append([sized("m5", 50)]);
+      expect(await inboxOf(store)).toMatchObject({ forgotten: 1, ids: ["m3", "m4", "m5"] });
+      const ledger = { ...emptyLedger, accepted: 5, shed: 1, acked: 1, pending: 3 };
+      expect(await store.ledger("push")).toEqual(ledger);
+    });
+
+    test("the newest item stays, however large it is", async () => {
+      const store = await start({ inboxPerUserBytesMax: 100 });
+      const payload = `"${"x".repeat(500)}"`;
+      await store.append([item("m1"), item("m2", { payload }), item("m3", { payload })]);
+      expect(await inboxOf(store)).toMatchObject({ head: 3, forgotten: 2, ids: ["m3"] });
+      await store.append([item("m4")]);
+      expect(await inboxOf(store)).toMatchObject({ head: 4, forgotten: 3, ids: ["m4"] });
+    });
+
+    test("of many large inboxes only the first are read at once", async () => {
+      const store = await start();
+      const users = ["u1", "u2", "u3"];
+      const payload = `"${"x".repeat(READ_BYTES_MAX / 2)}"`;
+      await store.append(users.map((user) => item(user, { user, payload })));
+      const usersOf = async (asked: readonly string[]) =>
+        (await store.read(asked, 0)).map(({ user, items: found }) => [user, found.length]);
+      expect(await usersOf(["u0", ...users])).toEqual([
+        ["u0", 0],
+        ["u1", 1],
+        ["u2", 1],
+      ]);
+      expect(await usersOf(["u3"])).toEqual([["u3", 1]]);
     });
 
     test("one append over the limit sheds its own first items, each in its ledger", async () => {

@@ -12,6 +12,7 @@ import type { Stores } from "../../src/persistence/ports/stores.ts";
 
 export interface OpenOptions {
   readonly inboxPerUserMax: number;
+  readonly inboxPerUserBytesMax?: number;
   readonly clock: Clock;
 }
 

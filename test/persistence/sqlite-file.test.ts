@@ -107,6 +107,17 @@ test("a file of the version before takes the steps that are missing and keeps it
   expect(database.row("PRAGMA user_version")).toEqual({ user_version: MIGRATIONS.length + 1 });
 });
 
+test("what waited in inboxes of before is counted in bytes, too", () => {
+  const database = new Database(new DatabaseSync(":memory:"));
+  onTestFinished(() => database.close());
+  const before = MIGRATIONS.findIndex((step) => step.includes("ADD COLUMN bytes"));
+  migrate(database, MIGRATIONS.slice(0, before));
+  database.run(`INSERT INTO inbox_items (user, offset, id, ledger, topic, payload, ack, expires_at)
+    VALUES ('u1', 1, 'm1', 1, 't', '"é"', 1, 5)`);
+  migrate(database);
+  expect(database.rows("SELECT id, bytes FROM inbox_items")).toEqual([{ id: "m1", bytes: 4 }]);
+});
+
 test("audiences of before they were tasks have a state, a reason and a log afterwards", () => {
   const database = new Database(new DatabaseSync(":memory:"));
   onTestFinished(() => database.close());

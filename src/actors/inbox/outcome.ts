@@ -3,7 +3,7 @@ import { fail, ok } from "../../core/result.ts";
 import type { Appended, InboxItem, NewInboxItem } from "../../persistence/ports/inbox.ts";
 import { userKind } from "../user/messages.ts";
 import type { RoundOutcome } from "./round.ts";
-import type { ClerkDeps, ClerkState, Ctx, Round } from "./state.ts";
+import type { ClerkDeps, ClerkState, Ctx, ReadWaiters, Round } from "./state.ts";
 
 /** What a turn of the clerk works with. */
 interface Turn {
@@ -131,15 +131,24 @@ function answerReads(
   { ctx }: Turn,
 ): void {
   let index = 0;
+  const unread: [string, ReadWaiters][] = [];
   for (const [user, waiting] of reads) {
     if (!inboxes.ok) {
       for (const replyTo of waiting) ctx.send(replyTo, inboxes);
       continue;
     }
-    const inbox = inboxes.value[index++]!;
+    const inbox = inboxes.value[index++];
+    if (inbox === undefined) {
+      unread.push([user, [...waiting, ...(state.reads.get(user) ?? [])]]);
+      continue;
+    }
     const newFrom = state.untouched.get(user) ?? inbox.head + 1;
     // From here on a device may be given everything.
     state.untouched.delete(user);
     for (const replyTo of waiting) ctx.send(replyTo, ok({ inbox, newFrom }));
   }
+  // Large inboxes come a few at a time; who has waited for a round already is first in the next.
+  if (unread.length === 0) return;
+  for (const [user] of unread) state.reads.delete(user);
+  state.reads = new Map([...unread, ...state.reads]);
 }

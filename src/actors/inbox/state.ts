@@ -128,7 +128,7 @@ export interface Round {
  */
 export interface ClerkState {
   readonly appends: AppendRequest[];
-  readonly reads: Map<string, ReadWaiters>;
+  reads: Map<string, ReadWaiters>;
   readonly flushes: { readonly replyTo: Ref<Result<number>>; readonly until: number }[];
   /**
    * By user: all items from this offset on came while the user was not here, so that no device

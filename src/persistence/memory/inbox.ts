@@ -1,7 +1,16 @@
 import type { Clock } from "../../core/clock.ts";
 import { emptyLedger, type Ledger, type Outcome } from "../../core/ledger.ts";
 import { compareText } from "../../core/text-order.ts";
-import type { Appended, Fate, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import {
+  type Appended,
+  type Fate,
+  type Inbox,
+  type InboxItem,
+  type InboxLimits,
+  type InboxStore,
+  type NewInboxItem,
+  READ_BYTES_MAX,
+} from "../ports/inbox.ts";
 import type { Synchronous } from "../synchronous.ts";
 
 interface User {
@@ -25,22 +34,28 @@ interface Memory {
   readonly ledgers: Map<string, Counts>;
 }
 
-export function memoryInbox(perUserMax: number, clock: Clock): Synchronous<InboxStore> {
+export function memoryInbox(limits: InboxLimits, clock: Clock): Synchronous<InboxStore> {
   const memory: Memory = { users: new Map(), ids: new Map(), ledgers: new Map() };
   return {
     append(items) {
       const appended = items.map((item) => add(memory, item));
       for (const name of new Set(items.map((item) => item.user))) {
-        shedOverflow(memory, name, { perUserMax, at: clock.now() });
+        shedOverflow(memory, name, { limits, at: clock.now() });
       }
       return appended;
     },
-    read: (names, now) =>
-      names.map((user) => {
+    read(names, now) {
+      const inboxes: Inbox[] = [];
+      let bytes = 0;
+      for (const user of names) {
         const { head, forgotten, items } = memory.users.get(user) ?? nobody;
         const alive = [...items.values()].filter((item) => item.expiresAt > now);
-        return { user, head, forgotten, items: alive.map((item) => ({ ...item })) };
-      }),
+        inboxes.push({ user, head, forgotten, items: alive.map((item) => ({ ...item })) });
+        for (const item of alive) bytes += bytesOf(item);
+        if (bytes >= READ_BYTES_MAX) break;
+      }
+      return inboxes;
+    },
     fate(id) {
       const known = memory.ids.get(id);
       return known === undefined ? undefined : fateOf(known);
@@ -153,11 +168,18 @@ function settle(
 function shedOverflow(
   memory: Memory,
   user: string,
-  { perUserMax, at }: { readonly perUserMax: number; readonly at: number },
+  { limits, at }: { readonly limits: InboxLimits; readonly at: number },
 ): void {
   const { items } = memory.users.get(user) ?? nobody;
-  for (const offset of items.keys()) {
-    if (items.size <= perUserMax) return;
+  let bytes = [...items.values()].reduce((sum, item) => sum + bytesOf(item), 0);
+  for (const [offset, item] of items) {
+    const fits = items.size <= limits.perUserMax && bytes <= limits.perUserBytesMax;
+    if (fits || items.size === 1) return;
     settle(memory, { user, offset }, { outcome: "shed", at });
+    bytes -= bytesOf(item);
   }
+}
+
+function bytesOf({ payload }: InboxItem): number {
+  return Buffer.byteLength(payload);
 }

@@ -20,11 +20,16 @@ import { memorySuppressions } from "./suppressions.ts";
 export interface MemoryOptions {
   /** Unsettled items that a user's inbox holds before the oldest are shed. */
   readonly inboxPerUserMax: number;
+  /** Bytes of their payloads, of which the same is true. Default: no limit. */
+  readonly inboxPerUserBytesMax?: number;
   readonly clock?: Clock;
 }
 
 /** Stores that forget everything when the process ends: for tests. */
-export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOptions): Stores {
+export function memoryStores(options: MemoryOptions): Stores {
+  const { inboxPerUserMax, inboxPerUserBytesMax = Number.MAX_SAFE_INTEGER } = options;
+  const { clock = systemClock } = options;
+  const limits = { perUserMax: inboxPerUserMax, perUserBytesMax: inboxPerUserBytesMax };
   const counts: Record<string, number> = {};
   let closed = false;
 
@@ -55,7 +60,7 @@ export function memoryStores({ inboxPerUserMax, clock = systemClock }: MemoryOpt
     suppressions: asynchronous("suppressions", suppressions),
     subscriptions: asynchronous("subscriptions", memorySubscriptions(suppressions)),
     campaigns: asynchronous("campaigns", campaigns),
-    inbox: asynchronous("inbox", memoryInbox(inboxPerUserMax, clock)),
+    inbox: asynchronous("inbox", memoryInbox(limits, clock)),
     credentials: asynchronous("credentials", memoryCredentials()),
     audit: asynchronous("audit", memoryAudit()),
     outbox: asynchronous("outbox", memoryOutbox()),

@@ -60,6 +60,17 @@ export interface Settlement {
   readonly outcome: Outcome;
 }
 
+/** How much waits for one user. Over either limit the oldest go; the newest stays. */
+export interface InboxLimits {
+  /** Unsettled items. */
+  readonly perUserMax: number;
+  /** Bytes of their payloads, in UTF-8. */
+  readonly perUserBytesMax: number;
+}
+
+/** Bytes of payloads after which a reading of many inboxes ends with the one it has begun. */
+export const READ_BYTES_MAX = 16_777_216;
+
 /**
  * What waits for users, bounded and with expiry, and the ledger of it.
  *
@@ -68,10 +79,13 @@ export interface Settlement {
 export interface InboxStore {
   /**
    * Gives each item its offset and keeps it; all or none. Counts `accepted`. A user over
-   * `perUserMax` unsettled items loses the oldest, counted as `shed`. Durable when it resolves.
+   * one of the `InboxLimits` loses the oldest, counted as `shed`. Durable when it resolves.
    */
   append(items: readonly NewInboxItem[]): Promise<readonly Appended[]>;
-  /** The inboxes of these users, in the same order; an empty one for who has none. */
+  /**
+   * The inboxes of these users, in the same order; an empty one for who has none. When those of
+   * the first have `READ_BYTES_MAX` together, the others do not come, and are to be asked for anew.
+   */
   read(users: readonly string[], now: number): Promise<readonly Inbox[]>;
   /** Settles what is still unsettled; returns how many were. All in one step. */
   settle(settlements: readonly Settlement[], at: number): Promise<number>;

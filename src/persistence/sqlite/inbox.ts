@@ -1,14 +1,26 @@
 import { emptyLedger, type Ledger, type Outcome } from "../../core/ledger.ts";
 import { endOfPrefix } from "../../core/text-order.ts";
-import type { Appended, Fate, Inbox, InboxItem, InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import {
+  type Appended,
+  type Fate,
+  type Inbox,
+  type InboxItem,
+  type InboxLimits,
+  type InboxStore,
+  type NewInboxItem,
+  READ_BYTES_MAX,
+} from "../ports/inbox.ts";
 import type { Synchronous } from "../synchronous.ts";
 import type { Database } from "./database.ts";
 import type { TimedInbox } from "./wire.ts";
 
+/** How many of the oldest items are looked at together when some are to go. */
+const CHUNK = 64;
+
 /** The inbox port's SQL: items that wait, ids that are remembered, and the ledgers. */
-export function inboxOperations(db: Database, perUserMax: number): Synchronous<TimedInbox> {
+export function inboxOperations(db: Database, limits: InboxLimits): Synchronous<TimedInbox> {
   return {
-    ...appendOperation(db, perUserMax),
+    ...appendOperation(db, limits),
     ...readOperations(db),
     ...settleOperations(db),
   };
@@ -16,7 +28,7 @@ export function inboxOperations(db: Database, perUserMax: number): Synchronous<T
 
 function appendOperation(
   db: Database,
-  perUserMax: number,
+  limits: InboxLimits,
 ): Pick<Synchronous<TimedInbox>, "append"> {
   /** Gives the item its offset and keeps it, unless its id is known. */
   const add = (item: NewInboxItem, ledger: number): Appended => {
@@ -51,12 +63,7 @@ function appendOperation(
         db.run("UPDATE inbox_ledgers SET accepted = accepted + ? WHERE id = ?", count, ledger);
       }
       const shedding = settling(db, now);
-      for (const user of users) {
-        const waiting = db.row<{ n: number }>(COUNT_OF_USER, user)!.n;
-        if (waiting <= perUserMax) continue;
-        const oldest = db.rows<{ offset: number }>(OLDEST_OF_USER, user, waiting - perUserMax);
-        for (const { offset } of oldest) shedding.settle(user, offset, "shed");
-      }
+      for (const user of users) shedOverflow(db, user, limits, shedding);
       shedding.finish();
       return appended;
     },
@@ -75,7 +82,17 @@ function readOperations(
   };
 
   return {
-    read: (users, now) => users.map((user) => readOne(user, now)),
+    read(users, now) {
+      const inboxes: Inbox[] = [];
+      let bytes = 0;
+      for (const user of users) {
+        const inbox = readOne(user, now);
+        inboxes.push(inbox);
+        for (const { payload } of inbox.items) bytes += Buffer.byteLength(payload);
+        if (bytes >= READ_BYTES_MAX) break;
+      }
+      return inboxes;
+    },
     fate(id) {
       const row = db.row<FateRow>(FATE, id);
       return row === undefined ? undefined : fateOf(row);
@@ -153,6 +170,20 @@ function settling(db: Database, at: number): Settling {
   };
 }
 
+/** Sheds the oldest of what waits for a user until it is within the limits, or is one item. */
+function shedOverflow(db: Database, user: string, limits: InboxLimits, shedding: Settling): void {
+  let { items, bytes } = db.row<{ items: number; bytes: number }>(SIZE_OF_USER, user)!;
+  const fits = () => items <= 1 || (items <= limits.perUserMax && bytes <= limits.perUserBytesMax);
+  while (!fits()) {
+    for (const oldest of db.rows<{ offset: number; bytes: number }>(OLDEST_OF_USER, user, CHUNK)) {
+      shedding.settle(user, oldest.offset, "shed");
+      items -= 1;
+      bytes -= oldest.bytes;
+      if (fits()) return;
+    }
+  }
+}
+
 function ledgerId(db: Database, name: string): number {
   db.run("INSERT INTO inbox_ledgers (name) VALUES (?) ON CONFLICT DO NOTHING", name);
   return db.row<{ id: number }>("SELECT id FROM inbox_ledgers WHERE name = ?", name)!.id;
@@ -163,12 +194,14 @@ const NEXT_OFFSET = `
   ON CONFLICT DO UPDATE SET head = head + 1 RETURNING head AS offset`;
 
 const ADD_ITEM = `
-  INSERT INTO inbox_items (user, offset, id, ledger, topic, payload, ack, expires_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO inbox_items (user, offset, id, ledger, topic, payload, ack, expires_at, bytes)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, octet_length(?6))`;
 
-const COUNT_OF_USER = "SELECT count(*) AS n FROM inbox_items WHERE user = ?";
+const SIZE_OF_USER = `
+  SELECT count(*) AS items, coalesce(sum(bytes), 0) AS bytes FROM inbox_items WHERE user = ?`;
 
-const OLDEST_OF_USER = "SELECT offset FROM inbox_items WHERE user = ? ORDER BY offset LIMIT ?";
+const OLDEST_OF_USER = `
+  SELECT offset, bytes FROM inbox_items WHERE user = ? ORDER BY offset LIMIT ?`;
 
 const ITEMS_OF_USER = `
   SELECT i.user, i.offset, i.id, l.name AS ledger, i.topic, i.payload, i.ack, i.expires_at

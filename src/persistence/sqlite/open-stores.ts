@@ -20,6 +20,8 @@ export interface SqliteOptions {
   readonly file: string;
   /** Unsettled items that a user's inbox holds before the oldest are shed. */
   readonly inboxPerUserMax: number;
+  /** Bytes of their payloads, of which the same is true. Default: no limit. */
+  readonly inboxPerUserBytesMax?: number;
   /**
    * `normal` survives the death of the process; `full` also that of the machine, at the price
    * of a disk flush per commit.
@@ -49,8 +51,10 @@ export interface SqliteOptions {
  */
 export async function openSqliteStores(options: SqliteOptions): Promise<Stores> {
   const { file, inboxPerUserMax, synchronous, clock, onFailure } = options;
+  const { inboxPerUserBytesMax = Number.MAX_SAFE_INTEGER } = options;
   const { filePagesMax = 0, indexedAttributes = [] } = options;
-  const storage = { file, inboxPerUserMax, synchronous, filePagesMax, indexedAttributes };
+  const inbox = { perUserMax: inboxPerUserMax, perUserBytesMax: inboxPerUserBytesMax };
+  const storage = { file, inbox, synchronous, filePagesMax, indexedAttributes };
   const link = new StorageLink(storage, onFailure ?? (() => {}));
   const operations = await link.opened();
 

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { AudienceStore } from "../ports/audience.ts";
 import type { CollectionStore, PulledPage } from "../ports/collections.ts";
-import type { InboxStore, NewInboxItem } from "../ports/inbox.ts";
+import type { InboxLimits, InboxStore, NewInboxItem } from "../ports/inbox.ts";
 import type {
   MemberCounts,
   MemberQuery,
@@ -37,7 +37,7 @@ export type FromStorage =
 /** What the storage thread needs to open its database. */
 export interface StorageOptions {
   readonly file: string;
-  readonly inboxPerUserMax: number;
+  readonly inbox: InboxLimits;
   /** `full` also survives a power failure, at one disk flush per commit. */
   readonly synchronous: "normal" | "full";
   /** Attributes of members that have an index. */

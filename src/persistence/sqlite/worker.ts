@@ -37,7 +37,7 @@ function operationsOf(database: Database, options: StorageOptions): Operations {
     campaigns: campaignOperations(database),
     collections: collectionOperations(database, audiences, frozen),
     credentials: credentialOperations(database),
-    inbox: inboxOperations(database, options.inboxPerUserMax),
+    inbox: inboxOperations(database, options.inbox),
     members: memberOperations(database, frozen),
     numbered: numberedOperations(database),
     outbox: outboxOperations(database),

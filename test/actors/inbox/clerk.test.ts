@@ -3,6 +3,7 @@ import { externalRef } from "../../../src/actors/kernel/external.ts";
 import { ledgerGap } from "../../../src/core/ledger.ts";
 import { noMetrics } from "../../../src/core/metrics.ts";
 import type { Result } from "../../../src/core/result.ts";
+import { READ_BYTES_MAX } from "../../../src/persistence/ports/inbox.ts";
 import { item, items, type SessionNode, sessionNode } from "../../testkit/session-node.ts";
 
 test("what is asked for while the store is at work goes as one call", async () => {
@@ -118,6 +119,21 @@ test("reads beyond the queue's limit are refused, and the users come again", asy
   node.store.release();
   await node.advance(5_000);
   expect(devices.map((device) => device.welcome()?.head)).toEqual([0, 0, 0, 0, 0]);
+});
+
+test("inboxes that are too large to be read together are read one after the other", async () => {
+  const node = sessionNode();
+  const payload = `"${"x".repeat(READ_BYTES_MAX)}"`;
+  const users = ["ann", "bob", "cid"];
+  const large = users.map((user) => item(user, `for ${user}`, { payload }));
+  await Promise.all([node.desk.append(large), node.settle()]);
+  node.store.hold();
+  const devices = users.map((user) => node.login(user));
+  await node.settle();
+  node.store.release();
+  await node.settle();
+  expect(devices.map((device) => device.offsets())).toEqual([[1], [1], [1]]);
+  expect(node.store.count("read")).toBe(3);
 });
 
 test("settling waits for the store to be back, and forgets nothing", async () => {

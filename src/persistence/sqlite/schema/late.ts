@@ -181,4 +181,11 @@ export const LATE: readonly string[] = [
   -- What is old is found by its offset.
   DROP INDEX outbox_by_age;
   `,
+  `
+  -- How much waits for a user is read from the index alone.
+  ALTER TABLE inbox_items ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE inbox_items SET bytes = octet_length(payload);
+  DROP INDEX inbox_items_by_user;
+  CREATE INDEX inbox_items_by_user ON inbox_items (user, offset, bytes);
+  `,
 ];
