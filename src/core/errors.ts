@@ -61,7 +61,7 @@ export const ERRORS = {
   "member.invalid": e(false, 422, "Correct the named fields of the member."),
   "member.unknown": e(false, 404, "Check the id; POST /v1/members makes members."),
   "numbered.unknown": e(false, 404, "List them to see which numbers there are."),
-  "node.draining": e(true, 503, "The node is stopping; connect to another or wait."),
+  "node.draining": e(true, 503, "The node is stopping or emptied; connect to another or wait."),
   "node.unreachable": e(true, 503, "Start one with herald start, or say where it is by --url."),
   "node.not-ready": e(true, 503, "Wait until what is listed is gone, or look into it."),
   "outbox.full": e(true, 503, "Let a consumer acknowledge uploads, then send it again."),

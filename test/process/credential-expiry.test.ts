@@ -11,8 +11,11 @@ test("a device outlives its credential by a refresh, and only by a good one", as
   const node = await PageNode.start();
   const brief = (user: string) => node.credential(user, { ttlMs: TTL_MS });
   const stays = await node.login(await brief("ada"));
-  const goes = await node.login(await brief("bob"));
+  const expiring = await brief("bob");
+  const goes = await node.login(expiring);
   const begun = performance.now();
+  // It is told until when it has time.
+  expect(goes.connection.of("welcome")[0]).toMatchObject({ expiresAt: expiryOf(expiring) });
   await node.push("ada", 1);
   await stays.pushes(1);
 

@@ -51,6 +51,8 @@ export type ServerFrame =
       readonly gap?: { readonly after: number; readonly upTo: number };
       /** The user's highest offset so far. */
       readonly head: number;
+      /** When the credential expires, in milliseconds since the epoch; absent where none does. */
+      readonly expiresAt?: number;
       readonly limits: {
         readonly frameBytes: number;
         readonly framesPerSecond: number;

@@ -25,7 +25,7 @@ export class Login implements Reception {
   readonly #options: WebSocketOptions;
   #hello: Hello | undefined = undefined;
   #held: ClientFrame[] | undefined = undefined;
-  /** When the credential expires, in the hub's seconds. */
+  /** When the credential expires, in milliseconds since the epoch. */
   #expiresAt = 0;
 
   constructor(options: WebSocketOptions) {
@@ -61,7 +61,8 @@ export class Login implements Reception {
     const { limits } = hub;
     const { session, recovered, gap, head } = message;
     const owner = { user: user!.key, device: connection.device };
-    connection.welcomed(this.#expiresAt);
+    const expiresAt = this.#expiresAt;
+    connection.welcomed(hub.deadlineIn(expiresAt - this.#options.clock.now()));
     connection.write(
       codec.encode({
         type: "welcome",
@@ -71,6 +72,7 @@ export class Login implements Reception {
         recovered,
         ...(gap === undefined ? {} : { gap }),
         head,
+        expiresAt,
         limits: { frameBytes: limits.frameBytesMax, framesPerSecond: limits.framesPerSecond },
       }),
     );
@@ -105,7 +107,7 @@ export class Login implements Reception {
       this.#note(connection, principal, hello.device, error);
       return this.#refuse(connection, message);
     }
-    this.#expiresAt = hub.deadlineIn(expiresAt - this.#options.clock.now());
+    this.#expiresAt = expiresAt;
     this.#attach(connection, hello, outcome.value);
   }
 

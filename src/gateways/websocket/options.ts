@@ -25,7 +25,7 @@ export interface WebSocketLimits extends ConnectLimits {
   readonly connectionsPerAddress: number;
   /** Default 20. */
   readonly connectionsPerUser: number;
-  /** How long a connection lives, less a random tenth; 0: no limit. Default 0 ms. */
+  /** The age of a connection's end, less up to a tenth by chance; 0: no limit. Default 0 ms. */
   readonly maxLifetimeMs: number;
   /** Unsent bytes beyond which a client is closed as slow. Default 131 072. */
   readonly unsentBytesMax: number;

@@ -16,6 +16,7 @@ import type { WebSocketOptions } from "./options.ts";
 const CODECS: ReadonlyMap<string, Codec> = new Map(
   [jsonCodec, msgpackCodec].map((codec) => [codec.subprotocol, codec]),
 );
+/** Those for whom there is no room come back after about so long, each after another time. */
 const RETRY_MS = 5000;
 
 /** Takes a connection or refuses it, before any frame: subprotocol, limits, draining. */
@@ -51,7 +52,7 @@ export class Upgrader {
     res.upgrade({ connection }, key, codec.subprotocol, "", context);
   }
 
-  #refuse(res: HttpResponse, reason: UpgradeRefusal, retryAfterMs = RETRY_MS): void {
+  #refuse(res: HttpResponse, reason: UpgradeRefusal, retryAfterMs = this.#aWhile()): void {
     this.#hub.counts.refusedUpgrade(reason);
     const { status, code, message } = REFUSALS[reason];
     const { advice, retryable } = ERRORS[code];
@@ -63,6 +64,11 @@ export class Upgrader {
       if (reason === "version") res.writeHeader("Sec-WebSocket-Version", "13");
       res.end(wireText(JSON.stringify({ error })));
     });
+  }
+
+  /** From half of it to one and a half. */
+  #aWhile(): number {
+    return Math.ceil(RETRY_MS * (0.5 + this.#options.random()));
   }
 }
 
@@ -85,7 +91,7 @@ const REFUSALS: Readonly<Record<UpgradeRefusal, Refusal>> = {
   draining: {
     status: "503 Service Unavailable",
     code: "node.draining",
-    message: "the node is stopping",
+    message: "the node takes no devices at this time",
   },
   version: {
     status: "426 Upgrade Required",

@@ -20,7 +20,9 @@ function expectRefusal(raw: RawSocket, { status, code, retryable }: Refusal): vo
   expect(typeof error["advice"]).toBe("string");
   expect("retryAfterMs" in error).toBe(retryable);
   const [, seconds] = /\r\nRetry-After: (\d+)/i.exec(raw.head) ?? [];
-  expect(seconds).toBe(retryable ? String(Number(error["retryAfterMs"]) / 1000) : undefined);
+  expect(seconds).toBe(
+    retryable ? String(Math.ceil(Number(error["retryAfterMs"]) / 1000)) : undefined,
+  );
 }
 
 async function refused(
@@ -118,6 +120,19 @@ test("a node that drains refuses upgrades", async () => {
   await node.gateway.drain(1000);
   const raw = await refused(node, {});
   expectRefusal(raw, { status: 503, code: "node.draining", retryable: true });
+});
+
+test("those for whom there is no room are each told another time to come", async () => {
+  const node = testNode({ limits: { connectionsMax: 1 } });
+  await taken(node);
+  const crowd = await Promise.all(Array.from({ length: 20 }, () => refused(node, {})));
+  const waits = crowd.map(({ body }) => {
+    const { error } = JSON.parse(body) as { error: { retryAfterMs: number } };
+    return error.retryAfterMs;
+  });
+  expect(new Set(waits).size).toBeGreaterThan(10);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(2_500);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(7_500);
 });
 
 test.each([
