@@ -12,6 +12,7 @@ const topicRule = z.strictObject({
   historyMax: int(0, HISTORY_MAX, 100, "Publications kept for those who come back."),
   historyMs: int(0, DAY_MS, 300_000, "How long each is kept."),
   presence: z.boolean().default(true).describe("Whether one may ask who is there."),
+  presenceMax: int(0, 1_000_000, 100, "Sessions up to which each is told who comes and goes."),
   slow: z
     .enum(["drop-oldest", "coalesce", "disconnect"])
     .default("disconnect")

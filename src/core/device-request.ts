@@ -117,7 +117,7 @@ export type DeviceAnswer =
     }
   | { readonly type: "unsubscribed"; readonly id: number; readonly topic: string }
   | { readonly type: "published"; readonly id: number; readonly offset: number }
-  /** The topic's place is lost (its actor ended): the epoch is new from here. */
+  /** What came since its last place is lost, and with the topic itself its epoch, too. */
   | {
       readonly type: "resubscribed";
       readonly topic: string;
@@ -130,6 +130,8 @@ export type DeviceAnswer =
       readonly topic: string;
       readonly who: Presence;
     }
+  /** So many are there: who came and left before was not told one by one. */
+  | { readonly type: "company"; readonly topic: string; readonly count: number }
   | {
       readonly type: "here";
       readonly id: number;

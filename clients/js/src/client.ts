@@ -324,6 +324,7 @@ export class HeraldClient {
       case "publication":
       case "joined":
       case "left":
+      case "company":
       case "resubscribed":
         return this.#topics.received(frame);
       case "subscribed":

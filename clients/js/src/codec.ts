@@ -102,6 +102,10 @@ function readTopicFrame(frame: ServerFrame): ServerFrame | undefined {
       need(value, ["topic"], isString);
       if (!isFields(frame.who)) throw new TypeError("who is not an object");
       return frame;
+    case "company":
+      need(value, ["topic"], isString);
+      need(value, ["count"], isCount);
+      return frame;
     case "here":
     case "present":
       need(value, ["id", "count"], isCount);

@@ -17,10 +17,15 @@ export interface Publication {
 /** What a subscriber is told; only `onPublication` is needed. */
 export interface TopicHandlers {
   onPublication(publication: Publication): void;
-  /** Publications were missed for good while it was not connected. */
+  /** Publications were missed for good, as while it was not connected. */
   onMissed?(topic: string): void;
   /** Somebody came to the topic, or left it. */
   onPresence?(change: "joined" | "left", who: Presence): void;
+  /**
+   * So many are there, and what was told before by `onPresence` is no longer all: at the start,
+   * after a lost connection, and where too many come and go. `who` tells who they are.
+   */
+  onCompany?(count: number): void;
 }
 
 /** One topic, for as long as the client lives, over all its connections. */
@@ -45,7 +50,7 @@ interface Entry {
 
 type TopicFrame = Extract<
   ReceivedFrame,
-  { type: "publication" | "joined" | "left" | "resubscribed" }
+  { type: "publication" | "joined" | "left" | "company" | "resubscribed" }
 >;
 
 /** The topics that the application is subscribed to. */
@@ -102,6 +107,8 @@ export class Topics {
       case "joined":
       case "left":
         return this.#call(() => entry.handlers.onPresence?.(frame.type, frame.who));
+      case "company":
+        return this.#call(() => entry.handlers.onCompany?.(frame.count));
       case "resubscribed":
         return this.#placed(entry, frame);
     }
@@ -109,7 +116,8 @@ export class Topics {
 
   async #request(entry: Entry): Promise<void> {
     const { topic, handlers, place } = entry;
-    const presence = handlers.onPresence === undefined ? {} : { presence: true };
+    const wantsPresence = handlers.onPresence !== undefined || handlers.onCompany !== undefined;
+    const presence = wantsPresence ? { presence: true } : {};
     const since = place === undefined ? {} : { epoch: place.epoch, offset: place.offset };
     const frame = await this.#owner.ask((id) => ({
       ...{ type: "subscribe", id, topic, ...presence, ...since },

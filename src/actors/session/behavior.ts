@@ -304,7 +304,7 @@ function attach(
   else {
     ctx.send(before, { type: "close", reason: "replaced" });
     noteClosed(state, "replaced", undefined, ctx);
-    leaveTopics(state, (topic, message) => ctx.send(topic, message));
+    leaveTopics(state, ctx);
   }
   ctx.clearTimer("grace");
   state.connection = connection;
@@ -356,7 +356,7 @@ function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx)
   state.connection = undefined;
   state.paused = false;
   state.cursor = 0;
-  leaveTopics(state, (topic, message) => ctx.send(topic, message));
+  leaveTopics(state, ctx);
   tally.attached--;
   tellSeen(state, ctx);
   tellAttached(state, ctx);
@@ -383,7 +383,7 @@ function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): 
   const unsaid = state.routing?.sent?.size ?? 0;
   tally.routes.pending -= unsaid;
   tally.routes.lost += unsaid;
-  leaveTopics(state, (topic, message) => void topic.send(message));
+  leaveTopics(state, undefined);
   state.joining?.connection.send({ type: "close", reason: "busy" });
   if (state.connection === undefined) return;
   tally.attached--;

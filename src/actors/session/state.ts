@@ -198,6 +198,8 @@ export type BoardCommands = (
 export type Message =
   | SessionMessage
   | TopicNotice
+  /** The topic's actor has ended, and its history with it. */
+  | { readonly type: "topic-ended"; readonly topic: string }
   | {
       readonly type: "subscribed";
       readonly topic: string;

@@ -25,11 +25,12 @@ const FAILURES_MAX = 5;
 
 type Request<Type> = Extract<DeviceRequest, { type: Type }>;
 type Told = Extract<Message, { type: "subscribed" }>;
+type Own = "topic-ended" | "subscribed" | "subscribe-again";
 
 /** A topic, or what was asked of one, has something to say. */
 export function fromTopic(
   state: SessionState,
-  message: Extract<Message, { type: TopicNotice["type"] | "subscribed" | "subscribe-again" }>,
+  message: Extract<Message, { type: TopicNotice["type"] | Own }>,
   ctx: Ctx,
 ): SessionState {
   switch (message.type) {
@@ -37,10 +38,11 @@ export function fromTopic(
       return subscribed(state, message, ctx);
     case "subscribe-again":
       return subscribeAgain(state, message, ctx);
+    case "topic-ended":
+      return topicEnded(state, message.topic, ctx);
     case "publication":
     case "presence":
     case "moved":
-    case "topic-ended":
       return noticed(state, message, ctx);
   }
 }
@@ -73,6 +75,7 @@ export function subscribe(
     ...{ ref, id, epoch, offset, presence, isLive: false, hasMore: false, failures: 0 },
   };
   state.subscriptions.set(topic, fresh);
+  watch(topic, fresh, ctx);
   ask(topic, fresh, state, ctx);
   return state;
 }
@@ -217,37 +220,43 @@ function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionSta
   switch (notice.type) {
     case "publication":
       return published(state, notice.publication, ctx);
-    case "presence":
-      if (state.subscriptions?.has(notice.frame.topic)) tell(state, notice.frame, ctx);
+    case "presence": {
+      const { topic } = notice.frame;
+      if (state.subscriptions?.has(topic)) tell(state, notice.frame, ctx);
+      else leaveAgain(state, topic, ctx);
       return state;
+    }
     case "moved": {
       const subscription = state.subscriptions?.get(notice.topic);
       if (subscription !== undefined) passed(state, notice.topic, subscription, notice.offset, ctx);
       return state;
     }
-    case "topic-ended": {
-      const subscription = state.subscriptions?.get(notice.topic);
-      if (subscription !== undefined) again(notice.topic, subscription, ctx);
-      return state;
-    }
   }
+}
+
+function topicEnded(state: SessionState, topic: string, ctx: Ctx): SessionState {
+  const subscription = state.subscriptions?.get(topic);
+  if (subscription !== undefined) again(topic, subscription, ctx);
+  return state;
 }
 
 /** The measured path of a publication: in order it goes on as it came. */
 function published(state: SessionState, publication: Publication, ctx: Ctx): SessionState {
   const { topic, offset } = publication;
   const subscription = state.subscriptions?.get(topic);
-  if (subscription === undefined) {
-    // It was left before, if the topic had room for hearing that.
-    const from = ctx.find(topicKind, topic);
-    if (from !== undefined) ctx.send(from, { type: "unsubscribe", sessionId: state.id });
-    return state;
-  }
+  if (subscription === undefined) return leaveAgain(state, topic, ctx);
   if (!subscription.isLive) return state;
   if (offset === subscription.offset + 1) {
     subscription.offset = offset;
     write(state, publication, ctx);
   } else passed(state, topic, subscription, offset, ctx);
+  return state;
+}
+
+/** It was left before, if the topic had room for hearing that. */
+function leaveAgain(state: SessionState, topic: string, ctx: Ctx): SessionState {
+  const from = ctx.find(topicKind, topic);
+  if (from !== undefined) ctx.send(from, { type: "unsubscribe", sessionId: state.id });
   return state;
 }
 
@@ -283,6 +292,11 @@ function ask(topic: string, subscription: Subscription, state: SessionState, ctx
   );
 }
 
+/** The end of a topic is told by the kernel, past the limit of a mailbox. */
+function watch(topic: string, { ref }: Subscription, ctx: Ctx): void {
+  ctx.watch(ref, () => ({ type: "topic-ended", topic }));
+}
+
 function again(topic: string, subscription: Subscription, ctx: Ctx): void {
   subscription.isLive = false;
   subscription.hasMore = false;
@@ -297,6 +311,7 @@ function subscribeAgain(
 ): SessionState {
   if (state.subscriptions?.get(topic) !== subscription) return state;
   subscription.ref = ctx.entity(topicKind, topic);
+  watch(topic, subscription, ctx);
   ask(topic, subscription, state, ctx);
   return state;
 }
@@ -304,6 +319,7 @@ function subscribeAgain(
 function forget(state: SessionState, topic: string, { ref }: Subscription, ctx: Ctx): void {
   state.subscriptions!.delete(topic);
   if (state.subscriptions!.size === 0) state.subscriptions = undefined;
+  ctx.unwatch(ref);
   ctx.send(ref, { type: "unsubscribe", sessionId: state.id });
 }
 
@@ -313,14 +329,16 @@ function supersede(state: SessionState, topic: string, id: number, ctx: Ctx): vo
   tellError(state, id, new RuntimeError("store.conflict", message), ctx);
 }
 
-/** Leaves every topic, as the connection is gone. */
-export function leaveTopics(
-  state: SessionState,
-  send: (topic: Ref<TopicMessage>, message: TopicMessage) => void,
-): void {
-  if (state.subscriptions === undefined) return;
+/** Leaves every topic, as the connection is gone; with its end a session has no `ctx` any more. */
+export function leaveTopics(state: SessionState, ctx: Ctx | undefined): void {
   const message = { type: "unsubscribe", sessionId: state.id } as const;
-  for (const { ref } of state.subscriptions.values()) send(ref, message);
+  for (const { ref } of state.subscriptions?.values() ?? []) {
+    if (ctx === undefined) ref.send(message);
+    else {
+      ctx.unwatch(ref);
+      ctx.send(ref, message);
+    }
+  }
   state.subscriptions = undefined;
 }
 

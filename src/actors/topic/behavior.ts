@@ -5,7 +5,8 @@ import { fellBehind, refusedBy, tellBehind } from "./behind.ts";
 import { dropOld, keep, missedSince } from "./history.ts";
 import { describe, history, who } from "./looking.ts";
 import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
-import type { Ctx, Message, Subscriber, TopicDeps, TopicState, TopicsOfNode } from "./state.ts";
+import { arrive, leave, tellCompany, watch } from "./presence.ts";
+import type { Ctx, Message, TopicDeps, TopicState, TopicsOfNode } from "./state.ts";
 
 /** How long a topic lasts that the node has no room for, in milliseconds. */
 const SURPLUS_MS = 1_000;
@@ -24,10 +25,8 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
     kind: topicKind,
     onStart: { type: "start" },
     onEnd: (state) => {
-      const { name, subscribers } = state;
       state.node.topics -= 1;
       state.node.historyBytes -= state.historyBytes;
-      for (const { ref } of subscribers.values()) ref.send({ type: "topic-ended", topic: name });
     },
     mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
     restart: "temporary",
@@ -51,9 +50,11 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
         case "idle":
           return idle(state, deps, ctx);
         case "refused":
-          return fellBehind(state, message.sessionId, ctx);
+          return fellBehind(state, message, ctx);
         case "tell-behind":
           return tellBehind(state, (id) => unsubscribe(state, id, ctx), ctx);
+        case "tell-company":
+          return tellCompany(state, ctx);
       }
     },
   };
@@ -124,26 +125,17 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     const { recovered, notRecovered } = deps.figures;
     (missed === undefined ? notRecovered : recovered).add();
   }
-  const presence = request.presence && state.rule.presence;
-  const subscriber = { ref, principal, presence, refused: refusedBy(sessionId) };
+  const subscriber = {
+    ...{ ref, principal, presence: request.presence && state.rule.presence },
+    ...{ refused: refusedBy(sessionId, false), unaware: refusedBy(sessionId, true) },
+  };
   state.subscribers.set(sessionId, subscriber);
-  watch(state, sessionId, subscriber);
   const { epoch, offset } = state;
   const recovered = missed !== undefined;
   ctx.reply(request, ok({ epoch, offset, recovered, missed: missed ?? [] }));
-  if (known === undefined) arrive(state, subscriber, ctx);
+  if (known === undefined) arrive(state, principal, ctx);
+  watch(state, sessionId, subscriber, ctx);
   return state;
-}
-
-function watch({ watchers }: TopicState, sessionId: string, subscriber: Subscriber): void {
-  if (subscriber.presence) watchers.set(sessionId, subscriber);
-  else watchers.delete(sessionId);
-}
-
-function arrive(state: TopicState, { principal }: Subscriber, ctx: Ctx): void {
-  const sessions = (state.principals.get(principal) ?? 0) + 1;
-  state.principals.set(principal, sessions);
-  if (sessions === 1) tell(state, "joined", principal, ctx);
 }
 
 function unsubscribe(state: TopicState, sessionId: string, ctx: Ctx): TopicState {
@@ -151,25 +143,8 @@ function unsubscribe(state: TopicState, sessionId: string, ctx: Ctx): TopicState
   if (subscriber === undefined) return state;
   state.subscribers.delete(sessionId);
   state.watchers.delete(sessionId);
-  const { principal } = subscriber;
-  const sessions = state.principals.get(principal)! - 1;
-  if (sessions > 0) state.principals.set(principal, sessions);
-  else {
-    state.principals.delete(principal);
-    tell(state, "left", principal, ctx);
-  }
+  leave(state, subscriber.principal, ctx);
   return state;
-}
-
-/** Tells those who asked for it, and nobody of himself. */
-function tell(state: TopicState, type: "joined" | "left", principal: string, ctx: Ctx): void {
-  if (state.watchers.size === 0) return;
-  const sessions = state.principals.get(principal) ?? 0;
-  const frame = { type, topic: state.name, who: { principal, sessions } } as const;
-  const notice: TopicNotice = { type: "presence", frame };
-  for (const watcher of state.watchers.values()) {
-    if (watcher.principal !== principal) ctx.send(watcher.ref, notice);
-  }
 }
 
 /** Ends when nobody is there and nobody could recover anything. */

@@ -36,6 +36,8 @@ export interface TopicRule {
   readonly historyMs: number;
   /** Whether one may ask who is there. */
   readonly presence: boolean;
+  /** Sessions up to which those who ask for it are told who comes and goes, one by one. */
+  readonly presenceMax: number;
   readonly slow: SlowPolicy;
 }
 
@@ -74,12 +76,10 @@ export type TopicNotice =
   | { readonly type: "publication"; readonly publication: Publication }
   | {
       readonly type: "presence";
-      readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" }>;
+      readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" | "company" }>;
     }
   /** How far it is, for a session that had no room for all that was published. */
-  | { readonly type: "moved"; readonly topic: string; readonly offset: number }
-  /** The topic's actor has ended, and its history with it: subscribe again. */
-  | { readonly type: "topic-ended"; readonly topic: string };
+  | { readonly type: "moved"; readonly topic: string; readonly offset: number };
 
 /** What anyone may send to a topic. Whether one may was decided by the session. */
 export type TopicMessage =

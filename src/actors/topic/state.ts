@@ -7,6 +7,7 @@ export const TOPIC_RULE: TopicRule = {
   historyMax: 100,
   historyMs: 300_000,
   presence: true,
+  presenceMax: 100,
   slow: "disconnect",
 };
 
@@ -83,8 +84,9 @@ export interface Subscriber {
   readonly ref: Ref<TopicNotice>;
   readonly principal: string;
   readonly presence: boolean;
-  /** Made once, so that a publication costs no closure. */
+  /** Made once, so that a publication costs no closure, nor does who comes or goes. */
   readonly refused: () => Message;
+  readonly unaware: () => Message;
 }
 
 /**
@@ -111,8 +113,13 @@ export interface TopicState {
   readonly principals: Map<string, number>;
   /** Those of the subscribers who want to know of others, by session id. */
   readonly watchers: Map<string, Subscriber>;
-  /** Ids of sessions that had no room for something; undefined when there are none. */
-  behind: Set<string> | undefined;
+  /** Whether they are so many that they are told only how many, and whether they have been. */
+  crowd: "none" | "told" | "changed";
+  /**
+   * Sessions that had no room for something, by id: whether who came or left is among it.
+   * Undefined when there are none.
+   */
+  behind: Map<string, boolean> | undefined;
 }
 
 export function newTopic(name: string): TopicState {
@@ -128,6 +135,7 @@ export function newTopic(name: string): TopicState {
     subscribers: new Map(),
     principals: new Map(),
     watchers: new Map(),
+    crowd: "none",
     behind: undefined,
   };
 }
@@ -136,8 +144,9 @@ export type Message =
   | TopicMessage
   | { readonly type: "start" }
   | { readonly type: "idle" }
-  /** This session has no room for what was published. */
-  | { readonly type: "refused"; readonly sessionId: string }
+  /** This session has no room for what was published, or does not know who came or left. */
+  | { readonly type: "refused"; readonly sessionId: string; readonly isUnaware: boolean }
+  | { readonly type: "tell-company" }
   | { readonly type: "tell-behind" };
 
 export type Ctx = Context<Message>;

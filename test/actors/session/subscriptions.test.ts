@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
-import type { ConnectionMessage } from "../../../src/actors/session/messages.ts";
-import { topicKind } from "../../../src/actors/topic/messages.ts";
+import type { Ref } from "../../../src/actors/kernel/actor.ts";
+import type { ConnectionMessage, SessionMessage } from "../../../src/actors/session/messages.ts";
+import {
+  type Subscribed,
+  type TopicNotice,
+  topicKind,
+} from "../../../src/actors/topic/messages.ts";
 import type { DeviceRequest, Grants } from "../../../src/core/device-request.ts";
+import type { Result } from "../../../src/core/result.ts";
 import { type Probe, probe } from "../../testkit/kit.ts";
 import { type SessionNodeOptions, sessionNode } from "../../testkit/session-node.ts";
 
@@ -25,6 +31,8 @@ function wordsOf(connection: Probe<ConnectionMessage>): string[] {
       case "joined":
       case "left":
         return [`${frame.type} ${frame.who.principal}`];
+      case "company":
+        return [`company of ${frame.count}`];
       default:
         return [frame.type];
     }
@@ -60,7 +68,22 @@ async function start(options: SessionNodeOptions = {}) {
     };
     return { session, connection, connect, ask, place, drop, words: () => wordsOf(connection) };
   };
-  return { ...node, device };
+  const crash = (topic: string) => {
+    // A message that no topic knows ends its actor as a fault of its own would.
+    const broken = {
+      type: "publish",
+      get payload(): string {
+        throw new Error("on request");
+      },
+    };
+    node.system.entity(topicKind, topic).send(broken as never);
+  };
+  return { ...node, device, crash };
+}
+
+/** Leaves a session's mailbox with room for so many. */
+function fill(session: Ref<SessionMessage>, room = 0): void {
+  for (let n = room; n < 2_000; n += 1) session.send({ type: "ack", offsets: [], upTo: -1 });
 }
 
 test("a device gets what is published after it subscribed, its own included", async () => {
@@ -117,23 +140,38 @@ test("who leaves without a word has left, for those who want to know", async () 
   await a.ask({ type: "subscribe", id: 1, topic: "room", presence: true });
   await b.ask({ type: "subscribe", id: 1, topic: "room" });
   await b.drop();
-  expect(a.words()).toEqual(["subscribed 0 new", "joined user:b", "left user:b"]);
+  expect(a.words()).toEqual([
+    ...["subscribed 0 new", "company of 1", "joined user:b", "left user:b"],
+  ]);
+});
+
+test("who had no room for hearing who comes or goes is told how many there are", async () => {
+  const { device, system, settle, advance } = await start();
+  const a = await device("a");
+  await a.ask({ type: "subscribe", id: 1, topic: "room", presence: true });
+  const topic = system.entity(topicKind, "room");
+  topic.send({
+    ...{ type: "subscribe", session: probe<TopicNotice>(), sessionId: "other" },
+    ...{ principal: "user:b", presence: false, since: undefined },
+    replyTo: probe<Result<Subscribed>>(),
+  });
+  fill(a.session);
+  await settle();
+  expect(a.words()).toEqual(["subscribed 0 new", "company of 1"]);
+  await advance(50);
+  topic.send({ type: "unsubscribe", sessionId: "other" });
+  await settle();
+  expect(a.words().slice(2)).toEqual(["company of 2", "left user:b"]);
 });
 
 test("a topic that crashes is subscribed to again, and the loss is said", async () => {
-  const { device, system, settle, advance } = await start({ crashesAllowed: true });
+  const { device, crash, advance } = await start({ crashesAllowed: true });
   const [a, b] = [await device("a"), await device("b")];
   await a.ask({ type: "subscribe", id: 1, topic: "news" });
   await b.ask({ type: "publish", id: 1, topic: "news", payload: 1 });
-  // A message that no topic knows ends its actor as a fault of its own would.
-  const broken = {
-    type: "publish",
-    get payload(): string {
-      throw new Error("on request");
-    },
-  };
-  system.entity(topicKind, "news").send(broken as never);
-  await settle();
+  // Its mailbox has no room, and it hears of the end all the same.
+  crash("news");
+  fill(a.session);
   await advance(100);
   await b.ask({ type: "publish", id: 2, topic: "news", payload: 2 });
   expect(a.words()).toEqual([
@@ -148,7 +186,7 @@ test("what a full mailbox refused is taken from history, in order and once", asy
   const topic = system.entity(topicKind, "news");
   for (let n = 1; n <= 5; n += 1) topic.send({ type: "publish", payload: `${n}`, from: undefined });
   // The session's own mailbox has no room for the first of them.
-  for (let n = 0; n < 1_998; n += 1) a.session.send({ type: "ack", offsets: [], upTo: -1 });
+  fill(a.session, 2);
   await settle();
   topic.send({ type: "publish", payload: "6", from: undefined });
   await settle();

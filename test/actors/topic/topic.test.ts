@@ -23,6 +23,11 @@ type Who = Extract<TopicMessage, { type: "who" }>["replyTo"] extends { send(m: i
   ? A
   : never;
 
+function wordsOf(frame: Extract<TopicNotice, { type: "presence" }>["frame"]): string {
+  if (frame.type === "company") return `company of ${frame.count}`;
+  return `${frame.type} ${frame.who.principal}`;
+}
+
 function start(rule: Partial<TopicRule> = {}, limits: Partial<TopicLimits> = {}, seed = 1) {
   const kit = testSystem({ seed });
   const type = topicType({
@@ -51,9 +56,7 @@ function start(rule: Partial<TopicRule> = {}, limits: Partial<TopicLimits> = {},
     const payloads = () =>
       notices.received.flatMap((it) => (it.type === "publication" ? [it.publication.payload] : []));
     const seen = () =>
-      notices.received.flatMap((it) =>
-        it.type === "presence" ? [`${it.frame.type} ${it.frame.who.principal}`] : [],
-      );
+      notices.received.flatMap((it) => (it.type === "presence" ? [wordsOf(it.frame)] : []));
     return { notices, subscribe, leave, payloads, seen };
   };
   const who = async () => {
@@ -124,16 +127,40 @@ test("a principal joins once and leaves once, however many sessions it has", asy
   const sessions = [subscriber("a1", "user:a"), subscriber("a2", "user:a"), subscriber("b")];
   for (const it of sessions) await it.subscribe();
   await sessions[0]!.subscribe();
-  expect(watcher.seen()).toEqual(["joined user:a", "joined user:b"]);
+  expect(watcher.seen()).toEqual(["company of 1", "joined user:a", "joined user:b"]);
   expect(await who()).toMatchObject({ ok: true, value: { count: 3 } });
   sessions[0]!.leave();
   await settle();
-  expect(watcher.seen()).toHaveLength(2);
+  expect(watcher.seen()).toHaveLength(3);
   sessions[1]!.leave();
   sessions[1]!.leave();
   await settle();
-  expect(watcher.seen().slice(2)).toEqual(["left user:a"]);
+  expect(watcher.seen().slice(3)).toEqual(["left user:a"]);
   expect(sessions[2]!.seen()).toEqual([]);
+});
+
+test("where more ask than hear of each change, all hear each second how many they are", async () => {
+  const { subscriber, settle, advance } = start({ presenceMax: 2 });
+  const watchers = ["a", "b", "c"].map((id) => subscriber(id, `user:${id}`, true));
+  const [a, , c] = watchers;
+  for (const it of watchers) await it.subscribe();
+  // The third comes before it counts as one that asks.
+  expect(a!.seen()).toEqual(["company of 1", "joined user:b", "joined user:c"]);
+  const others = ["d", "e", "f"].map((id) => subscriber(id));
+  for (const it of others) await it.subscribe();
+  others[0]!.leave();
+  await advance(999);
+  expect(a!.seen()).toHaveLength(3);
+  await advance(1);
+  expect(a!.seen().slice(3)).toEqual(["company of 5"]);
+  expect(c!.seen()).toEqual(["company of 3", "company of 5"]);
+  // Few again: one of them may not know of all changes, so that all hear how many there are.
+  c!.leave();
+  await settle();
+  await advance(1_000);
+  others[1]!.leave();
+  await settle();
+  expect(a!.seen().slice(4)).toEqual(["company of 4", "left user:e"]);
 });
 
 test("a topic that keeps its company to itself tells nobody", async () => {

@@ -32,7 +32,7 @@ test("a topic is shown with who is there, where it is, what it keeps and its rul
   assert.match(epoch, /^[a-z0-9]{16}$/);
   assert.deepEqual(view, {
     ...{ topic: NAME, offset: 4, kept: 3, subscribers: 2, count: 2 },
-    rule: { ...RULE, presence: true },
+    rule: { ...RULE, presence: true, presenceMax: 100 },
   });
   assert.deepEqual(members, [
     { principal: "user:ann", sessions: 1 },

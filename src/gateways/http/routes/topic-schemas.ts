@@ -34,6 +34,7 @@ export const topicView = answer(
         historyMax: count,
         historyMs: count,
         presence: z.boolean(),
+        presenceMax: count,
         slow: z.enum(["disconnect", "drop-oldest", "coalesce"]),
       })
       .describe("How it behaves: the first of `topics.rules` that fits, or the defaults."),
