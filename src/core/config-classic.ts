@@ -30,10 +30,15 @@ export const classicSection = z
       .default(false)
       .describe("Whether a device without a clock (timestamp 0) may log in."),
     loginTimeoutMs: int(100, 600_000, 60_000, "Time for the log-in."),
-    loginsPerSecond: int(1, 1_000_000, 10, "Log-ins per second from one address."),
-    loginsBurst: int(1, 1_000_000, 100, "Log-ins from one address at once."),
+    loginsPerSecond: int(1, 1_000_000, 10, "Log-ins per second from one address (IPv6: /64)."),
+    loginsBurst: int(1, 1_000_000, 100, "Log-ins from one address (IPv6: /64) at once."),
     connectionsMax: int(1, 5_000_000, 100_000, "Classic connections on this node."),
-    connectionsPerAddress: int(1, 5_000_000, 1000, "Classic connections from one address."),
+    connectionsPerAddress: int(
+      1,
+      5_000_000,
+      1000,
+      "Classic connections from one address (IPv6: /64).",
+    ),
     framesPerSecond: int(0, 1_000_000, 100, "Messages per second of one device; 0: no limit."),
     framesBurst: int(1, 1_000_000, 200, "Messages a device may send at once."),
     messageBytesMax: int(64, 65_536, 32_768, "Largest message, either way, in bytes."),
@@ -49,8 +54,13 @@ export const classicSection = z
     udpSessionsMax: int(1, 5_000_000, 100_000, "Classic UDP sessions on this node."),
     udpHeartbeatSeconds: int(1, 255, 20, "How often boards are asked to say that they are there."),
     udpSilenceMs: int(1000, 3_600_000, 40_000, "A board silent for so long is offline."),
-    datagramsPerSecond: int(1, 1_000_000, 200, "Datagrams per second from one address."),
-    datagramsBurst: int(1, 1_000_000, 1000, "Datagrams from one address at once."),
+    datagramsPerSecond: int(
+      1,
+      1_000_000,
+      200,
+      "Datagrams per second from one address (IPv6: /64).",
+    ),
+    datagramsBurst: int(1, 1_000_000, 1000, "Datagrams from one address (IPv6: /64) at once."),
     registers: z
       .boolean()
       .default(false)

@@ -25,8 +25,13 @@ export const udpSection = z
     host: z.string().min(1).optional().describe("Address to listen on; without it, listen.host."),
     port: int(0, 65_535, 9011, "Port to listen on; 0 takes a free one."),
     sessionsMax: int(1, 5_000_000, 100_000, "UDP sessions on this node."),
-    handshakesPerSecond: int(1, 1_000_000, 20, "Handshakes per second from one address."),
-    handshakesBurst: int(1, 1_000_000, 60, "Handshakes from one address at once."),
+    handshakesPerSecond: int(
+      1,
+      1_000_000,
+      20,
+      "Handshakes per second from one address (IPv6: /64).",
+    ),
+    handshakesBurst: int(1, 1_000_000, 60, "Handshakes from one address (IPv6: /64) at once."),
     framesPerSecond: int(0, 1_000_000, 500, "Frames per second of one device; 0: no limit."),
     framesBurst: int(1, 1_000_000, 1000, "Frames a device may send at once."),
     // A part of a replay must fit beside what was left of the one before it.

@@ -1,11 +1,12 @@
 import type { Clock } from "../core/clock.ts";
+import { networkOf } from "./remote-address.ts";
 
 /** Bans at once; the oldest goes first. */
 const BANS_MAX = 10_000;
 /** Keys that are counted in one window; those that come later go uncounted. */
 const COUNTED_MAX = 100_000;
 
-/** An address from which devices connect, or a user or board whose devices do. */
+/** An address (`networkOf` it) from which devices connect, or a user or board whose devices do. */
 export type BanKind = "address" | "principal";
 
 /** Who connected too often, and may not for a while. */
@@ -84,7 +85,7 @@ export class Bans {
 
   /** Takes a ban back and forgets how often that one has connected; false if there was none. */
   lift(kind: BanKind, name: string): boolean {
-    const key = keyOf(kind, name);
+    const key = keyOf(kind, kind === "address" ? networkOf(name) : name);
     this.#forget(key);
     const ban = this.#bans.get(key);
     return this.#bans.delete(key) && ban!.endsAt > this.#clock.monotonic();

@@ -21,3 +21,14 @@ test.each([DAY_MS, -DAY_MS])(
     expect(bans.leftMs("principal", "ann")).toBe(0);
   },
 );
+
+test("a ban of an IPv6 network is lifted by any of its addresses", () => {
+  const bans = new Bans({ ...LIMITS, flapsPerAddress: 1 }, new VirtualClock());
+  const network = "2001:db8:0:1::/64";
+  for (const name of [network, "2001:db8:0:1::7", "2001:0db8:0000:0001:ffff:0:0:1"]) {
+    bans.waitMs("address", network);
+    expect(bans.waitMs("address", network)).toBe(300_000);
+    expect(bans.lift("address", name)).toBe(true);
+  }
+  expect(bans.list()).toEqual([]);
+});

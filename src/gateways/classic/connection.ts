@@ -45,6 +45,8 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
   readonly isReliable = true;
   readonly hall: Hall;
   readonly address: Use;
+  /** Where it connects from. */
+  readonly from: string;
   socket: ClassicSocket | undefined = undefined;
   /** Once the log-in was right; `isWelcome` once it is complete. */
   device: ClassicDevice | undefined = undefined;
@@ -62,10 +64,11 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
   /** The session has said `close`, or is known to have ended: it needs no `detach`. */
   #sessionKnows = false;
 
-  constructor(hall: Hall, address: Use) {
+  constructor(hall: Hall, address: Use, from: string) {
     const { clock, limits } = hall.options;
     this.hall = hall;
     this.address = address;
+    this.from = from;
     this.deadline = hall.beats.in(limits.loginTimeoutMs);
     this.credit = limits.framesBurst * 1000;
     this.creditAt = clock.monotonic() | 0;
@@ -170,8 +173,8 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
   }
 
   #login(text: string): void {
-    const { hall, address } = this;
-    const who = whoLogsIn(text, hall, address.key);
+    const { hall, from } = this;
+    const who = whoLogsIn(text, hall, from);
     if (!who.ok) return this.#refuse(who.error, "unauthorized");
     const { identity, login } = who;
     const { principal, kind } = identity;
@@ -181,7 +184,7 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
     const slot = takesSlot ? hall.slots.take(principal, this) : 0;
     if (slot === undefined) {
       const message = `the user has ${PHONES_PER_USER - 1n} phones logged in already`;
-      noteRefused(principal, { code: "gateway.busy", message }, hall.options, address.key);
+      noteRefused(principal, { code: "gateway.busy", message }, hall.options, from);
       return this.#refuse("device", "too-many-sessions");
     }
     this.#slot = slot;
@@ -201,7 +204,7 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
       ...{ id: sessionId, user: principal, device: isSlot ? `classic-${this.#slot}` : own },
     });
     device!.session = session;
-    const from = { transport: "classic", address: this.address.key } as const;
+    const from = { transport: "classic", address: this.from } as const;
     const isTaken = session.send({ type: "attach", connection: this, offset: -1, from });
     if (!isTaken) this.#refuse("server", "busy");
   }

@@ -41,12 +41,13 @@ export function openClassicGateway(options: ClassicSocketOptions): ClassicGatewa
     idleTimeout: 0,
     sendPingsAutomatically: false,
     upgrade(res, req, context) {
-      const address = hall.admit(remoteAddress(res.getRemoteAddressAsText()));
+      const from = remoteAddress(res.getRemoteAddressAsText());
+      const address = hall.admit(from);
       if (address === undefined) {
         res.cork(() => res.writeStatus("503 Service Unavailable").end(wireText(BUSY)));
         return;
       }
-      const connection = new ClassicConnection(hall, address);
+      const connection = new ClassicConnection(hall, address, from);
       const key = req.getHeader("sec-websocket-key");
       res.upgrade({ connection }, key, req.getHeader("sec-websocket-protocol"), "", context);
     },

@@ -1,6 +1,7 @@
 import type { CloseReason } from "../../actors/session/messages.ts";
 import { Beats } from "../beats.ts";
 import { KeyedRate } from "../keyed-rate.ts";
+import { networkOf } from "../remote-address.ts";
 import { type Member, Roster } from "../websocket/roster.ts";
 import { type Use, UseCounts } from "../websocket/use-counts.ts";
 import { ClassicCounts } from "./counts.ts";
@@ -53,7 +54,8 @@ export class Hall {
   }
 
   /** Takes a connection from an address; undefined when there is no room for it. */
-  admit(address: string): Use | undefined {
+  admit(from: string): Use | undefined {
+    const address = networkOf(from);
     const { bans, limits } = this.options;
     if (this.isDraining || this.open.size >= limits.connectionsMax) return undefined;
     const isBanned = bans !== undefined && bans.waitMs("address", address) > 0;

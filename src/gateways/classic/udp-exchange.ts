@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { Beats } from "../beats.ts";
 import { KeyedRate } from "../keyed-rate.ts";
+import { networkOf } from "../remote-address.ts";
 import { COMMANDS, readCommand, writeReply } from "./commands.ts";
 import type { ClassicCounts } from "./counts.ts";
 import { type ClassicMessage, DATA_HEADER_BYTES, MESSAGE_IDS, readMessage } from "./data.ts";
@@ -65,7 +66,7 @@ export class ClassicExchange {
   receive(bytes: Buffer, from: Place): void {
     const counts = this.#counts;
     counts.messageIn();
-    if (!this.#rate.pay(from.address, this.#now)) return counts.drop("rate");
+    if (!this.#rate.pay(networkOf(from.address), this.#now)) return counts.drop("rate");
     if (bytes.length > DATAGRAM_MAX) return counts.drop("too-large");
     const header = readFrameHeader(bytes, "wide");
     if (!header.ok) return counts.drop("malformed");

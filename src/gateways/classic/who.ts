@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../core/errors.ts";
+import { networkOf } from "../remote-address.ts";
 import type { Hall } from "./hall.ts";
 import { type ClassicId, classicId } from "./ids.ts";
 import { type ClassicLogin, type LoginClaim, type LoginError, readLogin } from "./login.ts";
@@ -20,7 +21,7 @@ const WHY: Readonly<Partial<Record<LoginError, string>>> = {
 export function whoLogsIn(text: string, { options, logins, spent }: Hall, address: string): Who {
   const { clock, login: rules, space } = options;
   const now = clock.monotonic();
-  if (!logins.pay(address, now)) return { ok: false, error: "server" };
+  if (!logins.pay(networkOf(address), now)) return { ok: false, error: "server" };
   const read = readLogin(text, rules, clock.now());
   if (!read.ok) {
     noteText(read.error, read.claim, options, address);

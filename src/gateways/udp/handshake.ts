@@ -4,6 +4,7 @@ import type { Refusal as Refused } from "../../core/chronicle.ts";
 import { type ErrorCode, toRuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import { KeyedRate } from "../keyed-rate.ts";
+import { networkOf } from "../remote-address.ts";
 import { Cookies, SLOT_MS } from "./cookie.ts";
 import type { UdpCounts } from "./counts.ts";
 import { channelKeys, resetToken, startMac } from "./keys.ts";
@@ -108,7 +109,7 @@ export class Handshake {
 
   /** Whether the address may be answered once more now. */
   mayAnswer({ address }: Place): boolean {
-    return this.#rate.pay(address, this.#options.clock.monotonic());
+    return this.#rate.pay(networkOf(address), this.#options.clock.monotonic());
   }
 
   #lookUp(start: Start, digest: string, from: Place): void {

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { RuntimeError } from "../../core/errors.ts";
+import { MAPPED, plainAddress } from "../remote-address.ts";
 
 /** For bursts while the event loop is busy; the system may give less. */
 const RECEIVE_BUFFER_BYTES = 4_194_304;
@@ -24,6 +25,7 @@ export async function openUdpPort(
   failed: () => void,
 ): Promise<UdpPort> {
   const socket = await bindSocket(host, port);
+  const isForBoth = isIPv6(host);
   let isOpen = true;
   const sent = (error: Error | null): void => {
     if (error !== null) failed();
@@ -31,11 +33,15 @@ export async function openUdpPort(
   return {
     number: socket.address().port,
     receive(handle) {
-      socket.on("message", (bytes, { address, port }) => handle(bytes, { address, port }));
+      socket.on("message", (bytes, { address, port }) => {
+        // A link-local address keeps its zone: without it nothing can be sent there.
+        const plain = address.startsWith(MAPPED) ? plainAddress(address) : address;
+        handle(bytes, { address: plain, port });
+      });
     },
     send(bytes, port, address) {
       if (!isOpen || port === 0) return false;
-      socket.send(bytes, port, address, sent);
+      socket.send(bytes, port, isForBoth && isIPv4(address) ? MAPPED + address : address, sent);
       return true;
     },
     close() {

@@ -49,7 +49,7 @@ export class ConnectGate {
     this.#random = random;
   }
 
-  /** Takes a connection from an address, or says why it must wait. */
+  /** Takes a connection from an address (`networkOf` it), or says why it must wait. */
   admit(address: string): Wait | undefined {
     const bannedMs = this.#bans.leftMs("address", address);
     if (bannedMs > 0) return { reason: "banned", retryAfterMs: bannedMs };

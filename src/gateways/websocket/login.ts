@@ -23,13 +23,16 @@ const BUSY_RETRY_MS = 5000;
  */
 export class Login implements Reception {
   readonly #options: WebSocketOptions;
+  readonly #from: Origin;
   #hello: Hello | undefined = undefined;
   #held: ClientFrame[] | undefined = undefined;
   /** When the credential expires, in milliseconds since the epoch. */
   #expiresAt = 0;
 
-  constructor(options: WebSocketOptions) {
+  /** `address` is where the device connects from. */
+  constructor(options: WebSocketOptions, address: string) {
     this.#options = options;
+    this.#from = { transport: "websocket", address };
   }
 
   get hasBegun(): boolean {
@@ -84,7 +87,7 @@ export class Login implements Reception {
     if (connection.socket === undefined) return;
     if (!outcome.ok) {
       connection.writeError(outcome.error);
-      this.#noteRefusal(connection, hello, outcome.error);
+      this.#noteRefusal(hello, outcome.error);
       const isExpired = outcome.error.code === "auth.expired";
       return connection.close(isExpired ? "credential-expired" : "unauthorized");
     }
@@ -93,7 +96,7 @@ export class Login implements Reception {
       const message = "the credential is for another device";
       const error = new RuntimeError("auth.invalid", message);
       connection.writeError(error);
-      this.#note(connection, principal, hello.device, error);
+      this.#note(principal, hello.device, error);
       return connection.close("unauthorized");
     }
     const { hub } = connection;
@@ -104,7 +107,7 @@ export class Login implements Reception {
     if (connection.user === undefined) {
       const message = `the user has ${hub.users.max} connections already`;
       const error = new RuntimeError("gateway.busy", message);
-      this.#note(connection, principal, hello.device, error);
+      this.#note(principal, hello.device, error);
       return this.#refuse(connection, message);
     }
     this.#expiresAt = expiresAt;
@@ -118,7 +121,7 @@ export class Login implements Reception {
   ): void {
     const { openSession, findSession, newId, resumeTokens } = this.#options;
     const offset = hello.offset ?? -1;
-    const from = originOf(connection);
+    const from = this.#from;
     const owner = { user: principal, device: hello.device };
     connection.secretVersion = secretVersion;
     const shown = { secretVersion, grants, from };
@@ -136,26 +139,21 @@ export class Login implements Reception {
     if (!session.send(message)) this.#refuse(connection, "the node takes no more sessions");
   }
 
-  #noteRefusal(connection: Connection, hello: Hello, error: RuntimeError): void {
+  #noteRefusal(hello: Hello, error: RuntimeError): void {
     const { credential, device } = hello;
     const principal = refusedPrincipal(error);
-    if (principal !== undefined) return this.#note(connection, principal, device, error);
+    if (principal !== undefined) return this.#note(principal, device, error);
     const claimed = claimedPrincipal(credential);
     if (claimed === undefined) return;
     const { chronicle, clock } = this.#options;
     const { code, message } = error;
-    const refusal = { device, from: originOf(connection), code, message };
+    const refusal = { device, from: this.#from, code, message };
     chronicle?.noteStranger(claimed, refusal, clock.now());
   }
 
-  #note(
-    connection: Connection,
-    principal: string,
-    device: string,
-    { code, message }: RuntimeError,
-  ): void {
+  #note(principal: string, device: string, { code, message }: RuntimeError): void {
     const { chronicle, clock } = this.#options;
-    const event = { type: "refused", device, from: originOf(connection), code, message } as const;
+    const event = { type: "refused", device, from: this.#from, code, message } as const;
     chronicle?.note(principal, event, clock.now());
   }
 
@@ -173,7 +171,7 @@ export class Login implements Reception {
     const message = `${principal} has logged in too often`;
     const error = new RuntimeError("gateway.banned", message, { retryAfterMs });
     connection.writeError(error);
-    this.#note(connection, principal, connection.device, error);
+    this.#note(principal, connection.device, error);
     connection.close("busy", { retryAfterMs });
   }
 
@@ -182,8 +180,4 @@ export class Login implements Reception {
     connection.writeError(new RuntimeError("gateway.busy", message, { retryAfterMs }));
     connection.close("busy", { retryAfterMs });
   }
-}
-
-function originOf({ address }: Connection): Origin {
-  return { transport: "websocket", address: address.key };
 }

@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { Codec } from "../protocol/codec.ts";
 import { jsonCodec } from "../protocol/json.ts";
 import { msgpackCodec } from "../protocol/msgpack.ts";
-import { remoteAddress } from "../remote-address.ts";
+import { networkOf, remoteAddress } from "../remote-address.ts";
 import { wireText } from "../wire-text.ts";
 import { ConnectGate } from "./connect-gate.ts";
 import { Connection } from "./connection.ts";
@@ -42,11 +42,12 @@ export class Upgrader {
     if (codec === undefined) return this.#refuse(res, "subprotocol");
     if (hub.connections >= hub.limits.connectionsMax) return this.#refuse(res, "full");
     const from = remoteAddress(res.getRemoteAddressAsText());
-    const wait = this.#gate.admit(from);
+    const network = networkOf(from);
+    const wait = this.#gate.admit(network);
     if (wait !== undefined) return this.#refuse(res, wait.reason, wait.retryAfterMs);
-    const address = hub.addresses.take(from);
+    const address = hub.addresses.take(network);
     if (address === undefined) return this.#refuse(res, "address");
-    const connection = new Connection(hub, codec, address, new Login(this.#options));
+    const connection = new Connection(hub, codec, address, new Login(this.#options, from));
     const key = req.getHeader("sec-websocket-key");
     // No extension is taken: compression costs memory per connection.
     res.upgrade({ connection }, key, codec.subprotocol, "", context);

@@ -52,6 +52,12 @@ test("a device over UDP is welcomed, and its ping is answered", async () => {
   expect(node.udp.sessions).toBe(1);
 });
 
+test("a node that listens for IPv4 and IPv6 has one name for an IPv4 address", async () => {
+  const node = await startUdpNode({ udp: { host: "::" } });
+  await connected(node, "board:b1");
+  expect(node.udp.findPeer("board:b1")).toMatchObject({ address: "127.0.0.1" });
+});
+
 test("a device over UDP gets what waited, and what comes, and each once", async () => {
   const node = await startUdpNode();
   await node.push("board:b1", { n: 1 });

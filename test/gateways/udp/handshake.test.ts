@@ -88,6 +88,17 @@ describe("before an address is proven", () => {
     expect(bare.counts.dropped.rate).toBe(2);
   });
 
+  test("all addresses of an IPv6 network of 64 bits are limited as one", async () => {
+    const bare = bareExchange({ handshakesPerSecond: 1, handshakesBurst: 3 });
+    const init = writeInit(Buffer.alloc(NONCE_BYTES, 2));
+    const got: number[] = [];
+    for (const host of [":1", ":2", ":ffff:1", "1:2:3:4", ":9"]) {
+      got.push((await bare.give(init, { address: `2001:db8:0:1:${host}`, port: 1 })).length);
+    }
+    expect(got).toEqual([1, 1, 1, 0, 0]);
+    expect(await bare.give(init, { address: "2001:db8:0:2::1", port: 1 })).toHaveLength(1);
+  });
+
   test("a packet of another version is told which there are", async () => {
     const bare = bareExchange();
     const init = writeInit(Buffer.alloc(NONCE_BYTES, 1));
