@@ -28,7 +28,7 @@ export const topicsSection = z
       .describe("How topics behave, by the first rule that fits; see docs/topics.md."),
     perSession: int(1, 10_000, 100, "Topics that one connection may be subscribed to."),
     topicsMax: int(1, 5_000_000, 100_000, "Topics of this node at once."),
-    historyBytesMax: int(1024, 2 ** 40, 268_435_456, "Characters that all topics keep together."),
+    historyBytesMax: int(1024, 2 ** 40, 268_435_456, "Bytes that all topics keep together."),
     subscribersMax: int(1, 5_000_000, 1_000_000, "Subscribers of one topic."),
   })
   .prefault({});

@@ -155,12 +155,16 @@ function settle(
   subscription.isLive = true;
   subscription.failures = 0;
   subscription.epoch = epoch;
-  subscription.offset = offset;
+  if (!recovered) subscription.offset = offset;
   if (id !== undefined)
     tell(state, { type: "subscribed", id, topic, epoch, offset, recovered }, ctx);
   // What was repaired without a hole is nobody's concern.
   else if (!recovered) tell(state, { type: "resubscribed", topic, epoch, offset, recovered }, ctx);
-  writeMissed(state, subscription, missed, ctx);
+  if (recovered) writeMissed(state, subscription, missed, ctx);
+  if (subscription.offset === offset || state.connection === undefined) return;
+  subscription.isLive = false;
+  subscription.hasMore = true;
+  ctx.send(state.connection, { type: "when-drained" });
 }
 
 /**
@@ -175,14 +179,9 @@ function writeMissed(
 ): void {
   let bytes = 0;
   for (const publication of missed) {
-    if (bytes >= CHUNK_BYTES) {
-      subscription.offset = publication.offset - 1;
-      subscription.isLive = false;
-      subscription.hasMore = true;
-      if (state.connection !== undefined) ctx.send(state.connection, { type: "when-drained" });
-      return;
-    }
+    if (bytes >= CHUNK_BYTES) return;
     bytes += publication.payload.length;
+    subscription.offset = publication.offset;
     write(state, publication, ctx);
   }
 }

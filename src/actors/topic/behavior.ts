@@ -53,6 +53,9 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
           return fellBehind(state, message, ctx);
         case "tell-behind":
           return tellBehind(state, (id) => unsubscribe(state, id, ctx), ctx);
+        case "forget-replayed":
+          state.replayed = undefined;
+          return state;
         case "tell-company":
           return tellCompany(state, ctx);
       }
@@ -120,7 +123,7 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     return state;
   }
   dropOld(state, ctx.now);
-  const missed = since === undefined ? undefined : missedSince(state, since);
+  const missed = since === undefined ? undefined : missedSince(state, since, ctx);
   if (since !== undefined) {
     const { recovered, notRecovered } = deps.figures;
     (missed === undefined ? notRecovered : recovered).add();

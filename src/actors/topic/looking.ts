@@ -31,7 +31,7 @@ export function history(state: TopicState, request: Of<"history">, ctx: Ctx): To
   dropOld(state, ctx.now);
   const { epoch, offset, history: all } = state;
   const { after = 0, limit = all.length } = request;
-  const from = all.findIndex(({ publication }) => publication.offset > after);
+  const from = all.findIndex(({ offset: its }) => its > after);
   const kept = from < 0 ? [] : all.slice(from, from + limit);
   ctx.reply(request, ok({ epoch, offset, kept }));
   return state;

@@ -42,8 +42,7 @@ export interface TopicRule {
 }
 
 /** A publication that is kept, and since when, in milliseconds since the epoch. */
-export interface Kept {
-  readonly publication: Publication;
+export interface Kept extends Pick<Publication, "offset" | "from" | "payload"> {
   readonly at: number;
 }
 
@@ -67,7 +66,7 @@ export interface Subscribed {
   readonly epoch: string;
   readonly offset: number;
   readonly recovered: boolean;
-  /** What it missed, when recovered; at most the topic's history. */
+  /** What it missed, when recovered: all up to `offset`, or the first of it. */
   readonly missed: readonly Publication[];
 }
 

@@ -1,7 +1,7 @@
 import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { Kept, TopicMessage, TopicNotice, TopicRule } from "./messages.ts";
+import type { Kept, Publication, TopicMessage, TopicNotice, TopicRule } from "./messages.ts";
 
 export const TOPIC_RULE: TopicRule = {
   historyMax: 100,
@@ -16,7 +16,7 @@ export interface TopicLimits {
   readonly subscribersMax: number;
   /** Topics of this node at once. Default 100 000. */
   readonly topicsMax: number;
-  /** Payloads that all topics of this node keep, in characters. Default 268 435 456. */
+  /** What all topics of this node keep, in bytes, as `ENTRY_BYTES` says. Default 268 435 456. */
   readonly historyBytesMax: number;
   /** A topic without subscribers and history ends after so long. Default 60 000 ms. */
   readonly idleMs: number;
@@ -101,8 +101,10 @@ export interface TopicState {
   epoch: string;
   offset: number;
   history: Kept[];
-  /** Of the payloads that it keeps, in characters. */
+  /** Of what it keeps: characters of payloads, and what each takes beside that. */
   historyBytes: number;
+  /** What was given lately to those who came back, by offset; undefined when nothing was. */
+  replayed: Map<number, Publication> | undefined;
   /** Shared; its own until it has begun. */
   node: TopicsOfNode;
   /** The node has as many topics as it may, without this one. */
@@ -130,6 +132,7 @@ export function newTopic(name: string): TopicState {
     offset: 0,
     history: [],
     historyBytes: 0,
+    replayed: undefined,
     node: { topics: 1, historyBytes: 0, historyBytesMax: 0 },
     isSurplus: false,
     subscribers: new Map(),
@@ -147,6 +150,7 @@ export type Message =
   /** This session has no room for what was published, or does not know who came or left. */
   | { readonly type: "refused"; readonly sessionId: string; readonly isUnaware: boolean }
   | { readonly type: "tell-company" }
+  | { readonly type: "forget-replayed" }
   | { readonly type: "tell-behind" };
 
 export type Ctx = Context<Message>;

@@ -179,6 +179,29 @@ test("a topic that crashes is subscribed to again, and the loss is said", async 
   ]);
 });
 
+test("however small it is, what was missed comes in pieces, as the device takes it", async () => {
+  const { device, system, settle } = await start({ topic: { historyMax: 1_000 } });
+  const a = await device("a");
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  const { epoch } = a.place();
+  await a.drop();
+  const topic = system.entity(topicKind, "news");
+  for (let n = 1; n <= 600; n += 1) topic.send({ type: "publish", payload: "1", from: undefined });
+  const again = await a.connect();
+  await a.ask({ type: "subscribe", id: 2, topic: "news", epoch, offset: 0 });
+  const count = () => wordsOf(again).filter((word) => word.startsWith("news#")).length;
+  const counts = [count()];
+  while (again.last.type === "when-drained") {
+    a.session.send({ type: "drained" });
+    await settle();
+    counts.push(count());
+  }
+  expect(counts).toEqual([256, 512, 600]);
+  topic.send({ type: "publish", payload: "last", from: undefined });
+  await settle();
+  expect(wordsOf(again).at(-1)).toBe("news#601 last");
+});
+
 test("what a full mailbox refused is taken from history, in order and once", async () => {
   const { device, system, settle } = await start();
   const a = await device("a");

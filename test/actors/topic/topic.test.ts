@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { topicType } from "../../../src/actors/topic/behavior.ts";
+import { ENTRY_BYTES } from "../../../src/actors/topic/history.ts";
 import {
   type Subscribed,
   type TopicMessage,
@@ -139,7 +140,7 @@ test("a principal joins once and leaves once, however many sessions it has", asy
   expect(sessions[2]!.seen()).toEqual([]);
 });
 
-test("where more ask than hear of each change, all hear each second how many they are", async () => {
+test("where more ask than hear of each change, all are told how many they are", async () => {
   const { subscriber, settle, advance } = start({ presenceMax: 2 });
   const watchers = ["a", "b", "c"].map((id) => subscriber(id, `user:${id}`, true));
   const [a, , c] = watchers;
@@ -244,7 +245,8 @@ test.each([1, 2, 3, 4, 5, 6])(
 );
 
 test("topics keep as much together as they may; who cannot recover is told so", async () => {
-  const { topic, publish, subscriber, settle } = start({}, { historyBytesMax: 25 });
+  const historyBytesMax = 2 * (10 + ENTRY_BYTES) + 5;
+  const { topic, publish, subscriber, settle } = start({}, { historyBytesMax });
   const a = subscriber("a");
   const { epoch } = await a.subscribe();
   for (const letter of ["a", "b", "c"]) publish(letter.repeat(10));
@@ -254,12 +256,26 @@ test("topics keep as much together as they may; who cannot recover is told so", 
   const { missed } = await back.subscribe({ epoch, offset: 1 });
   expect(missed.map(({ offset }) => offset)).toEqual([2, 3]);
   // One that is larger than all is published, and nothing is kept.
-  topic().send({ type: "publish", payload: "d".repeat(30), from: undefined });
+  topic().send({ type: "publish", payload: "d".repeat(historyBytesMax), from: undefined });
   await settle();
   expect(a.payloads()).toHaveLength(4);
   expect(await back.subscribe({ epoch, offset: 3 })).toMatchObject({ recovered: false });
   publish("e");
   expect(await back.subscribe({ epoch, offset: 4 })).toMatchObject({ recovered: true });
+});
+
+test("those who come back at once share the bytes, which nobody keeps for long", async () => {
+  const { publish, subscriber, advance } = start();
+  const { epoch } = await subscriber("a").subscribe();
+  publish("1");
+  const comesBack = async (id: string) =>
+    (await subscriber(id).subscribe({ epoch, offset: 0 })).missed[0]!;
+  const first = await comesBack("b");
+  first.wire.json = Buffer.from("as a connection would");
+  expect(await comesBack("c")).toBe(first);
+  await advance(1_000);
+  const later = await comesBack("d");
+  expect(later).toEqual({ ...first, wire: {} });
 });
 
 test("a topic that the node has no room for refuses, until another one has ended", async () => {

@@ -45,10 +45,9 @@ export const topicRoutes: readonly Route[] = [
     handle: async ({ params, query, api }) => {
       const asked = { type: "history", ...query } as const;
       const { epoch, offset, kept } = await api.ask(found(params.topic, api), asked);
-      const items = kept.map(({ publication, at }) => {
-        const { from, payload } = publication;
+      const items = kept.map(({ offset: place, at, from, payload }) => {
         const origin = from === undefined ? {} : { from };
-        return { offset: publication.offset, at, ...origin, payload: JSON.parse(payload) };
+        return { offset: place, at, ...origin, payload: JSON.parse(payload) };
       });
       return { epoch, offset, items };
     },
