@@ -127,7 +127,8 @@ export class RawSocket {
     for (;;) {
       const bytes = this.#bytes;
       if (bytes.length < 2) return;
-      let length = bytes[1]! & 127;
+      const [first, second] = [bytes[0]!, bytes[1]!];
+      let length = second & 127;
       let at = 2;
       if (length === 126) {
         if (bytes.length < 4) return;
@@ -137,6 +138,11 @@ export class RawSocket {
         if (bytes.length < 10) return;
         length = Number(bytes.readBigUInt64BE(2));
         at = 10;
+      }
+      // Whole, without reserved bits, not masked, its length in no more bytes than it needs.
+      const needed = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+      if ((first & 0xf0) !== 0x80 || second > 127 || at !== needed) {
+        throw new Error(`a frame that no server may send: ${bytes.toString("hex", 0, at)}`);
       }
       if (bytes.length < at + length) return;
       this.frames.push({ opcode: bytes[0]! & 15, payload: bytes.subarray(at, at + length) });

@@ -6,6 +6,7 @@ import type { Counter, Metrics } from "../../core/metrics.ts";
 /** Why an upgrade was refused. */
 export type UpgradeRefusal =
   | "draining"
+  | "handshake"
   | "subprotocol"
   | "version"
   | "address"

@@ -37,6 +37,7 @@ export class Upgrader {
   upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const hub = this.#hub;
     if (this.#departures.isDraining) return this.#refuse(res, "draining");
+    if (!isHandshake(req)) return this.#refuse(res, "handshake");
     if (req.getHeader("sec-websocket-version") !== "13") return this.#refuse(res, "version");
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
     if (codec === undefined) return this.#refuse(res, "subprotocol");
@@ -73,6 +74,17 @@ export class Upgrader {
   }
 }
 
+/**
+ * Whether it asks for what uWebSockets.js gives to whoever has a key.
+ *
+ * @see RFC 6455, section 4.2.1
+ */
+function isHandshake(req: HttpRequest): boolean {
+  if (req.getHeader("upgrade").toLowerCase() !== "websocket") return false;
+  const options = req.getHeader("connection").toLowerCase().split(",");
+  return options.some((option) => option.trim() === "upgrade");
+}
+
 /** The first of the offered subprotocols that there is; undefined if there is none. */
 function chooseCodec(offered: string): Codec | undefined {
   for (const name of offered.split(",")) {
@@ -93,6 +105,11 @@ const REFUSALS: Readonly<Record<UpgradeRefusal, Refusal>> = {
     status: "503 Service Unavailable",
     code: "node.draining",
     message: "the node takes no devices at this time",
+  },
+  handshake: {
+    status: "400 Bad Request",
+    code: "protocol.invalid",
+    message: "a WebSocket handshake has Connection: Upgrade and Upgrade: websocket",
   },
   version: {
     status: "426 Upgrade Required",

@@ -78,6 +78,26 @@ describe("6 UTF-8", () => {
     expect(await endOf(Buffer.concat(parts))).toBe("cut");
   });
 
+  test("6.1 a ping may stand inside a letter", async () => {
+    const connection = await connected();
+    const bytes = pingWith(Buffer.from("é"));
+    const inside = bytes.indexOf(0xa9);
+    const frames = [
+      part(text, bytes.subarray(0, inside)),
+      whole(ping, Buffer.of(0xc3)),
+      whole(continuation, bytes.subarray(inside)),
+    ];
+    connection.raw.write(Buffer.concat(frames));
+    expect(await connection.next("pong")).toMatchObject({ data: "é" });
+  });
+
+  test("6.23 a byte order mark is no part of JSON: the frame is malformed, and no more", async () => {
+    const connection = await connected();
+    connection.raw.write(whole(text, Buffer.concat([hex("ef bb bf"), pingWith(hex("61"))])));
+    expect((await connection.next("error"))["code"]).toBe("protocol.invalid");
+    await connection.ping();
+  });
+
   test("6.4 here: what is no UTF-8 is found when its message ends, not before", async () => {
     const connection = await connected();
     const before = connection.raw.frames.length;
@@ -103,6 +123,17 @@ describe("7 closing", () => {
     expect(connection.closeCode).toBe(1000);
   });
 
+  test("7.1 what was sent before a close frame is answered before it", async () => {
+    const connection = await connected();
+    const before = connection.raw.frames.length;
+    const large = whole(text, pingWith(Buffer.alloc(60_000, 0x2a)));
+    connection.raw.write(Buffer.concat([large, whole(ping, "p"), closing(1000), whole(ping, "q")]));
+    await connection.closed();
+    const got = connection.raw.frames.slice(before).map(({ opcode }) => opcode);
+    expect(got.at(-1)).toBe(close);
+    expect(got.filter((opcode) => opcode === OPCODE.pong)).toHaveLength(1);
+  });
+
   test("7.2 a close frame between fragments is answered, and their message is not", async () => {
     const frames = [part(text, pingWith(Buffer.from("a"))), closing(1000), whole(continuation, "")];
     expect(await endOf(Buffer.concat(frames))).toBe(1000);
@@ -119,6 +150,7 @@ describe("7 closing", () => {
   test.each([
     ["a reason", "good-bye"],
     ["the longest reason", "*".repeat(123)],
+    ["a reason of letters of two to four bytes", "é水🙂"],
   ])("7.3 a close frame with %s is answered with its code", async (_, reason) => {
     expect(await endOf(closing(1000, reason))).toBe(1000);
   });
@@ -127,8 +159,12 @@ describe("7 closing", () => {
     expect(await endOf(closing(1000, "*".repeat(124)))).toBe("cut");
   });
 
-  test("7.5 here: a reason that is no UTF-8 is answered without a code", async () => {
-    expect(await endOf(closing(1000, hex("ce ba e1 bd b9 ed a0 80")))).toBe("no code");
+  test.each([
+    ["holds a surrogate", "ce ba e1 bd b9 ed a0 80"],
+    ["ends inside a letter", "e6 b0"],
+    ["begins inside a letter", "b0 b4"],
+  ])("7.5 here: a reason that %s is answered without a code", async (_, digits) => {
+    expect(await endOf(closing(1000, hex(digits)))).toBe("no code");
   });
 
   test.each([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 4000, 4999])(
@@ -138,11 +174,14 @@ describe("7 closing", () => {
     },
   );
 
-  test.each([3000, 3999])("7.7 here: the code %d is answered without a code", async (code) => {
-    expect(await endOf(closing(code))).toBe("no code");
-  });
+  test.each([1012, 1013, 1014, 3000, 3999])(
+    "7.7 here: the code %d, registered since, is answered without a code",
+    async (code) => {
+      expect(await endOf(closing(code))).toBe("no code");
+    },
+  );
 
-  test.each([0, 999, 1004, 1005, 1006, 1012, 1016, 1100, 2000, 2999, 5000, 65_535])(
+  test.each([0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535])(
     "7.9 the code %d, which nobody may send, is answered without a code",
     async (code) => {
       expect(await endOf(closing(code))).toBe("no code");

@@ -8,6 +8,7 @@
  * demanding reading of the RFC wants; they hold what happens instead.
  */
 import { Buffer } from "node:buffer";
+import { pack, unpack } from "msgpackr";
 import { describe, expect, test } from "vitest";
 import { maskedFrame, OPCODE, type RawFrame } from "../../testkit/raw-socket.ts";
 import { testNode } from "./node.ts";
@@ -26,6 +27,12 @@ function message(length: number, id = 7): string {
 }
 
 const MESSAGE = message(64);
+
+/** A message of that many bytes on a connection of binary. */
+function packed(length: number): Buffer {
+  const of = (data: string) => pack({ type: "ping", id: 7, data });
+  return of("*".repeat(2 * length - of("*".repeat(length)).length));
+}
 
 /** A message in fragments, whole, and then a continuation of nothing. */
 const WHOLE_THEN_NOTHING = [
@@ -90,6 +97,36 @@ describe("1 framing", () => {
     expect(answer?.opcode).toBe(text);
   });
 
+  test("1.1 a length of 8 bytes for what 1 can say is taken, too", async () => {
+    const short = whole(text, MESSAGE);
+    const long = Buffer.concat([
+      Buffer.of(short[0]!, 0xff, 0, 0, 0, 0, 0, 0, 0, MESSAGE.length),
+      short.subarray(2),
+    ]);
+    const [answer] = await answersTo(await connected(), long);
+    expect(answer?.opcode).toBe(text);
+  });
+
+  test.each([125, 126, 127, 128, 32_768, 65_535, 65_536])(
+    "1.2 a binary message of %d bytes is taken whole, and in two fragments",
+    async (length) => {
+      const { connection } = await testNode().login("ada", { encoding: "msgpack" });
+      const bytes = packed(length);
+      connection.raw.write(whole(binary, bytes));
+      connection.raw.write(part(binary, bytes.subarray(0, 99)));
+      connection.raw.write(whole(continuation, bytes.subarray(99)));
+      await connection.next("pong", 2);
+      const lengths = connection.of("pong").map(({ data }) => (data as string).length);
+      expect(lengths).toEqual(Array(2).fill((unpack(bytes) as { data: string }).data.length));
+    },
+  );
+
+  test("1.2 a text message on a connection of binary is closed with 4204", async () => {
+    const { connection } = await testNode().login("ada", { encoding: "msgpack" });
+    connection.raw.write(whole(text, MESSAGE));
+    expect((await connection.closed()).code).toBe(4204);
+  });
+
   test("1.2 a binary message on a connection of text is closed with 4204", async () => {
     const connection = await connected();
     connection.raw.write(whole(binary, MESSAGE));
@@ -110,6 +147,14 @@ describe("2 pings and pongs", () => {
 
   test("2.5 a ping of 126 bytes is cut", async () => {
     expect(await isCut(whole(ping, Buffer.alloc(126, 0x2a)))).toBe(true);
+  });
+
+  test.each([
+    ["2.5 a ping", ping, [0xfe, 0, 2]],
+    ["2.5 a ping, in 8 bytes", ping, [0xff, 0, 0, 0, 0, 0, 0, 0, 2]],
+    ["2.5 a close frame", close, [0xfe, 0, 2]],
+  ])("%s with a longer form of length than control frames have is cut", async (_, opcode, form) => {
+    expect(await isCut(Buffer.of(0x80 | opcode, ...form, 0, 0, 0, 0, 3, 232))).toBe(true);
   });
 
   test("2.6 a ping of 125 bytes in TCP segments of one byte is answered", async () => {
@@ -148,7 +193,7 @@ describe("2 pings and pongs", () => {
 
 describe("3 reserved bits", () => {
   for (const [number, bits] of [1, 2, 3, 4, 5, 6, 7].entries()) {
-    for (const [name, opcode] of Object.entries({ text, ping, close })) {
+    for (const [name, opcode] of Object.entries({ text, binary, ping, pong, close })) {
       test(`3.${number + 1} reserved bits ${bits} of a ${name} frame are cut`, async () => {
         const bytes = maskedFrame(opcode, Buffer.from(""), 0x80 | (bits << 4) | opcode);
         expect(await isCut(bytes)).toBe(true);
@@ -157,10 +202,19 @@ describe("3 reserved bits", () => {
   }
 });
 
+describe("3 reserved bits later in a message", () => {
+  test.each([1, 2, 4])("3.8 reserved bits %d of a last fragment are cut", async (bits) => {
+    const last = maskedFrame(continuation, Buffer.from("}"), 0x80 | (bits << 4));
+    expect(await isCut(Buffer.concat([part(text, "{"), last]))).toBe(true);
+  });
+});
+
 describe("4 opcodes", () => {
   test.each([3, 4, 5, 6, 7])("4.1 the reserved data opcode %d is cut", async (opcode) => {
     expect(await isCut(whole(opcode, ""))).toBe(true);
     expect(await isCut(whole(opcode, "reserved"))).toBe(true);
+    expect(await isCut(part(opcode, "reserved"))).toBe(true);
+    expect(await isCut(Buffer.concat([part(text, "{"), whole(opcode, "}")]))).toBe(true);
   });
 
   test.each([11, 12, 13, 14, 15])("4.2 the reserved control opcode %d is cut", async (opcode) => {
@@ -195,6 +249,7 @@ describe("5 fragments", () => {
   test.each([
     ["5.6 at once", 1],
     ["5.7 apart", 3],
+    ["5.8 byte by byte", Number.POSITIVE_INFINITY],
   ])("a ping between fragments is answered before their message: %s", async (_, writes) => {
     const connection = await connected();
     connection.raw.socket.setNoDelay(true);
@@ -205,7 +260,9 @@ describe("5 fragments", () => {
     ];
     const before = connection.raw.frames.length;
     if (writes === 1) connection.raw.write(Buffer.concat(frames));
-    else for (const frame of frames) connection.raw.write(frame);
+    else if (writes !== frames.length) {
+      for (const byte of Buffer.concat(frames)) connection.raw.write(Buffer.of(byte));
+    } else for (const frame of frames) connection.raw.write(frame);
     await connection.next("pong");
     expect(connection.raw.frames.slice(before).map(({ opcode }) => opcode)).toEqual([pong, text]);
   });
@@ -215,6 +272,8 @@ describe("5 fragments", () => {
     ["5.10 a first fragment of nothing", [part(continuation, MESSAGE)]],
     ["5.12 a fragment after the last", [whole(text, MESSAGE), part(continuation, "x")]],
     ["5.15 two messages, the second begun by a continuation", WHOLE_THEN_NOTHING],
+    ["5.16 a continuation of nothing, twice", [part(continuation, "x"), ...WHOLE_THEN_NOTHING]],
+    ["5.17 a last fragment of nothing, then a message", [whole(continuation, ""), whole(text, "")]],
     ["5.18 a text inside a text", [part(text, "frag"), whole(text, "ment")]],
   ])("%s is cut", async (_, frames) => {
     const connection = await connected();
@@ -222,6 +281,51 @@ describe("5 fragments", () => {
     await connection.closed();
     expect(connection.closeCode).toBe(undefined);
     expect(connection.of("pong").map(({ id }) => id)).not.toContain(8);
+  });
+
+  test("5.18 here: a binary message inside a text is of the wrong kind, and closed so", async () => {
+    const connection = await connected();
+    connection.raw.write(Buffer.concat([part(text, MESSAGE), whole(binary, "x")]));
+    expect((await connection.closed()).code).toBe(4204);
+  });
+
+  test("5.18 here: a binary message inside a binary one is taken for its last fragment", async () => {
+    const { connection } = await testNode().login("ada", { encoding: "msgpack" });
+    const bytes = packed(64);
+    connection.raw.write(part(binary, bytes.subarray(0, 30)));
+    connection.raw.write(whole(binary, bytes.subarray(30)));
+    expect(await connection.next("pong")).toMatchObject({ id: 7 });
+    // What follows of the first one is a message of its own.
+    connection.raw.write(whole(continuation, bytes));
+    await connection.next("pong", 2);
+    await connection.ping();
+  });
+
+  test("5.11 a first fragment of nothing is cut byte by byte as well", async () => {
+    const connection = await connected();
+    connection.raw.socket.setNoDelay(true);
+    const before = connection.raw.frames.length;
+    for (const byte of part(continuation, MESSAGE)) connection.raw.write(Buffer.of(byte));
+    await connection.closed();
+    expect(connection.raw.frames).toHaveLength(before);
+  });
+
+  test("5.20 a message of 65 536 bytes in fragments of 1300 is taken, with pings between", async () => {
+    const connection = await connected();
+    const bytes = Buffer.from(message(65_536));
+    const before = connection.raw.frames.length;
+    let pings = 0;
+    for (let at = 0; at < bytes.length; at += 1300) {
+      const piece = bytes.subarray(at, at + 1300);
+      const opcode = at === 0 ? text : continuation;
+      connection.raw.write(at + 1300 < bytes.length ? part(opcode, piece) : whole(opcode, piece));
+      if (at % 13_000 !== 0) continue;
+      connection.raw.write(whole(ping, String(at)));
+      pings += 1;
+    }
+    await connection.next("pong");
+    const opcodes = connection.raw.frames.slice(before).map(({ opcode }) => opcode);
+    expect(opcodes).toEqual([...Array(pings).fill(pong), text]);
   });
 
   test("5.19 pings among five fragments are answered, and the message is whole", async () => {

@@ -136,6 +136,32 @@ test("those for whom there is no room are each told another time to come", async
 });
 
 test.each([
+  ["no Connection", { Connection: undefined }],
+  ["another Connection", { Connection: "keep-alive" }],
+  ["no Upgrade", { Upgrade: undefined }],
+  ["an Upgrade to something else", { Upgrade: "h2c" }],
+])("a handshake with a key, but %s, is refused", async (_, headers) => {
+  const raw = await refused(testNode(), { headers });
+  expectRefusal(raw, { status: 400, code: "protocol.invalid", retryable: false });
+  expect(raw.body).toContain("Connection: Upgrade and Upgrade: websocket");
+});
+
+test("a handshake is answered as the example of RFC 6455 is, whatever its letters", async () => {
+  const raw = await taken(testNode(), {
+    headers: {
+      Connection: "keep-alive, UPGRADE",
+      Upgrade: "WebSocket",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    },
+  });
+  expect(raw.head).toMatch(/^HTTP\/1\.1 101 /);
+  const headers = raw.head.split("\r\n").slice(1);
+  expect(headers).toContain("Upgrade: websocket");
+  expect(headers).toContain("Connection: Upgrade");
+  expect(headers).toContain("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+});
+
+test.each([
   ["no key", { "Sec-WebSocket-Key": undefined }],
   ["a key that is too short", { "Sec-WebSocket-Key": "c2hvcnQ=" }],
   ["no upgrade asked for", { Upgrade: undefined, "Sec-WebSocket-Key": undefined }],
