@@ -91,7 +91,7 @@ describe("6 UTF-8", () => {
     expect(await connection.next("pong")).toMatchObject({ data: "é" });
   });
 
-  test("6.23 a byte order mark is no part of JSON: the frame is malformed, and no more", async () => {
+  test("6.23 a byte order mark is no part of JSON: the frame is malformed", async () => {
     const connection = await connected();
     connection.raw.write(whole(text, Buffer.concat([hex("ef bb bf"), pingWith(hex("61"))])));
     expect((await connection.next("error"))["code"]).toBe("protocol.invalid");

@@ -283,13 +283,13 @@ describe("5 fragments", () => {
     expect(connection.of("pong").map(({ id }) => id)).not.toContain(8);
   });
 
-  test("5.18 here: a binary message inside a text is of the wrong kind, and closed so", async () => {
+  test("5.18 here: a binary message inside a text is closed as the wrong kind", async () => {
     const connection = await connected();
     connection.raw.write(Buffer.concat([part(text, MESSAGE), whole(binary, "x")]));
     expect((await connection.closed()).code).toBe(4204);
   });
 
-  test("5.18 here: a binary message inside a binary one is taken for its last fragment", async () => {
+  test("5.18 here: a binary message inside another is taken for its last fragment", async () => {
     const { connection } = await testNode().login("ada", { encoding: "msgpack" });
     const bytes = packed(64);
     connection.raw.write(part(binary, bytes.subarray(0, 30)));
@@ -310,7 +310,7 @@ describe("5 fragments", () => {
     expect(connection.raw.frames).toHaveLength(before);
   });
 
-  test("5.20 a message of 65 536 bytes in fragments of 1300 is taken, with pings between", async () => {
+  test("5.20 65 536 bytes in fragments of 1300 are taken, with pings between", async () => {
     const connection = await connected();
     const bytes = Buffer.from(message(65_536));
     const before = connection.raw.frames.length;
