@@ -33,7 +33,7 @@ export const websocketSection = z
     ),
     flapWindowMs: int(1000, DAY_MS, 60_000, "The window in which both are counted."),
     banMs: int(1000, 30 * DAY_MS, 300_000, "How long a ban lasts."),
-    maxLifetimeMs: int(0, 30 * DAY_MS, 0, "A connection ends at this age, or within 10 s; 0: no limit."),
+    maxLifetimeMs: int(0, 30 * DAY_MS, 0, "The age at which a connection ends; 0: no limit."),
     unsentBytesMax: int(4096, 16_777_216, 131_072, "Unsent bytes until a client is too slow."),
     heldPublicationsMax: int(1, 10_000, 100, "Publications waiting for a slow client."),
     heartbeatMs: int(5000, 600_000, 60_000, "One silent so long is closed, pinged at two thirds."),
