@@ -29,9 +29,13 @@ OpenAPI 3.1 document, at \`/openapi.json\`.
   24 hours per token, method and path, also over restarts. A repeated request gets the first one's
   answer with \`Idempotency-Replayed: true\`; with another content it is refused with
   \`http.idempotency-mismatch\`, while the first is in work with \`http.idempotency-running\`. An
-  error that may pass gives the key back. A node that dies before it has answered does the repeated
-  request anew, but what it had put into inboxes is not put there twice. Answers that hold a secret
-  are repeated without it.
+  error that may pass gives the key back. Answers that hold a secret are repeated without it. A node
+  that dies before it has answered does the repeated request anew, but makes nothing twice: what it
+  sends, and audiences, campaigns, their runs and API tokens get ids from the key. So an API token
+  that nobody has been shown is answered with \`token: null\`: revoke it, and make another with
+  another key. Credentials of devices are not kept: it is another one, as good as the first. A
+  board's secret is rotated once more. Of an upload to \`/v1/audiences\` the content is not compared
+  then; an import that was interrupted is done anew, as another audience.
 - **Pages.** Lists take \`limit\` (1 to 1000, default 100) and \`after\`; give \`next\` of one page
   as \`after\` of the next. No \`next\`: it was the last.
 - **Errors** have one shape and a code of the [error table](errors.md). All that is wrong with a

@@ -37,14 +37,16 @@ export type AccessMessage =
       readonly hash: string;
       readonly replyTo: Ref<Result<Caller>>;
     }
+  /** When there is a token with this id, that is the answer: it has another hash. */
   | {
       readonly type: "create-token";
+      readonly id?: string;
       readonly name: string;
       readonly role: Role;
       readonly hash: string;
       /** How long it is valid, in milliseconds; 0 means for ever. */
       readonly ttlMs: number;
-      readonly replyTo: Ref<Result<TokenView>>;
+      readonly replyTo: Ref<Result<TokenView & { readonly isNew: boolean }>>;
     }
   /** Makes this hash an admin's token if no valid one is there; answers whether it did. */
   | {

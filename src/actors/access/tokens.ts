@@ -62,8 +62,10 @@ export function createToken(
 ): AccessState {
   const token = newToken(request, desk, ctx);
   return answer(state, ctx, request, async () => {
+    const made = (await desk.credentials.tokens()).find(({ id }) => id === token.id);
+    if (made !== undefined) return { ...viewOf(made), isNew: false };
     await desk.credentials.addToken(token);
-    return viewOf(token);
+    return { ...viewOf(token), isNew: true };
   });
 }
 
@@ -164,13 +166,13 @@ function remember(
 }
 
 function newToken(
-  request: Pick<Request<"create-token">, "name" | "role" | "hash" | "ttlMs">,
+  request: Pick<Request<"create-token">, "id" | "name" | "role" | "hash" | "ttlMs">,
   desk: Desk,
   ctx: Ctx,
 ): ApiToken {
-  const { name, role, hash, ttlMs } = request;
+  const { id = desk.newId("tok"), name, role, hash, ttlMs } = request;
   const expiresAt = ttlMs === 0 ? 0 : ctx.now + ttlMs;
-  return { id: desk.newId("tok"), name, role, hash, createdAt: ctx.now, expiresAt, revokedAt: 0 };
+  return { id, name, role, hash, createdAt: ctx.now, expiresAt, revokedAt: 0 };
 }
 
 /** The store gives all of them: they are few. */

@@ -166,14 +166,14 @@ function create(
   deps: AudienceDeskDeps,
   ctx: Ctx,
 ): DeskState {
-  const { name, source, by } = request;
+  const { id = deps.newId("aud"), name, source, by } = request;
   const error = nameError(name);
   if (error !== undefined) {
     ctx.reply(request, fail(error));
     return state;
   }
   const at = ctx.now;
-  const fresh = newAudience(deps.newId("aud"), name, { by, at });
+  const fresh = newAudience(id, name, { by, at });
   const ready = { ...fresh, state: "ready", why: "created", epoch: 0, source } as const;
   ctx.perform(
     async () => {
@@ -255,7 +255,8 @@ function beginImport(
     return state;
   }
   const maker = { by: request.by, at: ctx.now };
-  const audience = newAudience(deps.newId("aud"), request.name, maker);
+  const { id = deps.newId("aud"), name } = request;
+  const audience = newAudience(id, name, maker);
   ctx.perform(
     () => deps.audiences.create(audience),
     (outcome) => ({ type: "created", request, audience, outcome }),
@@ -312,14 +313,14 @@ function importList(
   deps: AudienceDeskDeps,
   ctx: Ctx,
 ): DeskState {
-  const { name, recipients } = request;
+  const { id = deps.newId("aud"), name, recipients } = request;
   const error = nameError(name) ?? lengthError(recipients.length);
   if (error !== undefined) {
     ctx.reply(request, fail(error));
     return state;
   }
   const at = ctx.now;
-  const audience = newAudience(deps.newId("aud"), name, { by: request.by, at });
+  const audience = newAudience(id, name, { by: request.by, at });
   const blocked = blockedOf(deps);
   return answer(state, ctx, request, (signal) =>
     storeList(deps.audiences, { audience, recipients, at, signal, blocked }),

@@ -83,11 +83,12 @@ export interface MemberApi {
 /** `lines`: a member's id per line. `ndjson`: an id, or `{member, vars}`, as JSON per line. */
 export type ImportFormat = "csv" | "ndjson" | "lines";
 
-/** What anyone may send to the audience desk. */
+/** What anyone may send to the audience desk. An audience gets the `id` that is said, if one is. */
 export type AudienceMessage =
   /** Begins an import of about `bytes` bytes (0 when not known). */
   | {
       readonly type: "begin-import";
+      readonly id?: string | undefined;
       readonly name: string;
       readonly by: string;
       /** Default `csv`. */
@@ -98,6 +99,7 @@ export type AudienceMessage =
   /** Creates an audience that is collected from a source, and starts it when that is asked for. */
   | {
       readonly type: "create-audience";
+      readonly id?: string | undefined;
       readonly name: string;
       readonly source: AudienceSource;
       readonly start: boolean;
@@ -107,6 +109,7 @@ export type AudienceMessage =
     }
   | {
       readonly type: "import-list";
+      readonly id?: string | undefined;
       readonly name: string;
       readonly recipients: readonly Recipient[];
       readonly by: string;

@@ -1,5 +1,5 @@
 import { RuntimeError } from "../../core/errors.ts";
-import { isRunning, type TaskCommand } from "../../core/task.ts";
+import { isRunning } from "../../core/task.ts";
 import { templateHash } from "../../core/variants.ts";
 import type { TaskChange } from "../task/state.ts";
 import type { Campaign, RunNotes } from "./messages.ts";
@@ -18,7 +18,7 @@ export async function write(
 ): Promise<Loaded> {
   const campaign = state.campaign!;
   const { command, to, newRun, by, why } = change;
-  const run = command === undefined ? change.notes : notesAfter(campaign, command.command, at);
+  const run = command === undefined ? change.notes : notesAfter(campaign, command, at);
   const accepted = newRun ? await checkStart(campaign, deps, at) : state.accepted;
   const epoch = newRun ? campaign.epoch + 1 : campaign.epoch;
   const expected = { state: campaign.state, epoch: campaign.epoch };
@@ -29,16 +29,20 @@ export async function write(
 /** What a run remembers after a command. */
 function notesAfter(
   campaign: Campaign,
-  asked: TaskCommand | "proceed",
+  { command, request }: Command,
   now: number,
 ): RunNotes | undefined {
   const { canary } = campaign.run;
-  switch (asked) {
+  switch (command) {
     case "start":
-      return { resumedAt: 0, canary: campaign.canary === undefined ? "none" : "trial" };
+      return { request, resumedAt: 0, canary: campaign.canary === undefined ? "none" : "trial" };
     case "resume":
     case "proceed":
-      return { resumedAt: now, canary: canary === "halted" ? "overruled" : canary };
+      return {
+        ...campaign.run,
+        resumedAt: now,
+        canary: canary === "halted" ? "overruled" : canary,
+      };
     case "pause":
     case "stop":
       return undefined;

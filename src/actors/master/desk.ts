@@ -93,12 +93,14 @@ function deskBehavior(deps: CampaignDeskDeps): Behavior<null, Message> {
 function create(request: Request<"create-campaign">, deps: CampaignDeskDeps, ctx: Ctx): void {
   const at = ctx.now;
   answer(null, ctx, request, async () => {
-    const { spec, by } = request;
+    const { spec, by, id = deps.newId("cmp") } = request;
+    const made = await deps.campaigns.read(id);
+    if (made !== undefined) return made;
     checkSpec(spec, deps.providers);
     await checkAudience(spec.audience, deps.audiences);
     const campaign: Campaign = {
       ...spec,
-      id: deps.newId("cmp"),
+      id,
       state: "ready",
       why: "created",
       epoch: 0,

@@ -85,6 +85,9 @@ function campaignTask(deps: MasterDeps): CampaignTask {
     isChange: ({ type }) => CHANGES.has(type),
     refusal: ({ quiescing }) =>
       quiescing && new RuntimeError("node.draining", "the node is stopping"),
+    // Its node may have died before it was answered, and the campaign has gone on since.
+    isRepeated: ({ campaign }, { command, request }) =>
+      command === "start" && request !== undefined && request === campaign?.run.request,
     serve: (state, request, ctx) => serve(state, request, deps, ctx),
     answer(command, before, { campaign }, ctx) {
       const changed = before !== campaign!.state;

@@ -107,6 +107,8 @@ export interface CommandAnswer {
 export type CampaignMessage =
   | {
       readonly type: "create-campaign";
+      /** Its id. When there is one with it, that is the answer, and nothing is made. */
+      readonly id?: string;
       readonly spec: CampaignSpec;
       readonly by: string;
       readonly replyTo: Ref<Result<Campaign>>;
@@ -132,6 +134,8 @@ export type CampaignMessage =
       readonly id: string;
       /** `proceed` is the field's word for `resume`. */
       readonly command: CampaignCommand | "proceed";
+      /** Which request it is of: the run that a start of it began is not begun again. */
+      readonly request?: string;
       readonly by: string;
       readonly why: string;
       readonly replyTo: Ref<Result<CommandAnswer>>;

@@ -194,6 +194,8 @@ export type ReviewMessage =
       readonly type: "send-test";
       readonly id: string;
       readonly members: readonly string[];
+      /** Part of the messages' ids: with the same one they are not sent again. */
+      readonly run?: string;
       readonly by: string;
       readonly replyTo: Ref<Result<readonly TestSent[]>>;
     };

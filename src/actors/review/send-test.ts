@@ -23,10 +23,11 @@ interface Written {
  * @throws RuntimeError `campaign.unknown`, `provider.unknown`.
  */
 export async function sendTest(
-  { id, members }: Request<"send-test">,
+  request: Request<"send-test">,
   deps: ReviewDeps,
   signal: AbortSignal,
 ): Promise<readonly TestSent[]> {
+  const { id, members, run = deps.newId(id) } = request;
   const campaign = await mustReadCampaign(deps, id);
   const audience = await mustReadAudience(deps, campaign);
   const provider = deps.providers.get(campaign.provider);
@@ -49,7 +50,7 @@ export async function sendTest(
   const whole = written.filter(({ missing }) => missing === "");
   const items = whole.map(
     ({ member, payload }): ProviderItem => ({
-      ...{ id: `test:${deps.newId(id)}:${member}`, member, topic, payload, ack, expiresAt },
+      ...{ id: `test:${run}:${member}`, member, topic, payload, ack, expiresAt },
     }),
   );
   const deadline = deps.clock.monotonic() + HAND_OFF_MS;

@@ -28,6 +28,8 @@ export interface TaskKind<State, Command, Other, Notes, Loaded, Ctx> {
   isChange(request: Command | Other): boolean;
   /** Why nothing can be changed at this time. */
   refusal?(state: State): RuntimeError | undefined;
+  /** Whether a command is one that has been obeyed already, whatever has become of it since. */
+  isRepeated?(state: State, command: Command): boolean;
   serve(state: State, request: Other, ctx: Ctx): State;
   /** Answers a command with what was before, and what is now. */
   answer(command: Command, before: TaskState, now: State | Loaded, ctx: Ctx): void;
@@ -142,6 +144,10 @@ export class Task<
   /** Decides a command by the state that holds. */
   #command(state: State, command: Command, ctx: Ctx): State {
     const task = this.#kind.taskOf(state)!;
+    if (this.#kind.isRepeated?.(state, command) === true) {
+      this.#kind.answer(command, task.state, state, ctx);
+      return state;
+    }
     const verdict = judged(this.#kind.noun, task, command);
     if (!verdict.ok) {
       ctx.reply<Result<never>>(command, verdict);

@@ -62,6 +62,8 @@ export interface RunNotes {
   readonly resumedAt: number;
   /** `overruled`: it had halted, and somebody resumed it. */
   readonly canary: "none" | "trial" | "passed" | "halted" | "overruled";
+  /** The request that began it, where it said one: its repetition begins no other run. */
+  readonly request?: string | undefined;
 }
 
 /** A campaign: its spec, its state and the identity of its present run. */

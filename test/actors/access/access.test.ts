@@ -220,7 +220,7 @@ test("a record that can never be written is given up and said in the log", async
   assert.equal(clock.timers, 1, "only the purge of the desk is left");
 });
 
-test("however often somebody asks, the store is written every 2 s to see if it can be", async () => {
+test("however often somebody asks, a store is written every 2 s to see if it works", async () => {
   let isFull = false;
   const filling = (stores: Stores): Stores => ({
     ...stores,

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import type { AudienceSource } from "../../../actors/collect/messages.ts";
 import { RuntimeError } from "../../../core/errors.ts";
+import type { NewId } from "../../../core/random.ts";
+import type { Api } from "../api.ts";
 import { streamCollection } from "../audience-events.ts";
 import { feed } from "../feed.ts";
 import type { Call, Route, Upload } from "../route.ts";
@@ -140,26 +142,55 @@ export const audienceRoutes: readonly Route[] = [
 type NewAudience = z.output<typeof newAudience>;
 type Made = z.output<typeof audience>;
 
-function importList(
-  { body: { name }, caller, api }: Call<unknown, unknown, NewAudience>,
+/**
+ * What this request made before the node that did it died, and the id of what it makes now.
+ *
+ * An import that was interrupted stays as it is, and its next attempt has another id.
+ */
+async function madeBefore(
+  newId: NewId,
+  api: Api,
+): Promise<{ readonly id?: string; readonly made?: Made }> {
+  const id = newId("aud");
+  try {
+    const made = await api.ask(api.actors.audiences, { type: "read-audience", id });
+    return made.source !== undefined || made.state === "finished" ? { made } : {};
+  } catch (thrown) {
+    if (thrown instanceof RuntimeError && thrown.code === "audience.unknown") return { id };
+    throw thrown;
+  }
+}
+
+async function importList(
+  { body: { name }, caller, newId, api }: Call<unknown, unknown, NewAudience>,
   members: NonNullable<NewAudience["members"]>,
 ): Promise<Made> {
+  const { id, made } = await madeBefore(newId, api);
+  if (made !== undefined) return made;
   const recipients = members.map((it) =>
     typeof it === "string"
       ? { member: it }
       : { member: it.member, ...(it.vars === undefined ? {} : { vars: it.vars }) },
   );
-  const request = { type: "import-list", name, recipients, by: caller.id } as const;
+  const request = { type: "import-list", id, name, recipients, by: caller.id } as const;
   return api.ask(api.actors.audiences, request, api.limits.importMs);
 }
 
-async function collect({ body, caller, api }: Call<unknown, unknown, NewAudience>): Promise<Made> {
+async function collect(call: Call<unknown, unknown, NewAudience>): Promise<Made> {
+  const { body, caller, newId, api } = call;
   const { name, start, wait } = body;
   const { importMs } = api.limits;
-  const by = caller.id;
-  const said = { name, source: sourceOf(body), start, by, why: "asked for" };
-  const request = { type: "create-audience", ...said } as const;
-  const made = await api.ask(api.actors.audiences, request, importMs);
+  const said = { by: caller.id, why: "asked for" };
+  const before = await madeBefore(newId, api);
+  let { made } = before;
+  if (made === undefined) {
+    const request = { id: before.id, name, source: sourceOf(body), start, ...said };
+    made = await api.ask(api.actors.audiences, { type: "create-audience", ...request }, importMs);
+  } else if (start && made.state === "ready") {
+    const command = { id: made.id, command: "start", ...said } as const;
+    const request = { type: "command-audience", ...command } as const;
+    ({ audience: made } = await api.ask(api.actors.audiences, request, importMs));
+  }
   if (!start || !wait) return made;
   return api.ask(api.actors.audiences, { type: "wait-audience", id: made.id }, importMs);
 }
@@ -190,15 +221,21 @@ async function importFile(
   call: Call<unknown, z.output<typeof named>, undefined>,
   upload: Upload,
 ): Promise<z.output<typeof audience>> {
-  const { query, caller, api } = call;
+  const { query, caller, newId, api } = call;
   const { name } = query;
   if (name === undefined) {
     const problem = { path: "query.name", expected: "the audience's name", got: "nothing" };
     throw new RuntimeError("http.invalid", "the audience needs a name", { problems: [problem] });
   }
+  const { id, made } = await madeBefore(newId, api);
+  if (made !== undefined) {
+    while ((await upload.read()) !== undefined);
+    return made;
+  }
   const { bytes, mediaType } = upload;
   const { import: target } = await api.ask(api.actors.audiences, {
     type: "begin-import",
+    id,
     name,
     by: caller.id,
     bytes,

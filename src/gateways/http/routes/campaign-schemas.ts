@@ -210,6 +210,7 @@ export const campaign = answer(
       .object({
         resumedAt: count.describe("When somebody last resumed this run; 0: nobody has."),
         canary: z.enum(["none", "trial", "passed", "halted", "overruled"]),
+        request: z.string().optional().describe("Which request began it."),
       })
       .describe("What the present run remembers."),
     createdAt: instant,

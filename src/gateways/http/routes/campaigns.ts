@@ -39,8 +39,10 @@ function commandRoute(command: CommandName): Route {
     tag: "Campaigns",
     summary: COMMANDS[command],
     answer: commandAnswer,
-    handle: ({ params: { id }, body: { why }, caller, api }) =>
-      api.ask(api.actors.campaigns, { type: "command", id, command, by: caller.id, why }),
+    handle: ({ params: { id }, body: { why }, caller: { id: by }, newId, api }) => {
+      const said = { type: "command", id, command, request: newId("run"), by, why } as const;
+      return api.ask(api.actors.campaigns, said);
+    },
   });
 }
 
@@ -56,10 +58,11 @@ export const campaignRoutes: readonly Route[] = [
     body: newCampaign,
     status: 201,
     answer: campaign,
-    handle: ({ body, caller, api }) => {
+    handle: ({ body, caller: { id: by }, newId, api }) => {
       const fallback = body.provider === "session" ? "key" : "at-most-once";
       const spec: CampaignSpec = { ...body, guarantee: body.guarantee ?? fallback };
-      return api.ask(api.actors.campaigns, { type: "create-campaign", spec, by: caller.id });
+      const request = { type: "create-campaign", id: newId("cmp"), spec, by } as const;
+      return api.ask(api.actors.campaigns, request);
     },
   }),
   jsonRoute({

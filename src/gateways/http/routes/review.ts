@@ -49,8 +49,8 @@ export const reviewRoutes: readonly Route[] = [
     params: byId,
     body: newTest,
     answer: testAnswer,
-    handle: async ({ params: { id }, body: { members }, caller: { id: by }, api }) => {
-      const question = { type: "send-test", id, members, by } as const;
+    handle: async ({ params: { id }, body: { members }, caller: { id: by }, newId, api }) => {
+      const question = { type: "send-test", id, members, run: newId(id), by } as const;
       return { items: await api.ask(api.actors.review, question, api.limits.importMs) };
     },
   }),

@@ -138,6 +138,7 @@ export const tokenRoutes: readonly Route[] = [
 async function create({
   body,
   caller,
+  newId,
   api,
 }: Call<unknown, unknown, z.output<typeof newToken>>): Promise<TokenAnswer> {
   if (body.kind !== "api") return createForDevice(body, api);
@@ -146,14 +147,15 @@ async function create({
     throw new RuntimeError("auth.forbidden", message);
   }
   const made = newApiToken();
-  const { id, name, role, expiresAt } = await api.ask(api.actors.access, {
+  const { id, name, role, expiresAt, isNew } = await api.ask(api.actors.access, {
     type: "create-token",
+    id: newId("tok"),
     name: body.name,
     role: body.role,
     hash: hashApiToken(made),
     ttlMs: body.ttlMs ?? 0,
   });
-  return { kind: "api", token: made, expiresAt, id, name, role };
+  return { kind: "api", token: isNew ? made : null, expiresAt, id, name, role };
 }
 
 /** For a device that is named also what it uses over UDP. */
