@@ -128,10 +128,10 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     const { recovered, notRecovered } = deps.figures;
     (missed === undefined ? notRecovered : recovered).add();
   }
-  const subscriber = {
-    ...{ ref, principal, presence: request.presence && state.rule.presence },
-    ...{ refused: refusedBy(sessionId, false), unaware: refusedBy(sessionId, true) },
-  };
+  const presence = request.presence && state.rule.presence;
+  const refused = refusedBy(sessionId, false);
+  const unaware = presence ? refusedBy(sessionId, true) : refused;
+  const subscriber = { ref, principal, presence, refused, unaware };
   state.subscribers.set(sessionId, subscriber);
   const { epoch, offset } = state;
   const recovered = missed !== undefined;
