@@ -23,8 +23,8 @@ OpenAPI 3.1 document, at \`/openapi.json\`.
   \`POST /v1/tokens\` makes others. The store has only their hashes. Roles: \`admin\` may do
   everything, \`operator\` runs campaigns and sends, \`viewer\` looks.
 - **Bodies** are JSON in UTF-8, \`Content-Type: application/json\`, at most \`http.bodyBytesMax\`.
-  Unknown fields are refused by name. Instants are milliseconds since the Unix epoch, durations
-  milliseconds.
+  Unknown fields are refused by name; a change without a body here takes none, or \`{}\`. Instants
+  are milliseconds since the Unix epoch, durations milliseconds.
 - **Idempotency.** Every POST takes \`Idempotency-Key\`, 1 to 200 visible characters, remembered for
   24 hours per token, method and path, also over restarts. A repeated request gets the first one's
   answer with \`Idempotency-Replayed: true\`; with another content it is refused with

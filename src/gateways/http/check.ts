@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import { describeValue, problemsOf } from "../../core/problems.ts";
 import type { Exchange } from "./exchange.ts";
-import { paramsOf, queryOf, type Route, type Schema } from "./route.ts";
+import { bodySchemaOf, paramsOf, queryOf, type Route, type Schema } from "./route.ts";
 
 /** Problems listed in one answer; more are only counted. */
 const PROBLEMS_MAX = 100;
@@ -29,10 +29,7 @@ export function checkInput(
   const input = {
     params: checked(paramsOf(route), raw.params, "path", problems),
     query: checked(queryOf(route), query, "query", problems),
-    body:
-      route.kind === "json" && route.body !== undefined && "body" in raw
-        ? checked(route.body, raw.body, "", problems)
-        : undefined,
+    body: "body" in raw ? checked(bodySchemaOf(route), raw.body, "", problems) : undefined,
   };
   if (problems.length > 0) throw invalid(problems);
   return input;

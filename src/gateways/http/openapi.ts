@@ -75,7 +75,8 @@ export function openApiOf(routes: readonly Route[]): OpenApi {
       version: VERSION,
       description:
         "Every change needs a token with a role and is recorded. Errors have one shape. " +
-        "POST requests take an Idempotency-Key. Lists are paged by `after` and `limit`.",
+        "POST requests take an Idempotency-Key. Lists are paged by `after` and `limit`. " +
+        "A change without a request body here takes none, or an empty object.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),

@@ -191,6 +191,11 @@ export function paramsOf({ params }: Route): Schema {
   return params ?? nothing;
 }
 
+/** A route that says nothing of a body takes an empty object, as it takes an empty body. */
+export function bodySchemaOf(route: Route): Schema {
+  return (route.kind === "json" ? route.body : undefined) ?? nothing;
+}
+
 export function queryOf({ query }: Route): Schema {
   return query ?? nothing;
 }

@@ -17,14 +17,12 @@ export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
   const bytes = await bodyOf(job, route);
   const { params, api } = job;
   route.authenticate?.({ params, headers: exchange.headers, body: bytes, api });
-  if (route.body !== undefined)
+  if (route.body !== undefined || bytes.byteLength > 0) {
     requireJson(type, bytes.byteLength, upload?.mediaTypes.join(" or "));
+  }
   const key = claimKeyOf(job);
   const raw = { params: job.params, query: exchange.query };
-  const input = checkInput(
-    route,
-    route.body === undefined ? raw : { ...raw, body: parseJson(bytes) },
-  );
+  const input = checkInput(route, { ...raw, body: parseJson(bytes) });
   job.target = targetOf(input) ?? job.target;
   const fingerprint = fingerprintOf(exchange.query, bytes);
   const newId = key === undefined ? undefined : idsOf(() => `${key} ${fingerprint}`);
@@ -35,8 +33,8 @@ export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
 }
 
 async function bodyOf(job: Job, route: JsonRoute): Promise<Uint8Array> {
-  // What else is sent is no business of the route; the connection drops it.
-  if (route.body === undefined) return new Uint8Array();
+  // Of a request that only reads the connection drops it.
+  if (route.method === "GET") return new Uint8Array();
   const { clock, limits } = job.api;
   return readBody(job.exchange, {
     bytesMax: limits[route.bodyLimit ?? "bodyBytesMax"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, test } from "vitest";
+import { ROUTES } from "../../../src/gateways/http/routes.ts";
 import { type HttpNode, type Reply, startHttpNode } from "./node.ts";
 
 let node: HttpNode;
@@ -147,6 +148,22 @@ test("an empty body is an empty object", async () => {
     missing.map(([path]) => path),
     ["name", "audience", "payload"],
   );
+});
+
+const bodyless = ROUTES.filter(
+  (it) => it.kind === "json" && it.method !== "GET" && it.body === undefined,
+).map(({ method, path }) => [method, path.replace(/\{\w+\}/g, "x")] as const);
+
+test.each(bodyless)("%s %s refuses a body by its fields, but for {}", async (method, path) => {
+  const aboutBody = async (json: unknown) => {
+    const reply = await node.call(method, path, { json });
+    const found = (reply.json.error?.problems ?? []) as { path: string }[];
+    return [reply.status, ...found.filter((it) => !it.path.startsWith("path."))];
+  };
+  const field = { path: "force", expected: "no such field", got: "true" };
+  assert.deepEqual(await aboutBody({ force: true }), [400, field]);
+  assert.deepEqual(await aboutBody([1]), [400, { path: "", expected: "an object", got: "[1]" }]);
+  assert.equal((await aboutBody({})).length, 1);
 });
 
 test("a body over its limit is refused, announced or not", async () => {
