@@ -204,8 +204,10 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
   if (iat !== undefined && iat * 1000 > now + AHEAD_SECONDS_MAX * 1000) {
     return refuse("iat lies in the future");
   }
-  if (exp * 1000 <= now) return fail(explain(new errors.JWTExpired("", payload)));
-  return ok({ principal, kind, grants, device, secretVersion, expiresAt: exp * 1000 });
+  // RFC 7519 allows fractions of a second; instants of ours are whole milliseconds.
+  const expiresAt = Math.floor(exp * 1000);
+  if (expiresAt <= now) return fail(explain(new errors.JWTExpired("", payload)));
+  return ok({ principal, kind, grants, device, secretVersion, expiresAt });
 }
 
 function isVersion(claim: unknown): claim is number {

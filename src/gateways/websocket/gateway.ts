@@ -60,6 +60,8 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     },
     close: (ws, code, text) => (ws as Socket & Tagged).connection.closed(code, text),
   });
+  // Whoever has no key that could be one is passed on by the addon.
+  app.get(CONNECT_PATH, (res) => upgrader.refuse(res, "handshake"));
 
   return {
     get connections() {

@@ -101,8 +101,6 @@ export class Login implements Reception {
     }
     const { hub } = connection;
     connection.device = hello.device;
-    const bannedMs = this.#options.bans.waitMs("principal", principal);
-    if (bannedMs > 0) return this.#refuseBanned(connection, principal, bannedMs);
     connection.user = hub.users.take(principal);
     if (connection.user === undefined) {
       const message = `the user has ${hub.users.max} connections already`;
@@ -110,6 +108,9 @@ export class Login implements Reception {
       this.#note(principal, hello.device, error);
       return this.#refuse(connection, message);
     }
+    // Who finds no room is told to come again, and does: that alone must not get it banned.
+    const bannedMs = this.#options.bans.waitMs("principal", principal);
+    if (bannedMs > 0) return this.#refuseBanned(connection, principal, bannedMs);
     this.#expiresAt = expiresAt;
     this.#attach(connection, hello, outcome.value);
   }

@@ -36,25 +36,25 @@ export class Upgrader {
 
   upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const hub = this.#hub;
-    if (this.#departures.isDraining) return this.#refuse(res, "draining");
-    if (!isHandshake(req)) return this.#refuse(res, "handshake");
-    if (req.getHeader("sec-websocket-version") !== "13") return this.#refuse(res, "version");
+    if (this.#departures.isDraining) return this.refuse(res, "draining");
+    if (!isHandshake(req)) return this.refuse(res, "handshake");
+    if (req.getHeader("sec-websocket-version") !== "13") return this.refuse(res, "version");
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
-    if (codec === undefined) return this.#refuse(res, "subprotocol");
-    if (hub.connections >= hub.limits.connectionsMax) return this.#refuse(res, "full");
+    if (codec === undefined) return this.refuse(res, "subprotocol");
+    if (hub.connections >= hub.limits.connectionsMax) return this.refuse(res, "full");
     const from = remoteAddress(res.getRemoteAddressAsText());
     const network = networkOf(from);
     const wait = this.#gate.admit(network);
-    if (wait !== undefined) return this.#refuse(res, wait.reason, wait.retryAfterMs);
+    if (wait !== undefined) return this.refuse(res, wait.reason, wait.retryAfterMs);
     const address = hub.addresses.take(network);
-    if (address === undefined) return this.#refuse(res, "address");
+    if (address === undefined) return this.refuse(res, "address");
     const connection = new Connection(hub, codec, address, new Login(this.#options, from));
     const key = req.getHeader("sec-websocket-key");
     // No extension is taken: compression costs memory per connection.
     res.upgrade({ connection }, key, codec.subprotocol, "", context);
   }
 
-  #refuse(res: HttpResponse, reason: UpgradeRefusal, retryAfterMs = this.#aWhile()): void {
+  refuse(res: HttpResponse, reason: UpgradeRefusal, retryAfterMs = this.#aWhile()): void {
     this.#hub.counts.refusedUpgrade(reason);
     const { status, code, message } = REFUSALS[reason];
     const { advice, retryable } = ERRORS[code];
@@ -109,7 +109,9 @@ const REFUSALS: Readonly<Record<UpgradeRefusal, Refusal>> = {
   handshake: {
     status: "400 Bad Request",
     code: "protocol.invalid",
-    message: "a WebSocket handshake has Connection: Upgrade and Upgrade: websocket",
+    message:
+      "a WebSocket handshake has Connection: Upgrade, Upgrade: websocket, and a " +
+      "Sec-WebSocket-Key of 24 characters",
   },
   version: {
     status: "426 Upgrade Required",

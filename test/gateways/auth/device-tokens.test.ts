@@ -92,6 +92,14 @@ test("a token is good until its last second and expired from then on", async () 
   expect(await codeOf(token)).toBe("auth.expired");
 });
 
+test("an exp with a fraction of a second expires at a whole millisecond", async () => {
+  const { tokens, clock, sign } = start();
+  const credential = await sign({ exp: clock.now() / 1000 + 9.876_54 });
+  expect(await tokens.verify(credential)).toMatchObject({
+    value: { expiresAt: clock.now() + 9_876 },
+  });
+});
+
 test("claims that are missing or not what they should be are refused", async () => {
   const { sign, codeOf, clock } = start();
   const inSeconds = (seconds: number): number => clock.now() / 1000 + seconds;

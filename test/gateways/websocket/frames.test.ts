@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type DeviceNodeOptions, startDeviceNode } from "../../testkit/device-node.ts";
 import { maskedFrame, OPCODE, RawSocket } from "../../testkit/raw-socket.ts";
 import { VirtualClock } from "../../testkit/virtual-clock.ts";
-import { closingOf, connectTo, frameOf, logIn, roundTrip } from "./device.ts";
+import { closingOf, frameOf, logIn, roundTrip } from "./device.ts";
 
 function startNode(options: DeviceNodeOptions = {}) {
   const node = startDeviceNode(options);
@@ -182,10 +182,12 @@ test("a MessagePack device gets the same as a JSON device", async () => {
   expect(await node.inbox.ledger("push")).toMatchObject({ accepted: 1, acked: 1, pending: 0 });
 });
 
-test("a path beside the device's own is no WebSocket", async () => {
-  const node = startNode();
-  const socket = await connectTo(node);
-  expect(socket.status).toBe(101);
-  const response = await fetch(`http://127.0.0.1:${node.port}/v1/connect`).catch(() => undefined);
-  expect(response?.status ?? 404).toBe(404);
+test("a browser on the devices' path is told what it lacks, and beside it nothing is", async () => {
+  const { port } = startNode();
+  const lacking = await fetch(`http://127.0.0.1:${port}/v1/connect`);
+  expect(lacking.status).toBe(400);
+  expect(await lacking.json()).toMatchObject({
+    error: { code: "protocol.invalid", message: expect.stringContaining("Sec-WebSocket-Key") },
+  });
+  expect((await fetch(`http://127.0.0.1:${port}/v1/connected`)).status).toBe(404);
 });

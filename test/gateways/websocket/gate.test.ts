@@ -78,6 +78,19 @@ describe("a ban", () => {
     expect(connection.of("error")[0]).toMatchObject({ code: "gateway.banned" });
   });
 
+  test("is not for who comes again and again to find no room", async () => {
+    const node = testNode({ bans: BANS, limits: { connectionsPerUser: 1 } });
+    const inside = await node.login("ada");
+    const outside = await node.device("ada", { device: "tablet" });
+    for (let knock = 0; knock < 10; knock += 1) {
+      await expect(outside.connect()).rejects.toThrow("gateway.busy");
+    }
+    inside.drop();
+    while (node.gateway.connections > 0) await new Promise(setImmediate);
+    await outside.connect();
+    expect(node.bans.list()).toEqual([]);
+  });
+
   test("refuses an address with 429 before its upgrade, and no other address", async () => {
     const node = testNode({ bans: { ...BANS, flapsPerAddress: 2 } });
     expect(await statuses(node, 4)).toEqual([101, 101, 429, 429]);
