@@ -8,8 +8,11 @@ import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
 import { arrive, leave, tellCompany, watch } from "./presence.ts";
 import type { Ctx, Message, TopicDeps, TopicState, TopicsOfNode } from "./state.ts";
 
-/** How long a topic lasts that the node has no room for, in milliseconds. */
-const SURPLUS_MS = 1_000;
+/**
+ * How long a topic lasts that nobody comes to, in milliseconds: it was only asked who is there, or
+ * the node has no room for it.
+ */
+const UNUSED_MS = 1_000;
 /** Publications and subscriptions that may wait for one topic. */
 const MAILBOX_MAX = 100_000;
 
@@ -25,7 +28,7 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
     kind: topicKind,
     onStart: { type: "start" },
     onEnd: (state) => {
-      state.node.topics -= 1;
+      if (!state.isSurplus) state.node.topics -= 1;
       state.node.historyBytes -= state.historyBytes;
     },
     mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
@@ -64,13 +67,12 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
 }
 
 function begin(state: TopicState, node: TopicsOfNode, deps: TopicDeps, ctx: Ctx): TopicState {
-  const { topicsMax, idleMs } = deps.limits;
   state.epoch = newEpoch(ctx);
   state.rule = deps.ruleOf(state.name);
   state.node = node;
-  node.topics += 1;
-  state.isSurplus = node.topics > topicsMax;
-  ctx.setTimer("idle", state.isSurplus ? SURPLUS_MS : idleMs, { type: "idle" });
+  state.isSurplus = node.topics >= deps.limits.topicsMax;
+  if (!state.isSurplus) node.topics += 1;
+  ctx.setTimer("idle", UNUSED_MS, { type: "idle" });
   return state;
 }
 
@@ -80,8 +82,8 @@ function refuse(
   request: Extract<TopicMessage, { replyTo?: unknown }>,
   ctx: Ctx,
 ): TopicState {
-  const message = `the node has ${state.node.topics - 1} topics already`;
-  const busy = new RuntimeError("gateway.busy", message, { retryAfterMs: SURPLUS_MS });
+  const message = `the node has ${state.node.topics} topics already`;
+  const busy = new RuntimeError("gateway.busy", message, { retryAfterMs: UNUSED_MS });
   ctx.reply<Result<never>>(request, fail(busy));
   return state;
 }

@@ -185,10 +185,17 @@ test("a topic with nobody in it ends once nothing could be recovered", async () 
   await settle();
   await advance(60_000);
   expect(system.find(topicKind, "news")).toBeDefined();
-  await advance(60_000);
+  await advance(61_000);
   expect(system.find(topicKind, "news")).toBeUndefined();
   topic();
   expect(await a.subscribe({ epoch, offset: 1 })).toMatchObject({ recovered: false, offset: 0 });
+});
+
+test("a topic that was only asked who is there ends soon, and gives its place back", async () => {
+  const { who, system, advance } = start({}, { topicsMax: 1 });
+  expect(await who()).toMatchObject({ ok: true, value: { count: 0 } });
+  await advance(1_000);
+  expect(system.find(topicKind, "news")).toBeUndefined();
 });
 
 test("a topic that is full refuses the next, and those who are there may come again", async () => {
@@ -288,8 +295,13 @@ test("a topic that the node has no room for refuses, until another one has ended
     return replyTo.received[0]!;
   };
   expect(await publishTo("first")).toMatchObject({ ok: true });
-  const refused = await publishTo("second");
-  expect(refused).toMatchObject({ ok: false, error: { code: "gateway.busy" } });
+  for (const name of ["second", "third"]) {
+    const refused = await publishTo(name);
+    expect(refused).toMatchObject({ ok: false, error: { code: "gateway.busy" } });
+    expect(refused).toMatchObject({
+      error: { message: expect.stringContaining("has 1 topics already") },
+    });
+  }
   await advance(302_000);
   expect(system.count(topicKind)).toBe(0);
   expect(await publishTo("second")).toMatchObject({ ok: true });
