@@ -27,6 +27,7 @@ const REFUSED_BURSTS_MAX = 2;
 
 /** Pays for one frame; a refused one costs as much. */
 export function payFrame(bucket: Bucket, { perSecond, burst }: Rate, nowMs: number): Verdict {
+  if (perSecond === 0) return "taken";
   const now = nowMs | 0;
   if (now !== bucket.creditAt) {
     // Frames per second are thousandths of a frame per millisecond.
@@ -52,7 +53,6 @@ interface Payer extends Bucket {
 
 /** Pays for one frame; else tells its sender to be slower, or ends the connection. */
 export function isPaid(payer: Payer, rate: Rate, clock: Clock): boolean {
-  if (rate.perSecond === 0) return true;
   const verdict = payFrame(payer, rate, clock.monotonic());
   if (verdict === "taken") return true;
   const retryAfterMs = waitMs(payer, rate);

@@ -24,6 +24,12 @@ test("a board is answered one byte, a phone its slot, and a heartbeat by another
   await phones[1].heartbeat();
 });
 
+test("where the limit of messages per second is 0 there is none", async () => {
+  const { device } = classicNode({ limits: { framesPerSecond: 0, framesBurst: 1 } });
+  const board = await device(BOARD);
+  for (let n = 0; n < 5; n += 1) await board.heartbeat();
+});
+
 test("a classic phone and its classic board write to each other, each by its number", async () => {
   const { relations, device } = classicNode();
   relations.bind("4096", "17");

@@ -248,6 +248,17 @@ describe("a device that sends too fast", () => {
     expect(frames[0]).toMatchObject({ type: "error", code: "protocol.too-fast" });
     expect(states).toContain("waiting: too-fast");
   });
+
+  test("is not there where the limit is 0", async () => {
+    const bare = bareExchange({ framesPerSecond: 0, framesBurst: 1 });
+    const device = bare.device({ ...HERE });
+    await bare.advance(100);
+    const answers = Array.from({ length: 60 }, () => device.request({ type: "ping" }));
+    await bare.advance(500);
+    expect(new Set((await Promise.all(answers)).map(({ type }) => type))).toEqual(
+      new Set(["pong"]),
+    );
+  });
 });
 
 describe("a provisioning key", () => {
