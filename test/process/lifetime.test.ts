@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { flagged, type PageDevice } from "../gateways/websocket/page-client.ts";
 import { PageNode } from "./page-node.ts";
 
-const LIFETIME_MS = 8_000;
+const LIFETIME_MS = 5_000;
 /** Beyond its lifetime a connection lives no longer than this; see docs/protocol.md. */
 const WITHIN_MS = 10_000;
 const DEVICES = 40;
