@@ -202,6 +202,29 @@ test("however small it is, what was missed comes in pieces, as the device takes 
   expect(wordsOf(again).at(-1)).toBe("news#601 last");
 });
 
+test("what its topic lets go of while a device recovers is told as lost", async () => {
+  const { device, system, settle } = await start({ topic: { historyMax: 300 } });
+  const a = await device("a");
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  const { epoch } = a.place();
+  await a.drop();
+  const topic = system.entity(topicKind, "news");
+  const publish = async (count: number) => {
+    for (let n = 1; n <= count; n += 1)
+      topic.send({ type: "publish", payload: "1", from: undefined });
+    await settle();
+  };
+  await publish(300);
+  const again = await a.connect();
+  await a.ask({ type: "subscribe", id: 2, topic: "news", epoch, offset: 0 });
+  await publish(300);
+  a.session.send({ type: "drained" });
+  await settle();
+  expect(wordsOf(again).slice(-2)).toEqual(["news#256 1", "resubscribed 600 new"]);
+  await publish(1);
+  expect(wordsOf(again).at(-1)).toBe("news#601 1");
+});
+
 test("what a full mailbox refused is taken from history, in order and once", async () => {
   const { device, system, settle } = await start();
   const a = await device("a");
