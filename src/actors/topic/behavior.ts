@@ -103,7 +103,7 @@ function publish(state: TopicState, message: Publish, deps: TopicDeps, ctx: Ctx)
   const { payload, from } = message;
   const { name: topic, offset, subscribers, rule } = state;
   const publication = { topic, offset, from, payload, slow: rule.slow, wire: {} };
-  keep(state, publication, ctx.now);
+  keep(state, publication, ctx.monotonic);
   const notice: TopicNotice = { type: "publication", publication };
   for (const { ref, refused } of subscribers.values()) ctx.trySend(ref, notice, refused);
   deps.figures.published.add();
@@ -124,7 +124,7 @@ function subscribe(state: TopicState, request: Subscribe, deps: TopicDeps, ctx: 
     ctx.reply(request, fail(new RuntimeError("gateway.busy", message)));
     return state;
   }
-  dropOld(state, ctx.now);
+  dropOld(state, ctx.monotonic);
   const missed = since === undefined ? undefined : missedSince(state, since, ctx);
   if (since !== undefined) {
     const { recovered, notRecovered } = deps.figures;
@@ -154,7 +154,7 @@ function unsubscribe(state: TopicState, sessionId: string, ctx: Ctx): TopicState
 
 /** Ends when nobody is there and nobody could recover anything. */
 function idle(state: TopicState, deps: TopicDeps, ctx: Ctx): TopicState {
-  dropOld(state, ctx.now);
+  dropOld(state, ctx.monotonic);
   if (state.subscribers.size === 0 && state.history.length === 0) ctx.drain();
   else ctx.setTimer("idle", deps.limits.idleMs, { type: "idle" });
   return state;

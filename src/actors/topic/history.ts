@@ -1,5 +1,5 @@
-import type { Kept, Publication } from "./messages.ts";
-import type { Ctx, TopicState } from "./state.ts";
+import type { Publication } from "./messages.ts";
+import type { Ctx, Entry, TopicState } from "./state.ts";
 
 /** What may be dropped gathers until it is worth a copy of the rest. */
 const SLACK = 2;
@@ -10,18 +10,18 @@ const MISSED_MAX = 256;
 /** Those who come back at the same time share encodings, which are let go of after so long. */
 const REPLAYED_MS = 1_000;
 
-/** Keeps a publication, and lets go of what is beyond the rule. */
+/** Keeps a publication, and lets go of what is beyond the rule; `now` is monotonic. */
 export function keep(state: TopicState, publication: Publication, now: number): void {
   const { history, rule } = state;
   const { historyMax, historyMs } = rule;
   if (historyMax === 0) return;
   const { offset, from, payload } = publication;
-  history.push({ offset, from, payload, at: now });
+  history.push({ offset, from, payload, since: now });
   const bytes = payload.length + ENTRY_BYTES;
   state.historyBytes += bytes;
   state.node.historyBytes += bytes;
   const isLong = history.length > historyMax * SLACK;
-  if (isLong || history[0]!.at <= now - historyMs * SLACK) dropOld(state, now);
+  if (isLong || history[0]!.since <= now - historyMs * SLACK) dropOld(state, now);
   makeRoom(state);
 }
 
@@ -45,12 +45,12 @@ function dropFirst(state: TopicState, count: number): void {
   state.history = state.history.slice(count);
 }
 
-/** Lets go of what is too old or too much. */
+/** Lets go of what is too old or too much; `now` is monotonic. */
 export function dropOld(state: TopicState, now: number): void {
   const { history, rule } = state;
   const { historyMax, historyMs } = rule;
   let from = Math.max(0, history.length - historyMax);
-  while (from < history.length && history[from]!.at <= now - historyMs) from += 1;
+  while (from < history.length && history[from]!.since <= now - historyMs) from += 1;
   dropFirst(state, from);
 }
 
@@ -66,14 +66,14 @@ export function missedSince(
   const { epoch, offset, history } = state;
   if (since.epoch !== epoch || since.offset > offset) return undefined;
   if (since.offset === offset) return [];
-  const first: Kept | undefined = history[0];
+  const first: Entry | undefined = history[0];
   if (first === undefined || first.offset > since.offset + 1) return undefined;
   const at = since.offset + 1 - first.offset;
   return history.slice(at, at + MISSED_MAX).map((kept) => again(state, kept, ctx));
 }
 
 /** The same object for all who come back within a moment, so that its bytes are made once. */
-function again(state: TopicState, { offset, from, payload }: Kept, ctx: Ctx): Publication {
+function again(state: TopicState, { offset, from, payload }: Entry, ctx: Ctx): Publication {
   if (state.replayed === undefined) {
     state.replayed = new Map();
     ctx.setTimer("replayed", REPLAYED_MS, { type: "forget-replayed" });

@@ -20,7 +20,7 @@ export function who(state: TopicState, request: Of<"who">, ctx: Ctx): TopicState
 }
 
 export function describe(state: TopicState, request: Of<"describe">, ctx: Ctx): TopicState {
-  dropOld(state, ctx.now);
+  dropOld(state, ctx.monotonic);
   const { name, rule, epoch, offset, history, subscribers } = state;
   const facts = { name, rule, epoch, offset, kept: history.length, sessions: subscribers.size };
   ctx.reply(request, ok({ ...facts, ...company(state) }));
@@ -28,13 +28,18 @@ export function describe(state: TopicState, request: Of<"describe">, ctx: Ctx): 
 }
 
 export function history(state: TopicState, request: Of<"history">, ctx: Ctx): TopicState {
-  dropOld(state, ctx.now);
+  dropOld(state, ctx.monotonic);
   const { epoch, offset, history: all } = state;
   const { after = 0, limit = all.length } = request;
   const from = all.findIndex(({ offset: its }) => its > after);
-  const kept = from < 0 ? [] : all.slice(from, from + limit);
+  const asked = from < 0 ? [] : all.slice(from, from + limit);
+  const kept = asked.map(({ since, ...it }) => ({ ...it, at: wallOf(since, ctx) }));
   ctx.reply(request, ok({ epoch, offset, kept }));
   return state;
+}
+
+function wallOf(monotonic: number, ctx: Ctx): number {
+  return Math.round(ctx.now - ctx.monotonic + monotonic);
 }
 
 function company({ principals }: TopicState) {

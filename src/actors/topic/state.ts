@@ -1,7 +1,7 @@
 import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import type { Counter, Metrics } from "../../core/metrics.ts";
 import type { Context, Ref } from "../kernel/actor.ts";
-import type { Kept, Publication, TopicMessage, TopicNotice, TopicRule } from "./messages.ts";
+import type { Publication, TopicMessage, TopicNotice, TopicRule } from "./messages.ts";
 
 export const TOPIC_RULE: TopicRule = {
   historyMax: 100,
@@ -80,6 +80,11 @@ export function topicRules(
   return (topic) => parsed.find(([glob]) => matchesGlob(glob, topic))?.[1] ?? TOPIC_RULE;
 }
 
+/** A publication that is kept, and since when, in monotonic milliseconds. */
+export interface Entry extends Pick<Publication, "offset" | "from" | "payload"> {
+  readonly since: number;
+}
+
 export interface Subscriber {
   readonly ref: Ref<TopicNotice>;
   readonly principal: string;
@@ -100,7 +105,7 @@ export interface TopicState {
   /** Tells this life of the topic from others: offsets compare only within it. */
   epoch: string;
   offset: number;
-  history: Kept[];
+  history: Entry[];
   /** Of what it keeps: characters of payloads, and what each takes beside that. */
   historyBytes: number;
   /** What was given lately to those who came back, by offset; undefined when nothing was. */
