@@ -5,8 +5,8 @@ import { fail, ok, type Result } from "./result.ts";
 /**
  * A principal is who has sessions and an inbox: a user, with phones, or a board (a thing).
  *
- * Its key names it everywhere: a user's key is the user's id; a board's is `board:` and its id.
- * No user's id begins so.
+ * Its key names it everywhere: a user's key is the user's id; a board's is `board:` and its id. No
+ * id begins like an address, so that neither a key nor an address can be taken for another one.
  */
 export type PrincipalKind = "phone" | "board";
 
@@ -28,6 +28,23 @@ export function addressOf(principal: string): string {
 
 export function kindOf(principal: string): PrincipalKind {
   return principal.startsWith(BOARD) ? "board" : "phone";
+}
+
+/** What those who choose an id are told when it begins like an address. */
+export const ID_EXPECTED = "an id without session:, user:, board:, family: or topic: before it";
+
+export function isUserId(id: string): boolean {
+  return isName(id) && !isPrefixed(id);
+}
+
+/** Whether it begins like an address. */
+export function isPrefixed(id: string): boolean {
+  return kindBefore(id) !== undefined;
+}
+
+/** As that of a user, and there is room for its key. */
+export function isBoardId(id: string): boolean {
+  return isUserId(id) && isName(boardKey(id));
 }
 
 /** Where a device's message goes. Written as `board:b1`, `user:u1`, `boards`, `topic:news`. */
@@ -65,12 +82,18 @@ export function parsePlace(text: string): Result<Place> {
 
 function addressFrom(text: string): Address | undefined {
   if (text === "boards" || text === "phones") return { type: text };
+  const type = kindBefore(text);
+  if (type === undefined) return undefined;
+  const id = text.slice(type.length + 1);
+  const isPrincipal = type !== "session" && type !== "topic";
+  return (isPrincipal ? isUserId(id) : isName(id)) ? ({ type, id } as Address) : undefined;
+}
+
+/** The kind of address that a text begins with, if it does. */
+function kindBefore(text: string): string | undefined {
   const colon = text.indexOf(":");
-  const type = text.slice(0, colon);
-  const id = text.slice(colon + 1);
-  const isOne = colon > 0 && WITH_ID.has(type) && isName(id);
-  if (!isOne || (type === "user" && boardOf(id) !== undefined)) return undefined;
-  return { type, id } as Address;
+  const type = text.slice(0, Math.max(0, colon));
+  return WITH_ID.has(type) ? type : undefined;
 }
 
 function invalid(path: string, expected: string, got: string): Result<never> {

@@ -1,6 +1,5 @@
-import { boardKey, kindOf } from "../core/address.ts";
+import { boardKey, ID_EXPECTED, isBoardId, isUserId } from "../core/address.ts";
 import { RuntimeError } from "../core/errors.ts";
-import { isName } from "../core/names.ts";
 import { RELATION_LIMITS, type StatusFacts, statusOf } from "../core/relations.ts";
 import type {
   Announcement,
@@ -80,7 +79,7 @@ export function applyChange(
 
 function register(rows: RelationRows, facts: BoardFacts, at: number): RelationChanged {
   const { id, name, model, serial, mac } = facts;
-  if (!isName(boardKey(id))) throw refused("a board's id has at most 122 characters");
+  if (!isBoardId(id)) throw refused(`a board has at most 122 characters, and ${ID_EXPECTED}`);
   const known = rows.board(id);
   if (known !== undefined) {
     const said = Object.entries({ name, model, serial, mac }).filter(([, it]) => it !== undefined);
@@ -261,7 +260,7 @@ function mustMembers(rows: RelationRows, family: string): readonly FamilyMember[
 }
 
 function mustBeUser(user: string): void {
-  if (!isName(user) || kindOf(user) !== "phone") throw refused("that is no id of a user");
+  if (!isUserId(user)) throw refused(`that is no id of a user: ${ID_EXPECTED}`);
 }
 
 function mustBeFree(rows: RelationRows, user: string): void {

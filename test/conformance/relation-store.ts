@@ -50,6 +50,19 @@ function boards(open: OpenStores): void {
     expect(await relations.board("b2")).toBeUndefined();
   });
 
+  test("ids that begin like an address are refused, as those of somebody else", async () => {
+    const { relations } = await openFor(open);
+    await apply(relations, [{ type: "register", board: { id: "b1" } }]);
+    for (const kind of ["session", "user", "board", "family", "topic"]) {
+      const register = { type: "register", board: { id: `${kind}:b1` } } as const;
+      await expectError(relations.change(register, 1), "relation.refused");
+      const bind = { type: "bind", board: "b1", user: `${kind}:ann` } as const;
+      await expectError(relations.change(bind, 1), "relation.refused");
+    }
+    await apply(relations, [{ type: "bind", board: "b1", user: "users:ann" }]);
+    expect((await relations.board("b1"))?.owner).toBe("users:ann");
+  });
+
   test("a board without a name is called as its id, and is renamed once", async () => {
     const { relations } = await openFor(open);
     await apply(relations, [{ type: "register", board: { id: "b1" } }]);

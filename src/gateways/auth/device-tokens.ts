@@ -7,7 +7,13 @@ import {
   jwtVerify,
   SignJWT,
 } from "jose";
-import { boardKey, kindOf, type PrincipalKind } from "../../core/address.ts";
+import {
+  boardKey,
+  ID_EXPECTED,
+  isBoardId,
+  isUserId,
+  type PrincipalKind,
+} from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Grants } from "../../core/device-request.ts";
 import { RuntimeError } from "../../core/errors.ts";
@@ -109,7 +115,7 @@ export function deviceTokens(options: DeviceTokenOptions): DeviceTokens {
         throw new RuntimeError("auth.invalid", "user and device must be names of 1 to 128 letters");
       }
       if (principalOf(user, kind ?? "phone") === undefined) {
-        throw new RuntimeError("auth.invalid", "a user's id does not begin with board:");
+        throw new RuntimeError("auth.invalid", `the user or board must be ${ID_EXPECTED}`);
       }
       const issuedAt = Math.floor(clock.now() / 1000);
       const token = new SignJWT({
@@ -190,7 +196,7 @@ function identityOf(payload: JWTPayload, now: number): Result<DeviceIdentity> {
   const kind = payload["kind"] ?? "phone";
   if (kind !== "phone" && kind !== "board") return refuse("kind is neither phone nor board");
   const principal = principalOf(sub, kind);
-  if (principal === undefined) return refuse("sub is no id of a principal of that kind");
+  if (principal === undefined) return refuse(`sub is not ${ID_EXPECTED}`);
   const secretVersion = payload["secretVersion"];
   if (secretVersion !== undefined && (kind === "phone" || !isVersion(secretVersion))) {
     return refuse("secretVersion is no version of a board's secret");
@@ -216,8 +222,8 @@ function isVersion(claim: unknown): claim is number {
 
 /** The key of a principal; undefined when there can be none with this id. */
 function principalOf(id: string, kind: PrincipalKind): string | undefined {
-  const key = kind === "board" ? boardKey(id) : id;
-  return isName(key) && kindOf(key) === kind ? key : undefined;
+  if (kind === "board") return isBoardId(id) ? boardKey(id) : undefined;
+  return isUserId(id) ? id : undefined;
 }
 
 /** Says why in words of our own: the library's may hold parts of the token. */

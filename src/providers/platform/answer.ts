@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boardKey } from "../../core/address.ts";
+import { ID_EXPECTED, isBoardId } from "../../core/address.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import { describeProblems, problemsOf } from "../../core/problems.ts";
@@ -18,11 +18,7 @@ const patterns = z.array(name).max(PATTERNS_MAX);
 const allowed = z.strictObject({
   allow: z.boolean(),
   grants: z.strictObject({ subscribe: patterns, publish: patterns }).optional(),
-  board: z
-    .string()
-    .min(1)
-    .refine((id) => isName(boardKey(id)), "the id of a board")
-    .optional(),
+  board: z.string().refine(isBoardId, ID_EXPECTED).optional(),
 });
 
 /** Who says no has said it, whatever else there is: devices must not come in by a mistake in it. */

@@ -62,10 +62,14 @@ test("a board's token names the board and never a user", async () => {
     },
   });
   expect(await codeOf(await sign({ sub: "board:b-1" }))).toBe("auth.invalid");
+  expect(await codeOf(await sign({ sub: "board:b-1", kind: "board" }))).toBe("auth.invalid");
+  expect(await codeOf(await sign({ sub: "user:ann" }))).toBe("auth.invalid");
   expect(await codeOf(await sign({ sub: "b".repeat(128), kind: "board" }))).toBe("auth.invalid");
   expect(await codeOf(await sign({ kind: "thing" }))).toBe("auth.invalid");
   const posing = tokens.mint({ user: "board:b-1", ttlMs: 1 });
   await expect(posing).rejects.toMatchObject({ code: "auth.invalid" });
+  const address = tokens.mint({ user: "board:b-1", kind: "board", ttlMs: 1 });
+  await expect(address).rejects.toThrow("an id without session:, user:, board:");
 });
 
 test("a token says which topics its device may use, within bounds", async () => {

@@ -56,7 +56,9 @@ test("a name that is wrong is one problem, told in words and with what came", as
   const cases: [method: string, path: string, json: object | undefined, problem: RegExp][] = [
     ["PUT", `/v1/boards/${long}`, {}, /^path\.id,a length of at most 122,"xxx/],
     ["PUT", "/v1/boards/a%00", {}, /^path\.id,text without control characters,"a\\u0000"$/],
-    ["POST", "/v1/boards/b-1/bind", { user: "board:b-2" }, /^user,a user, whose id .* board:,"bo/],
+    ["POST", "/v1/boards/b-1/bind", { user: "board:b-2" }, /^user,an id without .* before it,"bo/],
+    ["PUT", "/v1/boards/board:b-1", {}, /^path\.id,an id without .* before it,"board:b-1"$/],
+    ["GET", "/v1/users/user:ann/relations", undefined, /^path\.id,an id without .*,"user:ann"$/],
     ["POST", "/v1/node/drain", { url: "http://x" }, /^url,an address .* wss:\/\/,"http:\/\/x"$/],
     ["GET", "/v1/uploads?consumer=crm&kinds=a%20b", undefined, /^query\.kinds,at most .*,"a b"$/],
   ];

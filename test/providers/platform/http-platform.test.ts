@@ -102,6 +102,7 @@ test.each([
   ["more than is known", 200, '{"allow":true,"admin":true}'],
   ["grants that are none", 200, '{"allow":true,"grants":{"subscribe":"*","publish":[]}}'],
   ["a board's id that is none", 200, '{"allow":true,"board":"a\\u0000"}'],
+  ["a board's address", 200, '{"allow":true,"board":"board:b1"}'],
   ["a redirect", 302, ""],
   ["not found", 404, '{"allow":true}'],
 ])("an answer that is %s lets nobody in, and is not asked for again", async (_, status, text) => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Board, Relations } from "../../../actors/relations/messages.ts";
-import { boardKey, boardOf, kindOf } from "../../../core/address.ts";
+import { boardKey, boardOf, ID_EXPECTED, isPrefixed, kindOf } from "../../../core/address.ts";
 import { isName, NAME_MAX } from "../../../core/names.ts";
 import { answer, instant, request, text, userId } from "../schemas.ts";
 
@@ -10,13 +10,11 @@ export const boardId = z
   .string()
   .min(1, { abort: true })
   .max(BOARD_ID_MAX, { abort: true })
-  .refine((id) => isName(boardKey(id)), "text without control characters");
+  .refine((id) => isName(boardKey(id)), "text without control characters")
+  .refine((id) => !isPrefixed(id), ID_EXPECTED);
 
 /** A user, and not a board's key. */
-export const person = userId.refine(
-  (id) => kindOf(id) === "phone",
-  "a user, whose id does not begin with board:",
-);
+export const person = userId.refine((id) => !isPrefixed(id), ID_EXPECTED);
 
 export const byBoard = z.strictObject({ id: boardId.meta({ examples: ["lamp-1"] }) });
 export const byUser = z.strictObject({ id: person.meta({ examples: ["m-1"] }) });
