@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Packr } from "msgpackr";
 import type { Push } from "../../actors/session/messages.ts";
 import type { Publication } from "../../actors/topic/messages.ts";
+import { ok, type Result } from "../../core/result.ts";
 import { readClientFrame } from "./client-frame.ts";
 import type { Codec, Decoded, Encoded } from "./codec.ts";
 import { refuse } from "./fields.ts";
@@ -36,14 +37,18 @@ const REDELIVERED = key("redelivered");
 const PAYLOAD = key("payload");
 
 function decode(bytes: ArrayBuffer): Decoded {
-  let value: unknown;
+  const value = readMsgpackValue(bytes);
+  return value.ok ? readClientFrame(value.value) : value;
+}
+
+/** The value that the bytes are; `protocol.invalid` says why they are none. Never throws. */
+export function readMsgpackValue(bytes: ArrayBuffer): Result<unknown> {
   try {
-    value = readMsgpack(bytes);
+    return ok(readMsgpack(bytes));
   } catch (error) {
     if (!(error instanceof NotMsgpack)) throw error;
-    return refuse("", `one MessagePack value ${error.message}`, "something else");
+    return refuse("", `MessagePack: ${error.message}`, "something else");
   }
-  return readClientFrame(value);
 }
 
 function encodePong(id: number, data: unknown): Encoded {

@@ -2,18 +2,10 @@ import type { SessionMessage } from "../../actors/session/messages.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import { ok, type Result } from "../../core/result.ts";
 import { readClientFrame } from "../protocol/client-frame.ts";
-import {
-  COUNT,
-  type Fields,
-  invalid,
-  isCount,
-  isFields,
-  isText,
-  refuse,
-} from "../protocol/fields.ts";
+import { COUNT, type Fields, invalid, isCount, isFields, isText } from "../protocol/fields.ts";
 import { idOf, type SessionFrame } from "../protocol/frames.ts";
 import { WIRE_LIMITS } from "../protocol/limits.ts";
-import { NotMsgpack, readMsgpack } from "../protocol/msgpack-reader.ts";
+import { readMsgpackValue } from "../protocol/msgpack.ts";
 import { toSessionMessage } from "../protocol/session-frames.ts";
 import { payFrame, waitMs } from "../websocket/frame-rate.ts";
 import type { Hello, Holder } from "./messages.ts";
@@ -35,11 +27,9 @@ export function frameIn(state: UdpState, bytes: Uint8Array, deps: UdpDeps, ctx: 
   if (state.stage === "closed") return;
   deps.counts.framesIn += 1;
   if (!isPaid(state, deps, ctx)) return;
-  const value = read(bytes);
-  if (!isFields(value)) {
-    const refused = refuse("", "one MessagePack map with a type", "something else");
-    return malformed(state, refused.ok ? undefined : refused.error, undefined, deps, ctx);
-  }
+  const read = readMap(bytes);
+  if (!read.ok) return malformed(state, read.error, undefined, deps, ctx);
+  const { value } = read;
   if (state.holder.type === "provisioning") return register(state, value, deps, ctx);
   if (state.stage === "hello") return hello(state, value, deps, ctx);
   if (value["type"] === "hello" || value["type"] === "refresh") {
@@ -97,13 +87,13 @@ export function refuseBusy(state: UdpState, id: number | undefined, deps: UdpDep
 
 export function malformed(
   state: UdpState,
-  error: RuntimeError | undefined,
+  error: RuntimeError,
   id: number | undefined,
   deps: UdpDeps,
   ctx: Ctx,
 ): void {
   state.malformed += 1;
-  if (error !== undefined) writeError(state, error, id, deps, ctx);
+  writeError(state, error, id, deps, ctx);
   if (state.malformed >= MALFORMED_MAX || state.stage === "hello") {
     close(state, { reason: "invalid-frame" }, deps, ctx);
   }
@@ -182,12 +172,9 @@ function isPeerQuestion({ type, command }: Fields): boolean {
   return type === "command" && isFields(command) && command["do"] === "peer";
 }
 
-/** What the bytes say; undefined when they are no MessagePack. */
-function read(bytes: Uint8Array): unknown {
-  try {
-    return readMsgpack(new Uint8Array(bytes).buffer);
-  } catch (error) {
-    if (!(error instanceof NotMsgpack)) throw error;
-    return undefined;
-  }
+function readMap(bytes: Uint8Array): Result<Fields> {
+  const read = readMsgpackValue(new Uint8Array(bytes).buffer);
+  if (!read.ok) return read;
+  const { value } = read;
+  return isFields(value) ? ok(value) : invalid("", "a map with a type", value);
 }

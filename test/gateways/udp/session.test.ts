@@ -319,6 +319,8 @@ describe("a frame that is not as it should be", () => {
   });
 
   test.each([
+    [[1, 2], "a map with a type; got an array of 2"],
+    [JSON.parse('{"__proto__":1}'), "MessagePack: without a key __proto__"],
     [{ type: "hello" }, "hello has no place here"],
     [{ type: "refresh", id: 1 }, "refresh has no place here"],
     [{ type: "command", command: { do: "peer", of: "board:b" } }, "id must be an integer"],
