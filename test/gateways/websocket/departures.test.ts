@@ -84,6 +84,16 @@ describe("a node that is emptied", () => {
     await node.serves();
   });
 
+  test("sends those who are left to where it was told last", async () => {
+    const node = testNode();
+    const devices = [await node.login("ada"), await node.login("bob"), await node.login("eve")];
+    node.gateway.departures.redirect({ url: ELSEWHERE, withinMs: 60_000 });
+    const nearer = "wss://three.example.com/v1/connect";
+    node.gateway.departures.redirect({ url: nearer, withinMs: 0 });
+    const ends = await Promise.all(devices.map(({ connection }) => connection.closed()));
+    expect(ends.map(({ kick }) => kick!["url"])).toEqual([ELSEWHERE, nearer, nearer]);
+  });
+
   test("without another one says draining, and stops when it takes devices again", async () => {
     const node = testNode();
     const first = await node.login("ada");
