@@ -30,7 +30,10 @@ for (;;) {
     // Only what has been handled: what is not acknowledged comes again.
     await call("/v1/uploads/ack", { method: "POST", body: JSON.stringify({ consumer, upTo }) });
   } catch (error) {
-    if (error.retryable === false) throw error;
+    if (error.retryable === false) {
+      console.error(error.message);
+      process.exit(1);
+    }
     console.error(`${error.message}; it is tried again`);
     await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? 1000));
   }

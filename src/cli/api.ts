@@ -155,9 +155,13 @@ function toError(status: number, text: string): RuntimeError {
     return new RuntimeError("internal", `the node answered ${status}: ${text.slice(0, 200)}`);
   }
   const { code, message, problems, retryAfterMs } = body.error ?? {};
-  const known = code !== undefined && code in ERRORS ? (code as ErrorCode) : "internal";
-  return new RuntimeError(known, message ?? `the node answered ${status}`, {
+  return new RuntimeError(knownCode(code), message ?? `the node answered ${status}`, {
     ...(problems === undefined ? {} : { problems }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
+}
+
+/** The code that a node has told; `internal` for one that only a newer Herald knows. */
+export function knownCode(code: string | undefined): ErrorCode {
+  return code !== undefined && code in ERRORS ? (code as ErrorCode) : "internal";
 }

@@ -1,5 +1,5 @@
 /** What docs/backend.md and docs/topics.md print, done as it is printed. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -87,6 +87,15 @@ test("examples/consumer.js goes on where it was, and waits for a node that is aw
   await node.end("SIGTERM");
 });
 
+test("examples/consumer.js says in one line that its token is not good, and ends", async () => {
+  const node = await startNode([]);
+  const child = run(node.url, "hat_wrong", "pipe");
+  const [said] = await Promise.all([text(child.stderr!), once(child, "exit")]);
+  expect(said).toMatch(/^auth\.invalid: the .*\n$/);
+  expect(child.exitCode).toBe(1);
+  await node.end("SIGTERM");
+});
+
 async function upload(node: NodeProcess, token: string, payload: string): Promise<void> {
   const wanted = { kind: "device", user: "ann", ttlMs: 60_000 };
   const { body } = await node.call("POST", "/v1/tokens", token, wanted);
@@ -97,13 +106,18 @@ async function upload(node: NodeProcess, token: string, payload: string): Promis
   device.close();
 }
 
-function consume(url: string, HERALD_TOKEN: string): AsyncIterator<string> {
+function run(url: string, HERALD_TOKEN: string, errors: "pipe" | "ignore"): ChildProcess {
   const child = spawn(process.execPath, [resolve(ROOT, "examples/consumer.js"), "crm", url], {
     env: { ...process.env, HERALD_TOKEN },
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", errors],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return child;
+}
+
+function consume(url: string, token: string): AsyncIterator<string> {
+  const { stdout } = run(url, token, "ignore");
+  return createInterface({ input: stdout! })[Symbol.asyncIterator]();
 }
 
 test("the settings on the page are valid but for the secret", () => {

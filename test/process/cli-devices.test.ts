@@ -20,7 +20,9 @@ test("devices are listed, shown, written to, explained and kicked by command", a
   const sent = await run("devices", "send", "user:ann", '{"text":"call us"}', "--topic", "help");
   expect(sent.stdout).toBe("reached 1\n");
   expect(await phone.push()).toMatchObject({ topic: "help", payload: { text: "call us" } });
-  expect((await run("devices", "send", "user:bob", "1")).stdout).toBe("nobody is connected\n");
+  const nobody = await run("devices", "send", "user:bob", "1");
+  expect([nobody.status, nobody.stdout]).toEqual([1, ""]);
+  expect(nobody.stderr).toMatch(/^route\.offline: nobody is connected as user:bob.* --keep 24h\n/);
   const kept = await run("devices", "send", "user:bob", "1", "--keep", "1h");
   expect(kept.stdout).toBe("recorded as message 1\n");
   const wrong = await run("devices", "send", "user:bob", "{", "--keep", "soon");

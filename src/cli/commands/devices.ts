@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Problem, RuntimeError } from "../../core/errors.ts";
 import type { TraceLine } from "../../core/trace.ts";
+import { knownCode } from "../api.ts";
 import { fields, instant, print, readDuration } from "../output.ts";
 import { listsPages, pagePath, pageTable } from "../paging.ts";
 import { action, apiOf, globalOptions, talksToNode } from "../session.ts";
@@ -169,6 +170,7 @@ interface Sent {
   readonly result: string;
   readonly offset?: number;
   readonly reached?: number;
+  readonly code?: string;
   readonly why?: string;
 }
 
@@ -189,6 +191,7 @@ function sendCommand(): Command {
         if (problems.length > 0) throw new RuntimeError("cli.invalid", "options", { problems });
         const body = { topic, payload, ttlMs };
         const sent = await apiOf(globalOptions(command)).post<Sent>(`${pathOf(id)}/send`, body);
+        mustArrive(id, sent);
         print(globalOptions(command).json === true, sent, describeSent);
       }),
     );
@@ -203,10 +206,18 @@ function readJson(text: string, problems: Problem[]): unknown {
   }
 }
 
-function describeSent({ result, offset, reached, why }: Sent): string {
-  if (result === "recorded") return `recorded as message ${offset}`;
-  if (result === "reached") return reached === 0 ? "nobody is connected" : `reached ${reached}`;
-  return `${result}: ${why}`;
+/** @throws RuntimeError `route.offline` when it is in no inbox and reached nobody; what was told. */
+function mustArrive(id: string, { result, reached, code, why }: Sent): void {
+  if (result === "reached" && reached === 0) {
+    const message = `nobody is connected as ${id}: to let it wait for them, add --keep 24h`;
+    throw new RuntimeError("route.offline", message);
+  }
+  if (result === "recorded" || result === "reached") return;
+  throw new RuntimeError(knownCode(code), why ?? result);
+}
+
+function describeSent({ result, offset, reached }: Sent): string {
+  return result === "recorded" ? `recorded as message ${offset}` : `reached ${reached}`;
 }
 
 function traceCommand(): Command {
