@@ -206,7 +206,7 @@ function readJson(text: string, problems: Problem[]): unknown {
   }
 }
 
-/** @throws RuntimeError `route.offline` when it is in no inbox and reached nobody; what was told. */
+/** @throws RuntimeError `route.offline` when it waits nowhere and reached nobody; what was told. */
 function mustArrive(id: string, { result, reached, code, why }: Sent): void {
   if (result === "reached" && reached === 0) {
     const message = `nobody is connected as ${id}: to let it wait for them, add --keep 24h`;
