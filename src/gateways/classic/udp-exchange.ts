@@ -74,6 +74,8 @@ export class ClassicExchange {
     if (opcode === OPCODES.forward) return this.#forward(bytes, sequence);
     const read = readMessage(bytes);
     if (!read.ok || opcode !== OPCODES.toServer) return counts.drop("malformed");
+    // Two nodes that are told each other's address as the sender's would answer each other forever.
+    if (isReply(read.value)) return counts.drop("malformed");
     return this.#toServer(read.value, UdpReplies.keyOf(bytes, from), from);
   }
 
@@ -251,6 +253,10 @@ export class ClassicExchange {
   get #now(): number {
     return this.#options.clock.monotonic();
   }
+}
+
+function isReply({ data }: ClassicMessage): boolean {
+  return data.isAck && data.isRead;
 }
 
 /** A random UUID of version 4, in bytes. */

@@ -246,6 +246,18 @@ test("weakness 4: any body length of any command is answered, and nothing crashe
   expect((await again.heartbeat()).code).toBe(OK);
 });
 
+test("a reply is never answered, so that two nodes cannot be set on each other", async () => {
+  const { board, udp } = await boardsNode();
+  const lamp = board(7);
+  // Whose session is unknown is answered, and that answer reads as a command once more.
+  await lamp.raw(lamp.bytesOf(0xe5, lamp.sid));
+  const reply = await lamp.datagram();
+  expect(replyOf(reply).code).toBe(SERVER);
+  await lamp.raw(reply);
+  expect((await lamp.open()).message.messageId).toBe(0xe0);
+  expect([lamp.left, udp.counts.dropped.get("malformed")]).toEqual([0, 1]);
+});
+
 test("datagrams of one address are limited, and others are heard", async () => {
   const { board, udp } = await boardsNode({ limits: { datagramsPerSecond: 1, datagramsBurst: 3 } });
   const lamp = board(7);
