@@ -47,6 +47,7 @@ export function verdictOf(outcome: PostOutcome): Verdict {
   const said = jsonOf(body);
   const no = refused.safeParse(said);
   if (no.success || status === 403) return refusal(no.data?.reason);
+  if (said === undefined) return { type: "failed", reason: "its answer is no JSON" };
   const yes = allowed.safeParse(said);
   if (yes.success) return { type: "allowed", allowed: yes.data };
   const problems = describeProblems(problemsOf(yes.error, said).slice(0, PROBLEMS_MAX));
@@ -63,7 +64,8 @@ function refusal(reason: unknown): Verdict {
 
 function jsonOf(body: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(body).toString());
+    // A decoder leaves out the mark that some servers put before their text.
+    return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }

@@ -135,6 +135,15 @@ test("a service that has trouble is asked again, with the same id, and then beli
   expect(new Set(service.requests.map(({ text }) => text)).size).toBe(1);
 });
 
+test("an answer that is no JSON is called so, and a byte order mark is no part of one", async () => {
+  const texts = ["yes", '\uFEFF{"allow":true}'];
+  const { platform } = await start((_, answer) => answer.text(200, texts.shift()!));
+  expect(await platform.login(ANN)).toMatchObject({
+    error: { message: "the service at platform.url cannot be asked: its answer is no JSON" },
+  });
+  expect(await platform.login(ANN)).toEqual({ ok: true, value: {} });
+});
+
 test("one that never recovers is asked only so often", async () => {
   const { service, platform } = await start((_, answer) => answer.json(500, {}));
   expect(await platform.login(ANN)).toMatchObject({ error: { code: "platform.failed" } });
