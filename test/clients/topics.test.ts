@@ -82,7 +82,7 @@ test.each(["json", "msgpack"] as const)(
     const subscription = await ann.subscribe("room.1", {
       onPublication: seen.onPublication,
       onPresence: (change, { principal }) => changes.push(`${change} ${principal}`),
-      onCompany: (count) => changes.push(`company of ${count}`),
+      onOccupancy: (count) => changes.push(`occupancy of ${count}`),
     });
     await bob.subscribe("room.1", { onPublication: () => {} });
     expect(await bob.publish("room.1", { text: "🎉" })).toBe(1);
@@ -90,7 +90,7 @@ test.each(["json", "msgpack"] as const)(
     expect(seen.got).toEqual([
       { topic: "room.1", offset: 1, payload: { text: "🎉" }, from: "user:bob", lost: 0 },
     ]);
-    expect(changes).toEqual(["company of 1", "joined user:bob"]);
+    expect(changes).toEqual(["occupancy of 1", "joined user:bob"]);
     expect((await bob.who("room.1")).map(({ principal }) => principal).sort()).toEqual([
       ...["user:ann", "user:bob"],
     ]);

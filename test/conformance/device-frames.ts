@@ -94,7 +94,7 @@ export const ANSWERS: readonly ServerFrame[] = [
   { type: "published", id: 1, offset: 12 },
   { type: "joined", topic: "t", who: { principal: "user:ann", sessions: 2 } },
   { type: "left", topic: "t", who: { principal: "board:b", sessions: 0 } },
-  { type: "company", topic: "t", count: 5_000_000 },
+  { type: "occupancy", topic: "t", count: 5_000_000 },
   { type: "here", id: 1, topic: "t", members: [{ principal: "user:a", sessions: 1 }], count: 1 },
   {
     ...{ type: "present", id: 1, count: 1_002 },

@@ -324,7 +324,7 @@ export class HeraldClient {
       case "publication":
       case "joined":
       case "left":
-      case "company":
+      case "occupancy":
       case "resubscribed":
         return this.#topics.received(frame);
       case "subscribed":

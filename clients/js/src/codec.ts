@@ -102,7 +102,7 @@ function readTopicFrame(frame: ServerFrame): ServerFrame | undefined {
       need(value, ["topic"], isString);
       if (!isFields(frame.who)) throw new TypeError("who is not an object");
       return frame;
-    case "company":
+    case "occupancy":
       need(value, ["topic"], isString);
       need(value, ["count"], isCount);
       return frame;

@@ -122,7 +122,7 @@ export type AnswerFrame =
       readonly who: Presence;
     }
   /** So many are there: who came and left before was not told one by one. */
-  | { readonly type: "company"; readonly topic: string; readonly count: number }
+  | { readonly type: "occupancy"; readonly topic: string; readonly count: number }
   | {
       readonly type: "here";
       readonly id: number;

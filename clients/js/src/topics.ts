@@ -25,7 +25,7 @@ export interface TopicHandlers {
    * So many are there, and what was told before by `onPresence` is no longer all: at the start,
    * after a lost connection, and where too many come and go. `who` tells who they are.
    */
-  onCompany?(count: number): void;
+  onOccupancy?(count: number): void;
 }
 
 /** One topic, for as long as the client lives, over all its connections. */
@@ -50,7 +50,7 @@ interface Entry {
 
 type TopicFrame = Extract<
   ReceivedFrame,
-  { type: "publication" | "joined" | "left" | "company" | "resubscribed" }
+  { type: "publication" | "joined" | "left" | "occupancy" | "resubscribed" }
 >;
 
 /** The topics that the application is subscribed to. */
@@ -107,8 +107,8 @@ export class Topics {
       case "joined":
       case "left":
         return this.#call(() => entry.handlers.onPresence?.(frame.type, frame.who));
-      case "company":
-        return this.#call(() => entry.handlers.onCompany?.(frame.count));
+      case "occupancy":
+        return this.#call(() => entry.handlers.onOccupancy?.(frame.count));
       case "resubscribed":
         return this.#placed(entry, frame);
     }
@@ -116,7 +116,7 @@ export class Topics {
 
   async #request(entry: Entry): Promise<void> {
     const { topic, handlers, place } = entry;
-    const wantsPresence = handlers.onPresence !== undefined || handlers.onCompany !== undefined;
+    const wantsPresence = handlers.onPresence !== undefined || handlers.onOccupancy !== undefined;
     const presence = wantsPresence ? { presence: true } : {};
     const since = place === undefined ? {} : { epoch: place.epoch, offset: place.offset };
     const frame = await this.#owner.ask((id) => ({

@@ -5,7 +5,7 @@ import { fellBehind, refusedBy, tellBehind } from "./behind.ts";
 import { dropOld, keep, missedSince } from "./history.ts";
 import { describe, history, who } from "./looking.ts";
 import { type TopicMessage, type TopicNotice, topicKind } from "./messages.ts";
-import { arrive, leave, tellCompany, watch } from "./presence.ts";
+import { arrive, leave, tellOccupancy, watch } from "./presence.ts";
 import type { Ctx, Message, TopicDeps, TopicState, TopicsOfNode } from "./state.ts";
 
 /**
@@ -59,8 +59,8 @@ export function topicType(deps: TopicDeps): ActorType<TopicState, Message> {
         case "forget-replayed":
           state.replayed = undefined;
           return state;
-        case "tell-company":
-          return tellCompany(state, ctx);
+        case "tell-occupancy":
+          return tellOccupancy(state, ctx);
       }
     },
   };

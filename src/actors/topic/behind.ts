@@ -1,7 +1,7 @@
 import type { Ref } from "../kernel/actor.ts";
 import { sessionKind } from "../session/messages.ts";
 import type { TopicNotice } from "./messages.ts";
-import { company } from "./presence.ts";
+import { occupancy } from "./presence.ts";
 import type { Ctx, Message, TopicState } from "./state.ts";
 
 /** Sessions whose mailbox was full get time to work it off, in milliseconds. */
@@ -38,7 +38,7 @@ export function tellBehind(state: TopicState, left: (id: string) => void, ctx: C
     if (here !== ref) left(sessionId);
     else {
       ctx.trySend(ref, moved, refused);
-      if (isUnaware && presence) ctx.trySend(ref, company(state), unaware);
+      if (isUnaware && presence) ctx.trySend(ref, occupancy(state), unaware);
     }
   }
   return state;

@@ -11,7 +11,7 @@ type Of<Type extends TopicMessage["type"]> = Extract<TopicMessage, { type: Type 
 
 /** Whether devices may be told is the topic's rule. */
 export function who(state: TopicState, request: Of<"who">, ctx: Ctx): TopicState {
-  if (state.rule.presence) ctx.reply(request, ok(company(state)));
+  if (state.rule.presence) ctx.reply(request, ok(occupants(state)));
   else {
     const message = "this topic does not tell who is there";
     ctx.reply(request, fail(new RuntimeError("topic.forbidden", message)));
@@ -23,7 +23,7 @@ export function describe(state: TopicState, request: Of<"describe">, ctx: Ctx): 
   dropOld(state, ctx.monotonic);
   const { name, rule, epoch, offset, history, subscribers } = state;
   const facts = { name, rule, epoch, offset, kept: history.length, sessions: subscribers.size };
-  ctx.reply(request, ok({ ...facts, ...company(state) }));
+  ctx.reply(request, ok({ ...facts, ...occupants(state) }));
   return state;
 }
 
@@ -42,7 +42,7 @@ function wallOf(monotonic: number, ctx: Ctx): number {
   return Math.round(ctx.now - ctx.monotonic + monotonic);
 }
 
-function company({ principals }: TopicState) {
+function occupants({ principals }: TopicState) {
   const members = [];
   for (const [principal, sessions] of principals) {
     if (members.push({ principal, sessions }) === LISTED_MAX) break;

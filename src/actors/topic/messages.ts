@@ -75,7 +75,7 @@ export type TopicNotice =
   | { readonly type: "publication"; readonly publication: Publication }
   | {
       readonly type: "presence";
-      readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" | "company" }>;
+      readonly frame: Extract<DeviceAnswer, { type: "joined" | "left" | "occupancy" }>;
     }
   /** How far it is, for a session that had no room for all that was published. */
   | { readonly type: "moved"; readonly topic: string; readonly offset: number };

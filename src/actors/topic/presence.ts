@@ -2,7 +2,7 @@ import type { TopicNotice } from "./messages.ts";
 import type { Ctx, Subscriber, TopicState } from "./state.ts";
 
 /** Many who want to know of each other are told how many they are once in so long. */
-const COMPANY_MS = 1_000;
+const OCCUPANCY_MS = 1_000;
 
 /** Whether this subscriber is to be told who comes and goes; one that begins is told how many. */
 export function watch(state: TopicState, sessionId: string, subscriber: Subscriber, ctx: Ctx) {
@@ -10,7 +10,7 @@ export function watch(state: TopicState, sessionId: string, subscriber: Subscrib
   const isNew = subscriber.presence && !watchers.has(sessionId);
   if (subscriber.presence) watchers.set(sessionId, subscriber);
   else watchers.delete(sessionId);
-  if (isNew) ctx.trySend(subscriber.ref, company(state), subscriber.unaware);
+  if (isNew) ctx.trySend(subscriber.ref, occupancy(state), subscriber.unaware);
 }
 
 /** One more session of this principal is here. */
@@ -38,7 +38,7 @@ function changed(state: TopicState, type: "joined" | "left", principal: string, 
   const { watchers, rule, crowd } = state;
   if (watchers.size === 0) return;
   if (crowd !== "none" || watchers.size > rule.presenceMax) {
-    if (crowd !== "changed") ctx.setTimer("company", COMPANY_MS, { type: "tell-company" });
+    if (crowd !== "changed") ctx.setTimer("occupancy", OCCUPANCY_MS, { type: "tell-occupancy" });
     state.crowd = "changed";
     return;
   }
@@ -51,15 +51,15 @@ function changed(state: TopicState, type: "joined" | "left", principal: string, 
 }
 
 /** Tells all how many they are; if they are few again, they are told each change from now on. */
-export function tellCompany(state: TopicState, ctx: Ctx): TopicState {
+export function tellOccupancy(state: TopicState, ctx: Ctx): TopicState {
   const { watchers, rule } = state;
   state.crowd = watchers.size > rule.presenceMax ? "told" : "none";
-  const notice = company(state);
+  const notice = occupancy(state);
   for (const { ref, unaware } of watchers.values()) ctx.trySend(ref, notice, unaware);
   return state;
 }
 
 /** How many are there, for those who were not told one by one. */
-export function company({ name: topic, principals }: TopicState): TopicNotice {
-  return { type: "presence", frame: { type: "company", topic, count: principals.size } };
+export function occupancy({ name: topic, principals }: TopicState): TopicNotice {
+  return { type: "presence", frame: { type: "occupancy", topic, count: principals.size } };
 }

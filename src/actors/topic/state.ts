@@ -154,7 +154,7 @@ export type Message =
   | { readonly type: "idle" }
   /** This session has no room for what was published, or does not know who came or left. */
   | { readonly type: "refused"; readonly sessionId: string; readonly isUnaware: boolean }
-  | { readonly type: "tell-company" }
+  | { readonly type: "tell-occupancy" }
   | { readonly type: "forget-replayed" }
   | { readonly type: "tell-behind" };
 

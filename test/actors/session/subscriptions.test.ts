@@ -31,8 +31,8 @@ function wordsOf(connection: Probe<ConnectionMessage>): string[] {
       case "joined":
       case "left":
         return [`${frame.type} ${frame.who.principal}`];
-      case "company":
-        return [`company of ${frame.count}`];
+      case "occupancy":
+        return [`occupancy of ${frame.count}`];
       default:
         return [frame.type];
     }
@@ -141,7 +141,7 @@ test("who leaves without a word has left, for those who want to know", async () 
   await b.ask({ type: "subscribe", id: 1, topic: "room" });
   await b.drop();
   expect(a.words()).toEqual([
-    ...["subscribed 0 new", "company of 1", "joined user:b", "left user:b"],
+    ...["subscribed 0 new", "occupancy of 1", "joined user:b", "left user:b"],
   ]);
 });
 
@@ -157,11 +157,11 @@ test("who had no room for hearing who comes or goes is told how many there are",
   });
   fill(a.session);
   await settle();
-  expect(a.words()).toEqual(["subscribed 0 new", "company of 1"]);
+  expect(a.words()).toEqual(["subscribed 0 new", "occupancy of 1"]);
   await advance(50);
   topic.send({ type: "unsubscribe", sessionId: "other" });
   await settle();
-  expect(a.words().slice(2)).toEqual(["company of 2", "left user:b"]);
+  expect(a.words().slice(2)).toEqual(["occupancy of 2", "left user:b"]);
 });
 
 test("a topic that crashes is subscribed to again, and the loss is said", async () => {

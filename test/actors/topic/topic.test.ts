@@ -25,7 +25,7 @@ type Who = Extract<TopicMessage, { type: "who" }>["replyTo"] extends { send(m: i
   : never;
 
 function wordsOf(frame: Extract<TopicNotice, { type: "presence" }>["frame"]): string {
-  if (frame.type === "company") return `company of ${frame.count}`;
+  if (frame.type === "occupancy") return `occupancy of ${frame.count}`;
   return `${frame.type} ${frame.who.principal}`;
 }
 
@@ -130,7 +130,7 @@ test("a principal joins once and leaves once, however many sessions it has", asy
   const sessions = [subscriber("a1", "user:a"), subscriber("a2", "user:a"), subscriber("b")];
   for (const it of sessions) await it.subscribe();
   await sessions[0]!.subscribe();
-  expect(watcher.seen()).toEqual(["company of 1", "joined user:a", "joined user:b"]);
+  expect(watcher.seen()).toEqual(["occupancy of 1", "joined user:a", "joined user:b"]);
   expect(await who()).toMatchObject({ ok: true, value: { count: 3 } });
   sessions[0]!.leave();
   await settle();
@@ -148,25 +148,25 @@ test("where more ask than hear of each change, all are told how many they are", 
   const [a, , c] = watchers;
   for (const it of watchers) await it.subscribe();
   // The third comes before it counts as one that asks.
-  expect(a!.seen()).toEqual(["company of 1", "joined user:b", "joined user:c"]);
+  expect(a!.seen()).toEqual(["occupancy of 1", "joined user:b", "joined user:c"]);
   const others = ["d", "e", "f"].map((id) => subscriber(id));
   for (const it of others) await it.subscribe();
   others[0]!.leave();
   await advance(999);
   expect(a!.seen()).toHaveLength(3);
   await advance(1);
-  expect(a!.seen().slice(3)).toEqual(["company of 5"]);
-  expect(c!.seen()).toEqual(["company of 3", "company of 5"]);
+  expect(a!.seen().slice(3)).toEqual(["occupancy of 5"]);
+  expect(c!.seen()).toEqual(["occupancy of 3", "occupancy of 5"]);
   // Few again: one of them may not know of all changes, so that all hear how many there are.
   c!.leave();
   await settle();
   await advance(1_000);
   others[1]!.leave();
   await settle();
-  expect(a!.seen().slice(4)).toEqual(["company of 4", "left user:e"]);
+  expect(a!.seen().slice(4)).toEqual(["occupancy of 4", "left user:e"]);
 });
 
-test("a topic that keeps its company to itself tells nobody", async () => {
+test("a topic that keeps its occupancy to itself tells nobody", async () => {
   const { subscriber, who } = start({ presence: false });
   const a = subscriber("a", "user:a", true);
   await a.subscribe();
