@@ -79,7 +79,7 @@ export function applyChange(
 
 function register(rows: RelationRows, facts: BoardFacts, at: number): RelationChanged {
   const { id, name, model, serial, mac } = facts;
-  if (!isBoardId(id)) throw refused(`a board has at most 122 characters, and ${ID_EXPECTED}`);
+  if (!isBoardId(id)) throw noId("board", "at most 122 characters, ", id);
   const known = rows.board(id);
   if (known !== undefined) {
     const said = Object.entries({ name, model, serial, mac }).filter(([, it]) => it !== undefined);
@@ -260,7 +260,7 @@ function mustMembers(rows: RelationRows, family: string): readonly FamilyMember[
 }
 
 function mustBeUser(user: string): void {
-  if (!isUserId(user)) throw refused(`that is no id of a user: ${ID_EXPECTED}`);
+  if (!isUserId(user)) throw noId("user", "", user);
 }
 
 function mustBeFree(rows: RelationRows, user: string): void {
@@ -279,6 +279,11 @@ function mustHaveRoomFor(rows: RelationRows, users: number, invited: string): vo
 
 function mustHaveRoom(boards: number, max: number): void {
   if (boards >= max) throw refused(`a family has at most ${max} boards`);
+}
+
+function noId(whose: string, also: string, id: string): RuntimeError {
+  const got = JSON.stringify(id.slice(0, 128));
+  return refused(`the id of a ${whose} must be ${also}${ID_EXPECTED}; got ${got}`);
 }
 
 function refused(message: string): RuntimeError {
