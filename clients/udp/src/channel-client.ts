@@ -4,6 +4,7 @@ import { channelKeys, startMac } from "../../../src/gateways/udp/keys.ts";
 import {
   COOKIE_BYTES,
   cookieOf,
+  DATA_MIN,
   HEADER_BYTES,
   type KeyId,
   NONCE_BYTES,
@@ -198,7 +199,7 @@ export class ChannelClient {
 
   #data(datagram: Buffer): void {
     const channel = this.#channel;
-    if (channel === undefined) return;
+    if (channel === undefined || datagram.length < DATA_MIN) return;
     const frames: Uint8Array[] = [];
     let kick: Uint8Array | undefined;
     const verdict = channel.receive(datagram, this.#clock.monotonic(), {

@@ -66,6 +66,40 @@ test("any datagram leaves the node as it was, and a device that is there unharme
   expect(bare.counts.dropped.forged).toBeGreaterThan(0);
 });
 
+test("any datagram leaves a device as it was, too, from its first packet on", {
+  timeout: TIME_MS,
+}, async () => {
+  const bare = bareExchange({ handshakesBurst: 1e9 });
+  const random = seededRandom(14);
+  let give = (_: Buffer): void => {};
+  const device = bare.device(HERE, {
+    network: (receive) => {
+      give = receive;
+      bare.attach(HERE, receive);
+      return {
+        send: (datagram) => bare.exchange.receive(Buffer.from(datagram), HERE),
+        close: () => {},
+      };
+    },
+  });
+  for (let n = 0; n < 4; n += 1) {
+    await bare.advance(n * 10);
+    const right = [Buffer.alloc(40), ...bare.sent.map(({ bytes }) => bytes)];
+    for (let inputs = 0; inputs < INPUTS / 20; inputs += 1) {
+      const bytes =
+        random() < 0.3
+          ? bytesOf(random, DATAGRAM_MAX + 100)
+          : spoil(random, right[Math.floor(random() * right.length)]!);
+      if (bytes.length > 0 && random() < 0.5) bytes[0] = 0x10 | Math.floor(random() * 9);
+      give(bytes);
+    }
+  }
+  const pong = device.request({ type: "ping" });
+  await bare.advance(1000);
+  expect(await pong).toMatchObject({ type: "pong" });
+  expect(bare.exchange.sessions).toBe(1);
+});
+
 test("any payload and any start is read or refused", { timeout: TIME_MS }, () => {
   const random = seededRandom(12);
   const start = Buffer.alloc(160);
