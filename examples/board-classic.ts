@@ -97,6 +97,8 @@ function handle({ frame, data, body }: ClassicMessage): void {
 
 socket.on("message", (datagram) => {
   const isOfSomebody = (datagram[0]! & 7) === 3;
+  // Only the node knows the session: what anybody else sends is not for this board.
+  if (isOfSomebody && !datagram.subarray(24, 40).equals(session)) return;
   const read = readMessage(isOfSomebody ? datagram.subarray(40) : datagram);
   if (!read.ok) return;
   if (isOfSomebody) handle(read.value);
