@@ -18,8 +18,10 @@ import { tell, tellError } from "./telling.ts";
 const ASK_MS = 5_000;
 /** A topic that has ended is made again after this, give or take half of it. */
 const AGAIN_MS = 50;
-/** Payloads of what was missed that are written at once, in characters, and a last one. */
+/** Of what was missed in all topics so much is written at once, in bytes, and a last one. */
 const CHUNK_BYTES = 32_768;
+/** What a frame takes beside its payload, about. */
+const FRAME_BYTES = 100;
 /** After so many failures in a row a subscription is given up. */
 const FAILURES_MAX = 5;
 
@@ -161,10 +163,10 @@ function settle(
   // What was repaired without a hole is nobody's concern.
   else if (!recovered) tell(state, { type: "resubscribed", topic, epoch, offset, recovered }, ctx);
   if (recovered) writeMissed(state, subscription, missed, ctx);
-  if (subscription.offset === offset || state.connection === undefined) return;
+  if (subscription.offset === offset) return;
   subscription.isLive = false;
   subscription.hasMore = true;
-  ctx.send(state.connection, { type: "when-drained" });
+  askForRoom(state, ctx);
 }
 
 /**
@@ -177,22 +179,29 @@ function writeMissed(
   missed: readonly Publication[],
   ctx: Ctx,
 ): void {
-  let bytes = 0;
   for (const publication of missed) {
-    if (bytes >= CHUNK_BYTES) return;
-    bytes += publication.payload.length;
+    if (state.recoveredBytes >= CHUNK_BYTES) return;
+    state.recoveredBytes += publication.payload.length + FRAME_BYTES;
     subscription.offset = publication.offset;
     write(state, publication, ctx);
   }
 }
 
-/** The connection has room again for those who have more to recover. */
+/** The connection has room again: the next that has more to recover goes on, one at a time. */
 export function recoverOn(state: SessionState, ctx: Ctx): void {
+  state.recoveredBytes = 0;
+  let isFirst = true;
   for (const [topic, subscription] of state.subscriptions ?? []) {
     if (!subscription.hasMore) continue;
+    if (!isFirst) return askForRoom(state, ctx);
+    isFirst = false;
     subscription.hasMore = false;
     ask(topic, subscription, state, ctx);
   }
+}
+
+function askForRoom({ connection }: SessionState, ctx: Ctx): void {
+  if (connection !== undefined) ctx.send(connection, { type: "when-drained" });
 }
 
 /** A topic that ends at that moment is made again; whatever else fails is told. */
@@ -339,6 +348,7 @@ export function leaveTopics(state: SessionState, ctx: Ctx | undefined): void {
     }
   }
   state.subscriptions = undefined;
+  state.recoveredBytes = 0;
 }
 
 /** Leaves the topics that a newer credential does not allow, and says so. */

@@ -202,6 +202,42 @@ test("however small it is, what was missed comes in pieces, as the device takes 
   expect(wordsOf(again).at(-1)).toBe("news#601 last");
 });
 
+test("what was missed of many topics comes in pieces, too, one topic after the other", async () => {
+  const { device, system, settle } = await start();
+  const a = await device("a");
+  const topics = ["x", "y", "z"];
+  const epochs: string[] = [];
+  for (const [id, topic] of topics.entries()) {
+    await a.ask({ type: "subscribe", id, topic });
+    epochs.push(a.place().epoch);
+  }
+  await a.drop();
+  const payload = JSON.stringify("x".repeat(10_000));
+  const publish = (topic: string) =>
+    system.entity(topicKind, topic).send({ type: "publish", payload, from: undefined });
+  for (const topic of topics) for (let n = 1; n <= 7; n += 1) publish(topic);
+  const again = await a.connect();
+  for (const [id, topic] of topics.entries()) {
+    await a.ask({ type: "subscribe", id, topic, epoch: epochs[id]!, offset: 0 });
+  }
+  const places = () => wordsOf(again).flatMap((word) => word.match(/^[xyz]#\d/) ?? []);
+  const counts = [places().length];
+  const asked = () => again.received.filter(({ type }) => type === "when-drained").length;
+  for (let before = 0; before < asked(); ) {
+    before = asked();
+    a.session.send({ type: "drained" });
+    await settle();
+    counts.push(places().length);
+  }
+  expect(Math.max(...counts.map((count, at) => count - (counts[at - 1] ?? 0)))).toBe(4);
+  const all = topics.map((topic) => [1, 2, 3, 4, 5, 6, 7].map((n) => `${topic}#${n}`));
+  const byTopic = topics.map((topic) => places().filter((place) => place.startsWith(topic)));
+  expect(byTopic).toEqual(all);
+  for (const topic of topics) publish(topic);
+  await settle();
+  expect(places().slice(-3)).toEqual(["x#8", "y#8", "z#8"]);
+});
+
 test("what its topic lets go of while a device recovers is told as lost", async () => {
   const { device, system, settle } = await start({ topic: { historyMax: 300 } });
   const a = await device("a");
