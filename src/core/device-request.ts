@@ -150,8 +150,8 @@ export type DeviceAnswer =
   /** It is durable in the broker, or in the outbox that waits for it. */
   | { readonly type: "uploaded"; readonly id: number }
   | { readonly type: "done"; readonly id: number; readonly result?: unknown }
-  /** The new credential is taken; the connection may stay until then. */
-  | { readonly type: "refreshed"; readonly id: number; readonly expiresAt: number };
+  /** The new credential is taken; the connection may stay for so long from here on. */
+  | { readonly type: "refreshed"; readonly id: number; readonly expiresInMs: number };
 
 /** A principal that is subscribed to a topic, once, however many sessions it has there. */
 export interface Presence {

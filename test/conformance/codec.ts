@@ -218,6 +218,7 @@ const FRAMES: readonly ServerFrame[] = [
     recovered: false,
     gap: { after: 3, upTo: 5_000_000_000 },
     head: 5_000_000_001,
+    expiresInMs: 5_000_000_000,
     limits: { frameBytes: 65_536, framesPerSecond: 500 },
   },
   {

@@ -79,7 +79,7 @@ export const BAD_REQUESTS: readonly (readonly [string, object, string])[] = [
 ];
 
 export const ANSWERS: readonly ServerFrame[] = [
-  { type: "refreshed", id: 5_000_000_000, expiresAt: 1_800_000_000_000 },
+  { type: "refreshed", id: 5_000_000_000, expiresInMs: 5_000_000_000 },
   { type: "sent", id: 1, reached: 3, kept: 0 },
   { type: "answer", id: 1, from: "session:s_1", payload: { a: [null] } },
   { type: "answer", id: 1, from: "session:s_1", error: "no" },

@@ -46,6 +46,7 @@ function readFrame(value: unknown): ServerFrame | undefined {
       need(value, ["heartbeatMs", "head"], isCount);
       need(value, ["recovered"], isBoolean);
       if (frame.gap !== undefined) needRange(frame.gap);
+      if (frame.expiresInMs !== undefined) need(value, ["expiresInMs"], isCount);
       return frame;
     case "push":
       need(value, ["id", "topic"], isString);
@@ -117,8 +118,10 @@ function readTopicFrame(frame: ServerFrame): ServerFrame | undefined {
     case "unsubscribed":
     case "uploaded":
     case "done":
-    case "refreshed":
       need(value, ["id"], isCount);
+      return frame;
+    case "refreshed":
+      need(value, ["id", "expiresInMs"], isCount);
       return frame;
     default:
       return undefined;

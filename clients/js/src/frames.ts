@@ -38,7 +38,7 @@ export interface WelcomeFrame {
   readonly recovered: boolean;
   readonly gap?: OffsetRange;
   readonly head: number;
-  readonly expiresAt?: number;
+  readonly expiresInMs?: number;
   readonly limits: { readonly frameBytes: number; readonly framesPerSecond: number };
 }
 

@@ -51,8 +51,8 @@ export type ServerFrame =
       readonly gap?: { readonly after: number; readonly upTo: number };
       /** The user's highest offset so far. */
       readonly head: number;
-      /** When the credential expires, in milliseconds since the epoch; absent where none does. */
-      readonly expiresAt?: number;
+      /** How long the credential is good from here on; absent where none expires. */
+      readonly expiresInMs?: number;
       readonly limits: {
         readonly frameBytes: number;
         readonly framesPerSecond: number;

@@ -64,8 +64,8 @@ export class Login implements Reception {
     const { limits } = hub;
     const { session, recovered, gap, head } = message;
     const owner = { user: user!.key, device: connection.device };
-    const expiresAt = this.#expiresAt;
-    connection.welcomed(hub.deadlineIn(expiresAt - this.#options.clock.now()));
+    const expiresInMs = Math.max(0, this.#expiresAt - this.#options.clock.now());
+    connection.welcomed(hub.deadlineIn(expiresInMs));
     connection.write(
       codec.encode({
         type: "welcome",
@@ -75,7 +75,7 @@ export class Login implements Reception {
         recovered,
         ...(gap === undefined ? {} : { gap }),
         head,
-        expiresAt,
+        expiresInMs,
         limits: { frameBytes: limits.frameBytesMax, framesPerSecond: limits.framesPerSecond },
       }),
     );

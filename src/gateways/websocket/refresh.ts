@@ -58,7 +58,7 @@ function verified(connection: Refreshed, id: number, outcome: Result<DeviceIdent
   if (connection.session?.send({ type: "grants", grants }) === false) {
     return connection.refuseBusy(id);
   }
-  const until = hub.deadlineIn(expiresAt - hub.clock.now());
-  connection.deadline = Math.min(until, connection.endsAt);
-  connection.write(connection.codec.encode({ type: "refreshed", id, expiresAt }));
+  const expiresInMs = Math.max(0, expiresAt - hub.clock.now());
+  connection.deadline = Math.min(hub.deadlineIn(expiresInMs), connection.endsAt);
+  connection.write(connection.codec.encode({ type: "refreshed", id, expiresInMs }));
 }

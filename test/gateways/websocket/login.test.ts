@@ -50,7 +50,7 @@ test("a welcome says all that a client needs to know", async () => {
     heartbeatMs: 60_000,
     recovered: false,
     head: 0,
-    expiresAt: expect.any(Number),
+    expiresInMs: expect.any(Number),
     limits: { frameBytes: 65_536, framesPerSecond: 500 },
   });
 });
