@@ -24,10 +24,11 @@ export function noticePresence(state: UserState, deps: UserDeps, ctx: Ctx): void
  * as it is for a while, and only if that is another state than what was announced last.
  */
 export function presenceChanged(state: UserState, { limits }: UserDeps, ctx: Ctx): void {
-  if (state.reach === undefined || state.reach.roles.size === 0) return;
+  if (state.presence === undefined && !hasAnybodyToTell(state)) return;
   const { changesMax, windowMs, holdMs } = limits.presence;
-  state.presence ??= { announced: false, changes: [], isHeld: false };
+  state.presence ??= { announced: false, changes: [], isHeld: false, changedAt: 0 };
   const { presence } = state;
+  presence.changedAt = ctx.now;
   if (presence.isHeld) return ctx.setTimer("presence", holdMs, { type: "presence-settled" });
   if (presence.announced === state.present) return;
   const { monotonic } = ctx;
@@ -36,6 +37,14 @@ export function presenceChanged(state: UserState, { limits }: UserDeps, ctx: Ctx
   if (presence.changes.length <= changesMax) return announce(state, ctx);
   presence.isHeld = true;
   ctx.setTimer("presence", holdMs, { type: "presence-settled" });
+}
+
+/**
+ * Most have nobody, and keep nothing for it. Who had somebody once goes on as before: whoever is
+ * related next is told by what was announced last, so that has to stay true.
+ */
+function hasAnybodyToTell({ reach }: UserState): boolean {
+  return reach !== undefined && reach.roles.size > 0;
 }
 
 /** It has stayed as it is for long enough. */
@@ -67,12 +76,6 @@ export function linger(state: UserState, { limits }: UserDeps, ctx: Ctx): void {
 
 type Facts = Pick<Status, "event" | "lastSeen" | "sub">;
 
-/** What was announced of it last. */
-export function lastAnnounced(state: UserState, ctx: Ctx): Facts {
-  if (state.presence?.announced === true) return { event: "device.online" };
-  return { event: "device.offline", lastSeen: ctx.now };
-}
-
 /** Tells these principals, as far as they are here. */
 export function announceTo(state: UserState, facts: Facts, keys: Iterable<string>, ctx: Ctx): void {
   const push = statusPush(state, facts, ctx);
@@ -101,6 +104,11 @@ function statusPush(state: UserState, status: Facts, ctx: Ctx): Push {
 }
 
 function announce(state: UserState, ctx: Ctx): void {
-  state.presence!.announced = state.present;
-  announceTo(state, lastAnnounced(state, ctx), state.reach!.roles.keys(), ctx);
+  const { present } = state;
+  const presence = state.presence!;
+  presence.announced = present;
+  const facts: Facts = present
+    ? { event: "device.online" }
+    : { event: "device.offline", lastSeen: presence.changedAt };
+  announceTo(state, facts, state.reach!.roles.keys(), ctx);
 }

@@ -2,7 +2,7 @@ import type { Reach } from "../../core/relations.ts";
 import type { Result } from "../../core/result.ts";
 import { RELATIONS, type RelationsMessage, relationsKind } from "../relations/messages.ts";
 import { refuseWho, who } from "./looking.ts";
-import { announceTo, lastAnnounced, presenceChanged } from "./presence.ts";
+import { announceTo, presenceChanged } from "./presence.ts";
 import { refuse, route } from "./routing.ts";
 import type { Ctx, Message, Parked, UserDeps, UserState } from "./state.ts";
 import { announceSubsTo } from "./subs.ts";
@@ -54,9 +54,7 @@ export function takeReach(state: UserState, reach: Reach, deps: UserDeps, ctx: C
   state.reachIs = "known";
   const added = [...(state.reach?.roles.keys() ?? [])].filter((key) => !before?.roles.has(key));
   if (state.presence === undefined) presenceChanged(state, deps, ctx);
-  else if (state.presence.announced) {
-    announceTo(state, lastAnnounced(state, ctx), added, ctx);
-  }
+  else if (state.presence.announced) announceTo(state, { event: "device.online" }, added, ctx);
   announceSubsTo(state, added, ctx);
   const { parked } = state;
   state.parked = undefined;

@@ -78,6 +78,8 @@ export interface Subs {
 
 interface Presence {
   announced: boolean;
+  /** When it came or went last; milliseconds since the epoch. */
+  changedAt: number;
   /** When it changed, in monotonic milliseconds; at most one more than are announced. */
   changes: number[];
   /** Whether it comes and goes too often to be announced before it stays. */

@@ -65,6 +65,36 @@ test("whoever becomes related while both are here learns of the other once", asy
   expect(told(ann)).toEqual(["online board:lamp"]);
 });
 
+test("a board that left while it was nobody's is not told as online to the next owner", async () => {
+  const [node] = await pair();
+  const [ben] = await node.talkers("ben");
+  const [lamp] = await node.talkers("board:lamp");
+  node.relations.view("board:lamp", {});
+  await node.settle();
+  lamp!.drop();
+  await node.settle();
+  node.relations.bind("ben", "lamp");
+  await node.settle();
+  expect(told(ben!)).toEqual([]);
+  node.attach(lamp!.session);
+  await node.settle();
+  expect(told(ben!)).toEqual(["online board:lamp"]);
+});
+
+test("a board that came while it was nobody's is told as online to the next owner", async () => {
+  const [node] = await pair();
+  const [ben] = await node.talkers("ben");
+  const [lamp] = await node.talkers("board:lamp");
+  lamp!.drop();
+  await node.settle();
+  node.relations.view("board:lamp", {});
+  node.attach(lamp!.session);
+  await node.settle();
+  node.relations.bind("ben", "lamp");
+  await node.settle();
+  expect(told(ben!)).toEqual(["online board:lamp"]);
+});
+
 test("flapping is held until it is over, and then told only if it changed anything", async () => {
   const [node, ann] = await pair();
   let lamp = node.talker("board:lamp", "one");
@@ -100,6 +130,25 @@ test("flapping that ends as it began tells nothing more", async () => {
   await node.advance(30_000);
   expect(told(ann)).toHaveLength(4);
   expect(told(ann).at(-1)).toBe("offline board:lamp");
+});
+
+test("an offline that was held back says when the device left, not when it is told", async () => {
+  const presence = { changesMax: 3, windowMs: 10_000, holdMs: 5_000 };
+  const [node, ann] = await pair(routingNode({ user: { presence } }));
+  const first = node.talker("board:lamp", "one");
+  await node.settle();
+  first.drop();
+  await node.settle();
+  const lamp = node.talks(node.attach(first.session));
+  await node.advance(4_000);
+  lamp.drop();
+  const left = node.clock.now();
+  await node.advance(10_000);
+  expect(told(ann)).toEqual(
+    ["online", "offline", "online", "offline"].map((it) => `${it} board:lamp`),
+  );
+  const { lastSeen, at } = JSON.parse(ann.pushes().at(-1)!.push.payload);
+  expect([lastSeen, at]).toEqual([left, left + 5_000]);
 });
 
 test("a device that says good-bye each time is held, too", async () => {
