@@ -244,6 +244,7 @@ function probe(state: SessionState, ctx: Ctx): SessionState {
 }
 
 function drained(state: SessionState, deps: SessionDeps, ctx: Ctx): SessionState {
+  state.replayedBytes = 0;
   if (state.paused) writeOn(state, deps, ctx);
   recoverOn(state, ctx);
   return state;

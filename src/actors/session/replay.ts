@@ -25,6 +25,7 @@ export function welcome(state: SessionState, deps: SessionDeps, ctx: Ctx): void 
   state.claimed = Math.min(claimed, head);
   state.given = Math.max(state.given, state.claimed);
   state.cursor = 0;
+  state.replayedBytes = 0;
   writeOn(state, deps, ctx);
 }
 
@@ -61,6 +62,7 @@ export function writeOn(state: SessionState, deps: SessionDeps, ctx: Ctx): void 
     pushes++;
     bytes += push.payload.length;
   }
+  state.replayedBytes += bytes;
   backlog.splice(kept, at - kept);
   state.cursor = kept;
   if (kept < backlog.length) {

@@ -56,8 +56,8 @@ export interface SessionState {
   routing: Routing | undefined;
   /** By topic; undefined when there are none. */
   subscriptions: Map<string, Subscription> | undefined;
-  /** Bytes of what topics had that it missed, written since the connection last had room. */
-  recoveredBytes: number;
+  /** Bytes of what was missed, pushes and publications, since the connection last had room. */
+  replayedBytes: number;
   /** Where the connection comes from and since when, in monotonic seconds. */
   from: Origin | undefined;
   connectedAt: number;
@@ -275,7 +275,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     cursor: 0,
     routing: undefined,
     subscriptions: undefined,
-    recoveredBytes: 0,
+    replayedBytes: 0,
     from: undefined,
     connectedAt: 0,
     heardAt: -1,

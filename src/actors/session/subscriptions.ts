@@ -18,7 +18,7 @@ import { tell, tellError } from "./telling.ts";
 const ASK_MS = 5_000;
 /** A topic that has ended is made again after this, give or take half of it. */
 const AGAIN_MS = 50;
-/** Of what was missed in all topics so much is written at once, in bytes, and a last one. */
+/** Of what was missed so much is written at once, in bytes, and a last one. */
 const CHUNK_BYTES = 32_768;
 /** What a frame takes beside its payload, about. */
 const FRAME_BYTES = 100;
@@ -180,8 +180,8 @@ function writeMissed(
   ctx: Ctx,
 ): void {
   for (const publication of missed) {
-    if (state.recoveredBytes >= CHUNK_BYTES) return;
-    state.recoveredBytes += publication.payload.length + FRAME_BYTES;
+    if (state.replayedBytes >= CHUNK_BYTES) return;
+    state.replayedBytes += publication.payload.length + FRAME_BYTES;
     subscription.offset = publication.offset;
     write(state, publication, ctx);
   }
@@ -189,7 +189,6 @@ function writeMissed(
 
 /** The connection has room again: the next that has more to recover goes on, one at a time. */
 export function recoverOn(state: SessionState, ctx: Ctx): void {
-  state.recoveredBytes = 0;
   let isFirst = true;
   for (const [topic, subscription] of state.subscriptions ?? []) {
     if (!subscription.hasMore) continue;
@@ -348,7 +347,6 @@ export function leaveTopics(state: SessionState, ctx: Ctx | undefined): void {
     }
   }
   state.subscriptions = undefined;
-  state.recoveredBytes = 0;
 }
 
 /** Leaves the topics that a newer credential does not allow, and says so. */

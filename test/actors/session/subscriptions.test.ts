@@ -9,7 +9,7 @@ import {
 import type { DeviceRequest, Grants } from "../../../src/core/device-request.ts";
 import type { Result } from "../../../src/core/result.ts";
 import { type Probe, probe } from "../../testkit/kit.ts";
-import { type SessionNodeOptions, sessionNode } from "../../testkit/session-node.ts";
+import { items, type SessionNodeOptions, sessionNode } from "../../testkit/session-node.ts";
 
 const ALL: Grants = { subscribe: ["*"], publish: ["*"] };
 
@@ -236,6 +236,23 @@ test("what was missed of many topics comes in pieces, too, one topic after the o
   for (const topic of topics) publish(topic);
   await settle();
   expect(places().slice(-3)).toEqual(["x#8", "y#8", "z#8"]);
+});
+
+test("what was missed of a topic waits for room where many pushes were missed", async () => {
+  const { device, system, settle, desk } = await start();
+  const a = await device("a");
+  await a.ask({ type: "subscribe", id: 1, topic: "news" });
+  const { epoch } = a.place();
+  await a.drop();
+  const payload = JSON.stringify("x".repeat(20_000));
+  await Promise.all([desk.append(items("a", 2, { payload })), settle()]);
+  system.entity(topicKind, "news").send({ type: "publish", payload: "1", from: undefined });
+  const again = await a.connect();
+  await a.ask({ type: "subscribe", id: 2, topic: "news", epoch, offset: 0 });
+  expect(wordsOf(again)).toEqual(["subscribed 1 recovered"]);
+  a.session.send({ type: "drained" });
+  await settle();
+  expect(wordsOf(again)).toEqual(["subscribed 1 recovered", "news#1 1"]);
 });
 
 test("what its topic lets go of while a device recovers is told as lost", async () => {
