@@ -24,7 +24,8 @@ const TICK_MS = 1000;
  */
 export async function openClassicUdp(options: ClassicUdpOptions): Promise<ClassicUdpGateway> {
   const counts = new ClassicCounts(options.metrics);
-  const port = await openUdpPort(options, () => counts.drop("send-failed"));
+  const settings = "classic.udpHost, classic.udpPort";
+  const port = await openUdpPort({ ...options, settings }, () => counts.drop("send-failed"));
   const exchange = new ClassicExchange(options, counts, (bytes, to) => {
     port.send(bytes, to.port, to.address);
   });

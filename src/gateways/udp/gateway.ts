@@ -27,7 +27,7 @@ const TICK_MS = 1000;
  */
 export async function openUdpGateway(options: UdpOptions): Promise<UdpGateway> {
   const counts = new UdpCounts(options.metrics);
-  const port = await openUdpPort(options, () => {
+  const port = await openUdpPort({ ...options, settings: "udp.host, udp.port" }, () => {
     counts.dropped["send-failed"] += 1;
   });
   const exchange = new Exchange(options, counts, (bytes, to, address) => {

@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { isIPv4, isIPv6 } from "node:net";
 import { RuntimeError } from "../../core/errors.ts";
 import { MAPPED, plainAddress } from "../remote-address.ts";
@@ -15,17 +16,23 @@ export interface UdpPort {
   close(): Promise<void>;
 }
 
+/** Where to listen, and which settings say so. */
+export interface UdpAddress {
+  /** An address of this machine, or a name that has one. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** For who has to correct them. */
+  readonly settings: string;
+}
+
 /**
  * Opens a port for datagrams; `failed` is called for each that the system does not take.
  *
- * @throws RuntimeError `config.invalid` when the address is taken. By rejecting.
+ * @throws RuntimeError `config.invalid` when the address cannot be had. By rejecting.
  */
-export async function openUdpPort(
-  { host, port }: { readonly host: string; readonly port: number },
-  failed: () => void,
-): Promise<UdpPort> {
-  const socket = await bindSocket(host, port);
-  const isForBoth = isIPv6(host);
+export async function openUdpPort(where: UdpAddress, failed: () => void): Promise<UdpPort> {
+  const { socket, isForBoth } = await open(where);
   let isOpen = true;
   const sent = (error: Error | null): void => {
     if (error !== null) failed();
@@ -51,19 +58,30 @@ export async function openUdpPort(
   };
 }
 
+async function open({ host, port, settings }: UdpAddress) {
+  try {
+    const { address } = await lookup(host);
+    return { socket: await bindSocket(address, port), isForBoth: isIPv6(address) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const got = `${host} port ${port}`;
+    const expected = "an address of this machine and a port that is free";
+    const message = `UDP cannot listen on ${got}: ${reason}`;
+    const problems = [{ path: settings, expected, got: `${got} (${reason})` }];
+    throw new RuntimeError("config.invalid", message, { problems, cause });
+  }
+}
+
 /** Resolves once it receives. */
-function bindSocket(host: string, port: number): Promise<Socket> {
+function bindSocket(address: string, port: number): Promise<Socket> {
   const socket = createSocket({
-    type: isIPv6(host) ? "udp6" : "udp4",
+    type: isIPv6(address) ? "udp6" : "udp4",
     // Addresses are numbers already: nothing is to be looked up, and nothing to be waited for.
     lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
   });
   return new Promise((resolve, reject) => {
-    socket.once("error", (cause) => {
-      const message = `UDP cannot listen on ${host} port ${port}: ${cause.message}`;
-      reject(new RuntimeError("config.invalid", message, { cause }));
-    });
-    socket.bind({ address: host, port, exclusive: true }, () => {
+    socket.once("error", reject);
+    socket.bind({ address, port, exclusive: true }, () => {
       socket.removeAllListeners("error");
       // A later error is of one datagram, and is told to whoever sent it.
       socket.on("error", () => {});
