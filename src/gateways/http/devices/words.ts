@@ -124,7 +124,7 @@ const REASONS: Readonly<Record<CloseReason | Departure, string>> = {
   other: "the device closed it in an unusual way",
   busy: "the node had no room",
   "credential-expired": "the credential expired",
-  draining: "the node was stopping",
+  draining: "the node sent its devices away, or stopped",
   "heartbeat-lost": "nothing was heard of the device for too long",
   "hello-timeout": "the device did not log in in time",
   internal: "something failed in the node: its log has the cause",
