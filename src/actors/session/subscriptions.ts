@@ -1,7 +1,6 @@
 import { addressOf } from "../../core/address.ts";
 import type { DeviceRequest } from "../../core/device-request.ts";
 import { RuntimeError } from "../../core/errors.ts";
-import { type Glob, matchesGlob, parseGlob } from "../../core/glob.ts";
 import type { Result } from "../../core/result.ts";
 import type { Ref } from "../kernel/actor.ts";
 import {
@@ -11,6 +10,7 @@ import {
   type TopicNotice,
   topicKind,
 } from "../topic/messages.ts";
+import { forbid, forbidden, isGranted } from "./grants.ts";
 import type { Ctx, Message, SessionDeps, SessionState, Subscription } from "./state.ts";
 import { tell, tellError } from "./telling.ts";
 
@@ -358,27 +358,4 @@ export function leaveForbidden(state: SessionState, ctx: Ctx): void {
     if (subscription.id !== undefined) forbid(state, subscription.id, "subscribe to", topic, ctx);
     else tell(state, { type: "error", code, message }, ctx);
   }
-}
-
-/** Whether one of these patterns fits a topic. */
-export function isGranted(patterns: readonly string[] | undefined, topic: string): boolean {
-  if (patterns === undefined) return false;
-  let globs = parsed.get(patterns);
-  if (globs === undefined) {
-    globs = patterns.map(parseGlob);
-    parsed.set(patterns, globs);
-  }
-  return globs.some((glob) => matchesGlob(glob, topic));
-}
-
-/** What the credentials of those who are here allow, as it is looked at with each message. */
-const parsed = new WeakMap<readonly string[], readonly Glob[]>();
-
-function forbid(state: SessionState, id: number, what: string, topic: string, ctx: Ctx) {
-  return tellError(state, id, forbidden(what, topic), ctx);
-}
-
-function forbidden(what: string, topic: string): RuntimeError {
-  const message = `the credential does not allow to ${what} ${topic}`;
-  return new RuntimeError("topic.forbidden", message);
 }

@@ -2,9 +2,9 @@ import type { DeviceRequest } from "../../core/device-request.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
 import { UPLOADS, type UploadsMessage, uploadsKind } from "../uploads/messages.ts";
+import { isGranted } from "./grants.ts";
 import { routingOf } from "./routing.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
-import { isGranted } from "./subscriptions.ts";
 import { tellUnserved } from "./telling.ts";
 
 /** How long the broker may take; after that the device is told to send it again. */
