@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import type { ActorType } from "../../../src/actors/kernel/actor.ts";
 import type { ChangeAnswer, RelationChange } from "../../../src/actors/relations/messages.ts";
+import { type UserMessage, userKind } from "../../../src/actors/user/messages.ts";
 import type { Result } from "../../../src/core/result.ts";
 import { probe } from "../../testkit/kit.ts";
 import { reachesOf, rig } from "./rig.ts";
@@ -7,6 +9,8 @@ import { reachesOf, rig } from "./rig.ts";
 const BOARD: RelationChange = { type: "register", board: { id: "b1" } };
 const BIND: RelationChange = { type: "bind", board: "b1", user: "ann" };
 const UNBIND: RelationChange = { type: "unbind", board: "b1" };
+/** So long a user has a message waiting: until after the change is made. */
+const BUSY_TURNS = 10_000;
 const CHANGED = { ok: true, value: { changed: true } };
 const UNCHANGED = { ok: true, value: { changed: false } };
 
@@ -104,6 +108,26 @@ test("a reach that could not be read comes when the store is back", async () => 
   down.clear();
   await advance(60_000);
   expect(reachesOf(ann)).toEqual([["board:b1"]]);
+});
+
+test("who has no room for a new reach gets it when there is some", async () => {
+  const { change, system, advance } = rig();
+  await change([BOARD, BIND]);
+  const got: UserMessage[] = [];
+  const busy: ActorType<number, UserMessage> = {
+    ...{ label: "user", kind: userKind, mailbox: { max: 1, overflow: "refuse" } },
+    behavior(rounds, message, ctx) {
+      if (message.type === "reach") got.push(message);
+      else if (rounds > 0) ctx.send(ctx.self, message);
+      return rounds - 1;
+    },
+  };
+  const ann = system.spawn(busy, { name: "ann", state: BUSY_TURNS });
+  ann.send({ type: "close-session", sessionId: "s1" });
+  expect(await change(UNBIND)).toEqual(CHANGED);
+  expect(reachesOf(got)).toEqual([]);
+  await advance(1_000);
+  expect(reachesOf(got)).toEqual([[]]);
 });
 
 test("ten thousand logins read their reach in a few store operations", async () => {
