@@ -33,6 +33,7 @@ export async function openClassicBoards(
     readonly openSession: OpenSession;
     readonly relations: Ref<RelationsMessage>;
     readonly classic: ClassicGateway | undefined;
+    readonly bans: Bans;
     readonly chooseBoardId: Decisions["boardId"];
   },
 ): Promise<ClassicUdpGateway | undefined> {
@@ -42,9 +43,10 @@ export async function openClassicBoards(
   if (!udpEnabled || options === undefined) return undefined;
   const registry = await classicRegistry(base, shared.relations, shared.chooseBoardId);
   const findPhone = shared.classic?.findPhone;
+  const { bans } = shared;
   const gateway = await openClassicUdp({
     ...options,
-    ...{ host, port, registry, findPhone, limits: config.classic },
+    ...{ host, port, registry, findPhone, bans, limits: config.classic },
   });
   logger.info("classic boards may come over UDP", { host, port: gateway.port });
   return gateway;

@@ -65,7 +65,7 @@ export async function openGateways(base: Base, inside: Inside): Promise<string> 
   const classic = openClassic(base, { ...devices, bans, app: listener.app });
   const deviceSecret = await openDeviceSecrets(base);
   const { relations } = actors;
-  const registering = { ...devices, relations, chooseBoardId: decisions.boardId };
+  const registering = { ...devices, bans, relations, chooseBoardId: decisions.boardId };
   const udp = await openUdp(base, { ...registering, deviceSecret });
   undo.push(async () => udp?.gateway.close());
   const classicUdp = await openClassicBoards(base, { ...registering, classic });

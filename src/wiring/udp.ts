@@ -8,6 +8,7 @@ import { systemClock } from "../core/clock.ts";
 import { deviceSecret, readSecret, type SecretOwner } from "../core/device-secret.ts";
 import { systemNewId, systemRandom } from "../core/random.ts";
 import type { ResumeTokens } from "../gateways/auth/resume-tokens.ts";
+import type { Bans } from "../gateways/bans.ts";
 import type { PeerPort } from "../gateways/http/api.ts";
 import { openUdpGateway, type UdpGateway } from "../gateways/udp/gateway.ts";
 import type { UdpOptions } from "../gateways/udp/options.ts";
@@ -25,6 +26,7 @@ interface Shared {
   readonly openSession: OpenSession;
   readonly findSession: (id: string) => Ref<SessionMessage> | undefined;
   readonly resumeTokens: ResumeTokens;
+  readonly bans: Bans;
   readonly chooseBoardId: Decisions["boardId"];
 }
 
@@ -39,12 +41,12 @@ export async function openUdp(base: Base, shared: Shared): Promise<OpenedUdp | u
   const { chronicle, config, logger, metrics, stores, system } = base;
   const { enabled, host = config.listen.host, port, provisioning, ...limits } = config.udp;
   if (!enabled) return undefined;
-  const { relations, openSession, findSession, resumeTokens } = shared;
+  const { bans, relations, openSession, findSession, resumeTokens } = shared;
   const peers = peerPort(base, relations, (principal, device) =>
     gateway.findPeer(principal, device),
   );
   const gateway = await openUdpGateway({
-    ...{ openSession, findSession, resumeTokens },
+    ...{ bans, openSession, findSession, resumeTokens },
     introduce: peers.introduce,
     registerBoard: boardRegistry(base, relations, shared.deviceSecret, shared.chooseBoardId),
     host,

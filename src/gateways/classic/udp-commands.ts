@@ -7,7 +7,7 @@ import type { ClassicCommand, ClassicReply, ReplyCode } from "./commands.ts";
 import { classicNumber } from "./ids.ts";
 import type { ClassicUdpOptions, NewClassicBoard } from "./udp-options.ts";
 import type { ClassicPeer } from "./udp-peer.ts";
-import { noteStranger } from "./who.ts";
+import { noteRefused, noteStranger } from "./who.ts";
 
 type Of<Type extends ClassicCommand["type"]> = Extract<ClassicCommand, { type: Type }>;
 /** Called once, when the command has come to something. */
@@ -136,6 +136,12 @@ function login(
       const known = peer.device?.self.principal;
       // It is logged in already: its session goes on, and nobody else may have it.
       if (known !== undefined) return answer(known === principal ? "ok" : "command");
+      const bannedMs = options.bans?.waitMs("principal", principal) ?? 0;
+      if (bannedMs > 0) {
+        const message = `it logs in too often; banned for ${bannedMs} ms`;
+        noteRefused(principal, { code: "gateway.banned", message }, options, peer.place.address);
+        return answer("server");
+      }
       const self = { kind: "board", principal, number } as const;
       return peer.join(self, secretVersion, ({ isWelcome, code }) =>
         answer(isWelcome ? "ok" : codeOf(code)),

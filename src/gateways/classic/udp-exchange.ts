@@ -149,8 +149,9 @@ export class ClassicExchange {
       this.#counts.drop("malformed");
       return reply(writeReply(notUnderstood(NO_SESSION)));
     }
-    const { limits } = this.#options;
-    if (this.isDraining || !this.#hasRoom(limits.udpSessionsMax)) {
+    const { bans, limits } = this.#options;
+    const isBanned = (bans?.waitMs("address", networkOf(from.address)) ?? 0) > 0;
+    if (this.isDraining || isBanned || !this.#hasRoom(limits.udpSessionsMax)) {
       this.#counts.drop("busy");
       return reply(writeReply({ type: "session", code: "server", session: NO_SESSION }));
     }

@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Refusal as Refused } from "../../core/chronicle.ts";
 import { type ErrorCode, toRuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
+import type { BanKind } from "../bans.ts";
 import { KeyedRate } from "../keyed-rate.ts";
 import { networkOf } from "../remote-address.ts";
 import { Cookies, SLOT_MS } from "./cookie.ts";
@@ -103,6 +104,8 @@ export class Handshake {
     if (answered !== undefined) return reply(answered.accept, from);
     if (!this.mayAnswer(from)) counts.dropped.rate += 1;
     else if (this.isDraining) this.#refuse(start, "draining", from);
+    else if (this.#bannedMs("address", networkOf(from.address)) > 0)
+      this.#refuse(start, "busy", from);
     else if (this.#lookups >= LOOKUPS_MAX) this.#refuse(start, "busy", from);
     else this.#lookUp(start, digest, from);
   }
@@ -159,12 +162,18 @@ export class Handshake {
     // The same start may have come again while its key was being looked up.
     const answered = this.#answered.get(digest);
     if (answered !== undefined) return this.#ports.reply(answered.accept, from);
+    const { holder } = found;
+    const bannedMs = holder.type === "device" ? this.#bannedMs("principal", holder.principal) : 0;
+    if (bannedMs > 0) {
+      this.#refuse(start, "busy", from);
+      const message = `it logs in too often; banned for ${bannedMs} ms`;
+      return this.#note(start.key, from, { code: "gateway.banned", message });
+    }
     const now = this.#options.clock.monotonic();
     const session = randomBytes(SESSION_BYTES);
     const id = session.toString("hex");
     const serverNonce = randomBytes(NONCE_BYTES);
     const keys = channelKeys(secret, start.nonce, serverNonce);
-    const { holder } = found;
     if (!this.#ports.open({ id, holder, keys, ...from, now })) {
       this.#refuse(start, "busy", from);
       const message = `the node has ${this.#options.limits.sessionsMax} UDP sessions already`;
@@ -174,6 +183,10 @@ export class Handshake {
     const accept = keys.fromServer.sealAccept(session, serverNonce, token);
     this.#remember(digest, { accept, at: now });
     this.#ports.reply(accept, from);
+  }
+
+  #bannedMs(kind: BanKind, name: string): number {
+    return this.#options.bans?.waitMs(kind, name) ?? 0;
   }
 
   /** Cookies are good for two slots; what is older cannot come again. */

@@ -9,6 +9,7 @@ import type { Metrics } from "../../core/metrics.ts";
 import type { NewId, Random } from "../../core/random.ts";
 import type { Result } from "../../core/result.ts";
 import type { ResumeTokens } from "../auth/resume-tokens.ts";
+import type { Bans } from "../bans.ts";
 import type { RegisterBoard } from "./messages.ts";
 import type { PeerAddress } from "./peers.ts";
 
@@ -69,6 +70,8 @@ export interface UdpOptions {
   /** What proves that this installation does not know a session any more. */
   readonly resetSecret: Uint8Array;
   readonly limits: UdpLimits;
+  /** Who connects too often is refused by all gateways alike. */
+  readonly bans?: Bans | undefined;
   /** Where refused log-ins are noted. */
   readonly chronicle?: Chronicle | undefined;
   readonly clock: Clock;

@@ -246,6 +246,23 @@ test("weakness 4: any body length of any command is answered, and nothing crashe
   expect((await again.heartbeat()).code).toBe(OK);
 });
 
+test("a board over UDP that logs in too often is refused as over WebSocket", async () => {
+  const bans = { flapsPerAddress: 0, flapsPerUser: 2, flapWindowMs: 60_000, banMs: 30_000 };
+  const { board, node } = await boardsNode({ node: { bans } });
+  const lamp = board(7);
+  await lamp.connect();
+  const codes: number[] = [];
+  for (let n = 0; n < 2; n += 1) {
+    await lamp.ask(lamp.bytesOf(0xe6, lamp.sid));
+    await lamp.open();
+    codes.push((await lamp.login()).code);
+  }
+  expect(codes).toEqual([OK, SERVER]);
+  node.clock.advance(30_000);
+  await lamp.open();
+  expect((await lamp.login()).code).toBe(OK);
+});
+
 test("a reply is never answered, so that two nodes cannot be set on each other", async () => {
   const { board, udp } = await boardsNode();
   const lamp = board(7);

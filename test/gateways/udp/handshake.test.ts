@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { seededRandom } from "../../../src/core/random.ts";
+import { Bans } from "../../../src/gateways/bans.ts";
 import { channelKeys, resetToken } from "../../../src/gateways/udp/keys.ts";
 import {
   cookieOf,
@@ -22,6 +23,7 @@ import {
   writeStart,
 } from "../../../src/gateways/udp/packet.ts";
 import { PART, readPayload } from "../../../src/gateways/udp/payload.ts";
+import { VirtualClock } from "../../testkit/virtual-clock.ts";
 import { bareExchange, HERE, KEY, startFor } from "./bare.ts";
 import { secretOf } from "./udp-node.ts";
 
@@ -167,6 +169,25 @@ describe("a start", () => {
       },
     );
     expect(await other.give(await startFor(other))).toEqual(unknown);
+  });
+
+  test.each([
+    ["principal", "board:b1", { flapsPerAddress: 0, flapsPerUser: 2 }],
+    ["address", HERE.address, { flapsPerAddress: 2, flapsPerUser: 0 }],
+  ])("that comes too often is refused as over WebSocket: %s %s", async (kind, name, flaps) => {
+    const clock = new VirtualClock();
+    const bans = new Bans({ ...flaps, flapWindowMs: 60_000, banMs: 300_000 }, clock);
+    const bare = bareExchange({}, { bans });
+    const types: number[] = [];
+    for (let n = 1; n <= 4; n += 1) {
+      const [answer] = await bare.give(await startFor(bare, n));
+      types.push(typeOf(answer!));
+    }
+    expect(types).toEqual([PACKET.accept, PACKET.accept, PACKET.refuse, PACKET.refuse]);
+    expect(bans.list()).toMatchObject([{ kind, name }]);
+    clock.advance(300_000);
+    const [answer] = await bare.give(await startFor(bare, 5));
+    expect(typeOf(answer!)).toBe(PACKET.accept);
   });
 
   test("is refused when the node has as many sessions as it may, or stops", async () => {
