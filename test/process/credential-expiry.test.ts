@@ -1,5 +1,6 @@
 /** A credential expires: whoever has refreshed it in time stays connected, and nobody else does. */
 import { expect, test } from "vitest";
+import { connect } from "../../clients/js/src/index.ts";
 import type { PageConnection } from "../gateways/websocket/page-client.ts";
 import { PageNode } from "./page-node.ts";
 
@@ -53,6 +54,29 @@ test("a device outlives its credential by a refresh, and only by a good one", as
     [2, undefined],
   ]);
   expect(stays.connection.of("error")).toEqual([]);
+  await node.process.end("SIGTERM");
+});
+
+test("the SDK with a credential function outlives the first one on one connection", async () => {
+  const node = await PageNode.start();
+  const left = [await node.credential("ada", { ttlMs: TTL_MS }), await node.credential("ada")];
+  const errors: Error[] = [];
+  const client = connect({
+    ...{ url: `ws://127.0.0.1:${node.port}`, device: "sdk", random: () => 0 },
+    credential: () => left.shift()!,
+    onError: (error) => errors.push(error),
+  });
+  await client.whenConnected();
+  // Two that expire one after the other, and later than the client's first.
+  for (const user of ["bob", "eve"]) {
+    const device = await node.login(await node.credential(user, { ttlMs: TTL_MS }));
+    expect((await device.connection.closed()).code).toBe(4203);
+  }
+  await client.ping();
+  expect({ left, connects: client.counters.connects, errors }).toEqual({
+    ...{ left: [], connects: 1, errors: [] },
+  });
+  await client.close();
   await node.process.end("SIGTERM");
 });
 

@@ -1,6 +1,7 @@
 import type { Cancel } from "./clock.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
-import { clientError, type HeraldError } from "./errors.ts";
+import { Credential } from "./credential.ts";
+import type { HeraldError } from "./errors.ts";
 import type { ClientState, StateDetail } from "./events.ts";
 import type { ClientFrame, ReceivedFrame, WelcomeFrame } from "./frames.ts";
 import { watchNetwork } from "./network.ts";
@@ -25,10 +26,8 @@ export class Connector {
   readonly #settings: Settings;
   readonly #owner: ConnectorOwner;
   readonly #unwatch: () => void;
+  readonly #credential: Credential;
   #connection: Connection | undefined;
-  #credential: string | undefined;
-  /** The credential was fetched anew, and no welcome has come since. */
-  #renewed = false;
   #attempts = 0;
   /** Rises with every attempt, so that a late credential of an earlier one is not used. */
   #round = 0;
@@ -44,6 +43,7 @@ export class Connector {
   constructor(settings: Settings, owner: ConnectorOwner) {
     this.#settings = settings;
     this.#owner = owner;
+    this.#credential = new Credential(settings, (error) => owner.error(error));
     this.#unwatch = watchNetwork(settings.network, () => this.#check());
   }
 
@@ -57,15 +57,15 @@ export class Connector {
     this.#round += 1;
     const round = this.#round;
     this.#owner.state("connecting", {});
+    let credential: string;
     try {
-      this.#credential ??= await this.#fetchCredential();
+      credential = await this.#credential.get();
     } catch (cause) {
       if (round !== this.#round) return;
-      const error = clientError("client.credential", "the credential function failed", cause);
-      this.#owner.error(error);
-      return this.#ended(withoutConnection(error.message));
+      this.#owner.error(cause as HeraldError);
+      return this.#ended(withoutConnection((cause as HeraldError).message));
     }
-    if (round === this.#round) this.#open(this.#credential);
+    if (round === this.#round) this.#open(credential);
   }
 
   /** Ends the connection and does not connect again before `release`. */
@@ -85,23 +85,13 @@ export class Connector {
     this.#stopped = true;
     this.#round += 1;
     this.#retry?.cancel();
+    this.#credential.ended();
     this.#unwatch();
   }
 
   /** Says good-bye; resolves when the connection is closed. */
   leave(): Promise<void> {
     return this.#connection?.leave() ?? Promise.resolve();
-  }
-
-  #fetchCredential(): Promise<string> {
-    const { clock, connectTimeoutMs, credential } = this.#settings;
-    if (typeof credential === "string") return Promise.resolve(credential);
-    return new Promise((resolve, reject) => {
-      const late = (): void => reject(new Error(`no credential within ${connectTimeoutMs} ms`));
-      const cancel = clock.after(connectTimeoutMs, late);
-      const asked = new Promise<string>((answer) => answer(credential()));
-      asked.then(resolve, reject).finally(cancel);
-    });
   }
 
   #open(credential: string): void {
@@ -112,7 +102,7 @@ export class Connector {
       const url = this.#redirectedTo ?? this.#settings.url;
       this.#connection = new Connection({ ...this.#settings, url }, hello, {
         welcomed: (frame) => this.#welcomed(frame),
-        received: (frame) => this.#owner.received(frame),
+        received: (frame) => this.#received(frame),
         pinged: (id) => this.#owner.pinged(id),
         ended: (end) => this.#ended(end),
         error: (error) => this.#owner.error(error),
@@ -123,19 +113,25 @@ export class Connector {
   }
 
   #welcomed(frame: WelcomeFrame): void {
-    this.#renewed = false;
+    this.#credential.accepted(this.#connection!, frame.expiresInMs);
     this.#owner.welcomed(frame);
+  }
+
+  #received(frame: ReceivedFrame): void {
+    if (frame.type !== "refreshed") return this.#owner.received(frame);
+    this.#credential.accepted(this.#connection!, frame.expiresInMs);
   }
 
   #ended(end: ConnectionEnd): void {
     this.#connection = undefined;
+    this.#credential.ended();
     // Where nobody welcomes it, it goes back to where it was told to connect in the first place.
     if (end.kick?.url !== undefined) this.#redirectedTo = end.kick.url;
     else if (end.connectedMs === undefined) this.#redirectedTo = undefined;
     this.#owner.disconnected();
     if (this.#stopped) return;
-    const { backoff, credential, random } = this.#settings;
-    const canRenew = typeof credential === "function" && !this.#renewed;
+    const { backoff, random } = this.#settings;
+    const { canRenew } = this.#credential;
     const decision = decide(end, { backoff, random, canRenew, attempts: this.#attempts });
     const code = end.kick?.code ?? end.code;
     const reason = end.error === undefined ? end.reason : `${end.reason}: ${end.error.message}`;
@@ -145,10 +141,7 @@ export class Connector {
       return this.#owner.state("closed", why);
     }
     this.#attempts = decision.attempts;
-    if (decision.renew) {
-      this.#renewed = true;
-      this.#credential = undefined;
-    }
+    if (decision.renew) this.#credential.renew();
     const { afterMs, attempts } = decision;
     if (this.#held) this.#decision = decision;
     else this.#schedule(decision);

@@ -9,7 +9,7 @@ import { type NetworkEvents, platformNetwork } from "./network.ts";
 import type { StateStorage } from "./storage.ts";
 import { platformWebSocket, type WebSocketConstructor } from "./web-socket.ts";
 
-/** Returns the device's JWT: asked once, and again when the server says that it has expired. */
+/** Returns the device's JWT: asked once, and again before it expires, or when it has. */
 export type CredentialSource = () => string | Promise<string>;
 
 export interface ClientOptions {
