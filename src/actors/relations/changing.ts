@@ -36,7 +36,8 @@ async function changeAndRecord(
     (error: { readonly code: string }) => ({ error, code: error.code }),
   );
   if (by !== undefined) {
-    const target = "board" in wanted ? boardOf(wanted) : `family ${wanted.family}`;
+    const about = "board" in wanted ? boardOf(wanted) : `family ${wanted.family}`;
+    const target = "user" in wanted ? `${about} ${wanted.user}` : about;
     const action = `relation.${wanted.type}`;
     const entry = { by, action, target, outcome: outcome.code, requestId: "", at };
     // The change has been made and is answered as such, whether it could be recorded or not.

@@ -128,11 +128,12 @@ function idOf(value: unknown): string | undefined {
   return typeof id === "string" ? id : undefined;
 }
 
-/** What a change is about, as far as the request says: its id and user, or its name. */
+/** What a change is about, as far as the request says: its id, user, device, role; or its name. */
 function targetOf({ params, query, body }: Input): string | undefined {
   const said = { ...(query as object), ...(body as object), ...(params as object) };
-  const { id, board, user, name } = said as Record<string, unknown>;
-  const about = [id ?? board, user].filter((it) => typeof it === "string");
-  if (about.length > 0) return about.join(" ");
-  return typeof name === "string" ? name : undefined;
+  const { id, board, user, device, role, name } = said as Record<string, unknown>;
+  const isText = (it: unknown): it is string => typeof it === "string";
+  const whom = [id ?? board, user].filter(isText);
+  if (whom.length > 0) return [...whom, device, role].filter(isText).join(" ");
+  return isText(name) ? name : undefined;
 }

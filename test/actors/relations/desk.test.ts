@@ -60,7 +60,10 @@ test("a device's own change is recorded, also one that is refused", async () => 
   const { items } = await stores.audit.list({ limit: 9 });
   expect(items).toMatchObject([
     { by: "board:b1", action: "relation.unbind", target: "board b1", outcome: "ok" },
-    { by: "board:b1", action: "relation.bind", outcome: "relation.refused" },
+    {
+      ...{ by: "board:b1", action: "relation.bind", target: "board b1 eve" },
+      outcome: "relation.refused",
+    },
   ]);
 });
 

@@ -130,6 +130,17 @@ test("to kick a user who is not here changes nothing and announces nothing", asy
   assert.deepEqual(await told("k-ann"), []);
 });
 
+test("the record of a change says whom it was about, and as what", async () => {
+  await post("/v1/families/w-ann/invite", { user: "w-bob", role: "guest" });
+  await post("/v1/families/w-ann/role", { user: "w-bob", role: "member" });
+  await post("/v1/users/w-bob/kick", { device: "old phone", reason: "it was lost" });
+  assert.deepEqual((await audit()).slice(0, 3), [
+    "user.kick w-bob old phone ok",
+    "family.role w-ann w-bob member ok",
+    "family.invite w-ann w-bob guest ok",
+  ]);
+});
+
 test("a board's secret is shown to an admin, rotated, and each look is recorded", async () => {
   const { secretVersion: version } = (await node.call("PUT", "/v1/boards/s-1", { json: {} })).json;
   const path = "/v1/boards/s-1/secret";
