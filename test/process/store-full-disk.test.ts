@@ -43,7 +43,7 @@ test("a node is not ready while its disk is full, and ready again when there is 
   const node = await startNode([]);
   const log = statSync(join(node.places.data, "herald.db-wal"));
   const sizeMax = (bytes: number | "unlimited") =>
-    execFileSync("prlimit", [`--fsize=${bytes}:unlimited`, `--pid=${node.child.pid}`]);
+    execFileSync("sh", ["-c", `prlimit --fsize=${bytes}:unlimited --pid ${node.child.pid}`]);
   const ready = async (status: number) => {
     const reply = await node.call("GET", "/readyz");
     expect(reply.status).toBe(status);
