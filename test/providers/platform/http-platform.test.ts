@@ -135,7 +135,7 @@ test("a service that has trouble is asked again, with the same id, and then beli
   expect(new Set(service.requests.map(({ text }) => text)).size).toBe(1);
 });
 
-test("an answer that is no JSON is called so, and a byte order mark is left out of it", async () => {
+test("an answer that is no JSON is called so, and a byte order mark is left out", async () => {
   const texts = ["yes", '\uFEFF{"allow":true}'];
   const { platform } = await start((_, answer) => answer.text(200, texts.shift()!));
   expect(await platform.login(ANN)).toMatchObject({
