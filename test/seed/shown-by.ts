@@ -349,7 +349,7 @@ export const WEAKNESSES: readonly Claim[] = [
         "is asked, ended with 4104 within five seconds of its heartbeat, and resumed",
       ],
       "gateways/udp/session.test.ts": [
-        "ends the channel after the heartbeat, and the session waits for another",
+        "ends the channel within 3 s of the heartbeat; the session waits for another",
       ],
     },
   },
