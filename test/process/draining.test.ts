@@ -1,7 +1,6 @@
 /** A node is emptied, or stopped, with devices on it: they are told where and when to go on. */
 import { expect, test } from "vitest";
-import { flagged, type PageDevice } from "../gateways/websocket/page-client.ts";
-import { RawSocket } from "../testkit/raw-socket.ts";
+import { flagged, PageConnection, type PageDevice } from "../gateways/websocket/page-client.ts";
 import { herald, temporaryFolder } from "./herald.ts";
 import { PageNode } from "./page-node.ts";
 
@@ -40,9 +39,8 @@ test("a node that is emptied sends its devices on over the time, and loses no pu
     WITHIN_MS / 2,
   );
 
-  const refused = await RawSocket.open({ port: node.port, protocol: "herald.v1.json" });
-  await refused.until(() => refused.body.endsWith("}"));
-  expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([503, "node.draining"]);
+  const late = await PageConnection.open(node.port);
+  expect((await late.closed()).kick).toMatchObject({ reason: "redirect", url: ELSEWHERE });
   await pushAll(node, ++pushed);
   await node.ask("DELETE", "/v1/node/drain");
   await Promise.all(devices.map((device) => device.connect()));

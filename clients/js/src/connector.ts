@@ -5,7 +5,7 @@ import type { HeraldError } from "./errors.ts";
 import type { ClientState, StateDetail } from "./events.ts";
 import type { ClientFrame, ReceivedFrame, WelcomeFrame } from "./frames.ts";
 import { watchNetwork } from "./network.ts";
-import type { Settings } from "./options.ts";
+import { readUrl, type Settings } from "./options.ts";
 import { type Decision, decide } from "./retry.ts";
 
 /** What the connector asks of and tells its client. */
@@ -99,7 +99,7 @@ export class Connector {
     const resumption = this.#owner.resumption(credential);
     const hello: ClientFrame = { type: "hello", credential, device, ...resumption };
     try {
-      const url = this.#redirectedTo ?? this.#settings.url;
+      const url = readUrl(this.#redirectedTo ?? this.#settings.url);
       this.#connection = new Connection({ ...this.#settings, url }, hello, {
         welcomed: (frame) => this.#welcomed(frame),
         received: (frame) => this.#received(frame),

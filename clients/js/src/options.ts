@@ -109,7 +109,8 @@ export function readOptions(options: ClientOptions): Settings {
   };
 }
 
-function readUrl(text: string): string {
+/** @throws TypeError when it is no address of a WebSocket server. */
+export function readUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol)) {
     throw new TypeError("url must be an address that begins with ws:// or wss://");

@@ -39,9 +39,19 @@ export class Departures {
     this.#random = random;
   }
 
-  /** Whether connections are refused. */
+  /** Whether no device may stay. */
   get isDraining(): boolean {
     return this.#isEnding || this.#emptying !== undefined;
+  }
+
+  /** Whether connections are refused, as there is nowhere to send them. */
+  get refuses(): boolean {
+    return this.#isEnding || (this.#emptying !== undefined && this.#emptying.url === undefined);
+  }
+
+  /** Sends on who has just connected to a node that is being emptied. */
+  arrived(guest: Guest): void {
+    if (this.#emptying !== undefined) this.#sendOn(guest, this.#emptying);
   }
 
   /** Closes all, piece by piece; resolves when none is left, at the latest after `deadlineMs`. */
@@ -59,7 +69,7 @@ export class Departures {
     });
   }
 
-  /** Refuses connections from here on and closes those there are, evenly over the time given. */
+  /** Sends on who comes from here on, and those there are, evenly over the time given. */
   redirect(redirection: Redirection): void {
     const emptying = {
       ...redirection,
@@ -91,16 +101,18 @@ export class Departures {
   #redirectSome(emptying: Emptying): void {
     // Another redirection, or the end of this one, has taken its place.
     if (this.#emptying !== emptying || this.#isEnding) return;
-    const { url, endsAt } = emptying;
-    const leftMs = endsAt - this.#clock.monotonic();
+    const leftMs = emptying.endsAt - this.#clock.monotonic();
     const steps = Math.max(1, Math.ceil(leftMs / REDIRECT_PAUSE_MS));
-    this.#closeSome(Math.ceil(this.#hub.connections / steps), (guest) => {
-      const retryAfterMs = Math.ceil(this.#random() * REDIRECT_SPREAD_MS);
-      if (url === undefined) guest.close("draining", { retryAfterMs });
-      else guest.close("redirect", { retryAfterMs, url });
-    });
+    const count = Math.ceil(this.#hub.connections / steps);
+    this.#closeSome(count, (guest) => this.#sendOn(guest, emptying));
     if (this.#hub.connections === 0) return;
     this.#clock.after(REDIRECT_PAUSE_MS, () => this.#redirectSome(emptying));
+  }
+
+  #sendOn(guest: Guest, { url }: Redirection): void {
+    const retryAfterMs = Math.ceil(this.#random() * REDIRECT_SPREAD_MS);
+    if (url === undefined) guest.close("draining", { retryAfterMs });
+    else guest.close("redirect", { retryAfterMs, url });
   }
 
   #closeSome(count: number, close: (guest: Guest) => void): void {

@@ -50,7 +50,11 @@ export function openWebSocketGateway(options: WebSocketOptions): WebSocketGatewa
     idleTimeout: idleSeconds(limits),
     sendPingsAutomatically: false,
     upgrade: (res, req, context) => upgrader.upgrade(res, req, context),
-    open: (ws) => (ws as Socket & Tagged).connection.opened(ws),
+    open: (ws) => {
+      const { connection } = ws as Socket & Tagged;
+      connection.opened(ws);
+      departures.arrived(connection);
+    },
     message: (ws, bytes, isBinary) => (ws as Socket & Tagged).connection.receive(bytes, isBinary),
     ping: (ws) => void (ws as Socket & Tagged).connection.heard(),
     pong: (ws) => void (ws as Socket & Tagged).connection.heard(),

@@ -36,7 +36,7 @@ export class Upgrader {
 
   upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const hub = this.#hub;
-    if (this.#departures.isDraining) return this.refuse(res, "draining");
+    if (this.#departures.refuses) return this.refuse(res, "draining");
     if (!isHandshake(req)) return this.refuse(res, "handshake");
     if (req.getHeader("sec-websocket-version") !== "13") return this.refuse(res, "version");
     const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));

@@ -1,7 +1,11 @@
 /** Connections end without a fault: they are old enough, or the node is being emptied. */
 import { describe, expect, test } from "vitest";
+import { connect } from "../../../clients/js/src/index.ts";
+import { reached } from "../../clients/stub-server.ts";
 import { RawSocket } from "../../testkit/raw-socket.ts";
+import { VirtualClock } from "../../testkit/virtual-clock.ts";
 import { type TestNode, testNode } from "./node.ts";
+import { PageConnection } from "./page-client.ts";
 
 const ELSEWHERE = "wss://two.example.com/v1/connect";
 
@@ -60,7 +64,7 @@ describe("a connection that is old enough", () => {
 });
 
 describe("a node that is emptied", () => {
-  test("sends its devices to another one, evenly over the time, and takes none", async () => {
+  test("sends its devices to another one, evenly over the time", async () => {
     const node = testNode();
     const devices = [];
     for (let n = 0; n < 40; n += 1) devices.push(await node.login(`user-${n}`));
@@ -77,11 +81,38 @@ describe("a node that is emptied", () => {
       expect(kick).toMatchObject({ reason: "redirect", reconnect: true, url: ELSEWHERE });
       expect(kick!["retryAfterMs"]).toBeLessThanOrEqual(1_000);
     }
-    const refused = await RawSocket.open({ port: node.port, protocol: "herald.v1.json" });
-    expect(refused.status).toBe(503);
+  });
 
-    node.gateway.departures.resume();
-    await node.serves();
+  for (const encoding of ["json", "msgpack"] as const) {
+    test(`sends on who comes to it, before any log-in, in ${encoding}`, async () => {
+      const node = testNode();
+      node.gateway.departures.redirect({ url: ELSEWHERE, withinMs: 60_000 });
+      const connection = await PageConnection.open(node.port, encoding);
+      const { code, kick } = await connection.closed();
+      expect(code).toBe(4108);
+      expect(kick).toMatchObject({ reason: "redirect", reconnect: true, url: ELSEWHERE });
+      expect(kick!["retryAfterMs"]).toBeLessThanOrEqual(1_000);
+      expect(connection.frames).toEqual([kick]);
+      expect(node.gateway.connections).toBe(0);
+
+      node.gateway.departures.resume();
+      await node.serves();
+    });
+  }
+
+  test("is left by the SDK for where it is sent, which may lack the path", async () => {
+    const [node, other] = [testNode(), testNode()];
+    node.gateway.departures.redirect({ url: `ws://127.0.0.1:${other.port}`, withinMs: 0 });
+    const clock = new VirtualClock();
+    const client = connect({
+      ...{ url: `ws://127.0.0.1:${node.port}`, device: "phone", clock },
+      credential: await other.credential("ada"),
+    });
+    expect(await reached(client, "waiting")).toMatchObject({ code: 4108, reason: "redirect" });
+    clock.advance(2_000);
+    await client.whenConnected();
+    expect([node.gateway.connections, other.gateway.connections]).toEqual([0, 1]);
+    await client.close();
   });
 
   test("sends those who are left to where it was told last", async () => {
@@ -101,6 +132,8 @@ describe("a node that is emptied", () => {
     node.gateway.departures.redirect({ withinMs: 60_000 });
     const { code, kick } = await first.connection.closed();
     expect([code, kick!["url"]]).toEqual([4100, undefined]);
+    const refused = await RawSocket.open({ port: node.port, protocol: "herald.v1.json" });
+    expect(refused.status).toBe(503);
     node.gateway.departures.resume();
     node.clock.advance(59_000);
     await second.connection.ping();

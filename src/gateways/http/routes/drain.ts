@@ -33,8 +33,9 @@ export const drainRoutes: readonly Route[] = [
     summary: "Send the devices away over time, and take no more",
     details:
       "Devices over WebSocket are told `redirect` with the URL, or `draining`, evenly over " +
-      "`withinMs`, so that they do not arrive elsewhere together. `/readyz` says that the node " +
-      "is not ready. Everything else goes on.",
+      "`withinMs`, so that they do not arrive elsewhere together. Who connects later is told so " +
+      "at once, or refused where there is no URL. `/readyz` says that the node is not ready. " +
+      "Everything else goes on.",
     body: drain,
     answer: draining,
     handle: async ({ body, api }) => ({ connections: api.departures.redirect(body) }),
