@@ -3,7 +3,7 @@ import type { InboxItem } from "../../persistence/ports/inbox.ts";
 import type { ActorType } from "../kernel/actor.ts";
 import type { Push } from "../session/messages.ts";
 import { admit } from "./login.ts";
-import { countConnected, counted, lastSeenRead, who } from "./looking.ts";
+import { countConnected, counted, lastSeenRead, notePresence, who } from "./looking.ts";
 import { type UserMessage, userKind } from "./messages.ts";
 import { endWhenAlone, linger, noticePresence, presenceSettled } from "./presence.ts";
 import { loadReach, park, reachRead, takeReach } from "./reach.ts";
@@ -172,7 +172,8 @@ function volatilePush(
   { tally }: UserDeps,
   ctx: Ctx,
 ): UserState {
-  const { push, only } = request;
+  const { push, only, presence } = request;
+  if (presence !== undefined) notePresence(state, presence);
   const sessions = state.sessions.filter(({ id }) => only === undefined || id === only);
   tally.accept(Math.max(1, sessions.length));
   if (sessions.length === 0) tally.settle("shed");

@@ -4,7 +4,7 @@ import { type ErrorCode, RuntimeError } from "../../core/errors.ts";
 import type { Reach } from "../../core/relations.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { RELATIONS, type RelationsMessage, relationsKind } from "../relations/messages.ts";
-import { type UserMessage, userKind } from "./messages.ts";
+import { type PresenceTold, type UserMessage, userKind } from "./messages.ts";
 import type { Ctx, Look, Message, UserDeps, UserState } from "./state.ts";
 import { withOwn } from "./targets.ts";
 
@@ -26,7 +26,11 @@ export function who(state: UserState, request: Who, deps: UserDeps, ctx: Ctx): U
   if (all.length === 0) return refuseWho(state, request, "route.forbidden", ctx);
   const keys = all.slice(0, TOLD_MAX);
   const sessions = keys.map(() => 0);
-  const look: Look = { request, keys, sessions, count: all.length, left: 0, isLate: false };
+  const look: Look = {
+    ...{ request, keys, sessions, lastSeen: new Map(), count: all.length, left: 0, isLate: false },
+  };
+  state.looks ??= new Set();
+  state.looks.add(look);
   for (const [index, key] of keys.entries()) {
     const target = key === state.id ? undefined : ctx.find(userKind, key);
     if (key === state.id) sessions[index] = connectedOf(state);
@@ -53,8 +57,21 @@ export function counted(
   else if (outcome.error.code !== "actor.stopped") look.isLate = true;
   look.left -= 1;
   if (look.left > 0) return state;
-  if (look.isLate) return refuseWho(state, look.request, "route.timeout", ctx);
+  if (look.isLate) return refuseLook(state, look, "route.timeout", ctx);
   return readLastSeen(state, look, deps, ctx);
+}
+
+/**
+ * Somebody's coming or going is passed on to the sessions. What they are answered after that must
+ * not be older: whoever keeps an answer up to date by those pushes would be wrong for good.
+ */
+export function notePresence({ looks }: UserState, { principal, lastSeen }: PresenceTold): void {
+  for (const look of looks ?? []) {
+    const index = look.keys.indexOf(principal);
+    if (index < 0) continue;
+    look.sessions[index] = lastSeen === undefined ? 1 : 0;
+    if (lastSeen !== undefined) look.lastSeen.set(principal, lastSeen);
+  }
 }
 
 export function countConnected(
@@ -70,7 +87,7 @@ export function countConnected(
 function readLastSeen(state: UserState, look: Look, { limits }: UserDeps, ctx: Ctx): UserState {
   const principals = look.keys.filter((_, index) => look.sessions[index] === 0);
   const desk = ctx.find(relationsKind, RELATIONS);
-  if (principals.length === 0 || desk === undefined) return tellWho(state, look, new Map(), ctx);
+  if (principals.length === 0 || desk === undefined) return tellWho(state, look, ctx);
   ctx.ask<RelationsMessage, Result<readonly (number | undefined)[]>>(
     desk,
     (replyTo) => ({ type: "last-seen", principals, replyTo }),
@@ -86,9 +103,23 @@ export function lastSeenRead(
   ctx: Ctx,
 ): UserState {
   const found = outcome.ok ? outcome.value : outcome;
-  if (!found.ok) return refuseWho(state, look.request, "store.unavailable", ctx);
-  const lastSeen = new Map(principals.map((key, index) => [key, found.value[index]]));
-  return tellWho(state, look, lastSeen, ctx);
+  if (!found.ok) return refuseLook(state, look, "store.unavailable", ctx);
+  for (const [index, key] of principals.entries()) {
+    const at = found.value[index];
+    if (at !== undefined && !look.lastSeen.has(key)) look.lastSeen.set(key, at);
+  }
+  return tellWho(state, look, ctx);
+}
+
+/** Most never ask, and who has asked keeps nothing for it. */
+function endLook(state: UserState, look: Look): void {
+  state.looks?.delete(look);
+  if (state.looks?.size === 0) state.looks = undefined;
+}
+
+function refuseLook(state: UserState, look: Look, code: Refusal, ctx: Ctx): UserState {
+  endLook(state, look);
+  return refuseWho(state, look.request, code, ctx);
 }
 
 export function refuseWho(state: UserState, request: Who, code: Refusal, ctx: Ctx): UserState {
@@ -105,12 +136,9 @@ const WORDS: Readonly<Record<Refusal, string>> = {
   "store.unavailable": "what it needs of the store cannot be had now",
 };
 
-function tellWho(
-  state: UserState,
-  { request, keys, sessions, count }: Look,
-  lastSeen: ReadonlyMap<string, number | undefined>,
-  ctx: Ctx,
-): UserState {
+function tellWho(state: UserState, look: Look, ctx: Ctx): UserState {
+  endLook(state, look);
+  const { request, keys, sessions, lastSeen, count } = look;
   const members = keys.map((key, index): OnlineState => {
     const principal = addressOf(key);
     const connected = sessions[index]!;

@@ -19,6 +19,12 @@ export interface SubDevice {
   readonly since: number;
 }
 
+/** That a principal (key) has come, or gone: then `lastSeen` says when. */
+export interface PresenceTold {
+  readonly principal: string;
+  readonly lastSeen: number | undefined;
+}
+
 /** Principals at an address, and how many there are. */
 export interface Company {
   /** At most 1 000 of them. */
@@ -69,6 +75,7 @@ export type UserMessage =
   | {
       readonly type: "volatile";
       readonly push: Push;
+      readonly presence?: PresenceTold | undefined;
       readonly only?: string | undefined;
       readonly replyTo?: Ref<Result<{ readonly reached: number }>>;
     }

@@ -79,9 +79,11 @@ type Facts = Pick<Status, "event" | "lastSeen" | "sub">;
 /** Tells these principals, as far as they are here. */
 export function announceTo(state: UserState, facts: Facts, keys: Iterable<string>, ctx: Ctx): void {
   const push = statusPush(state, facts, ctx);
+  const { lastSeen, sub } = facts;
+  const presence = sub === undefined ? { principal: state.id, lastSeen } : undefined;
   for (const key of keys) {
     const target = ctx.find(userKind, key);
-    if (target !== undefined) ctx.send(target, { type: "volatile", push });
+    if (target !== undefined) ctx.send(target, { type: "volatile", push, presence });
   }
 }
 

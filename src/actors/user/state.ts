@@ -43,6 +43,8 @@ export interface UserState {
   reachIs: "unknown" | "asked" | "known";
   /** What waits until the reach is known; undefined when nothing. */
   parked: Parked[] | undefined;
+  /** Its questions that are not answered yet; undefined without any. */
+  looks: Set<Look> | undefined;
   /** Whether a session of it has a connection. */
   present: boolean;
   /** What was announced of that; undefined for who has nobody to tell. */
@@ -54,12 +56,14 @@ export interface UserState {
 /** What cannot be done before it is known whom the principal may reach. */
 export type Parked = Extract<UserMessage, { type: "route" | "who" }>;
 
-/** One question of a session, until it is answered. It lives in the messages about it alone. */
+/** One question of a session, until it is answered. */
 export interface Look {
   readonly request: Extract<UserMessage, { type: "who" }>;
   /** The keys of those who are told of, and how many of the sessions of each are connected. */
   readonly keys: readonly string[];
   readonly sessions: number[];
+  /** When those who are offline were last here, by key; absent: unknown, or not asked for yet. */
+  readonly lastSeen: Map<string, number>;
   /** How many there are at the address. */
   readonly count: number;
   /** How many have not answered. */
@@ -180,6 +184,7 @@ export function newUser(id: string): UserState {
     reach: undefined,
     reachIs: "unknown",
     parked: undefined,
+    looks: undefined,
     present: false,
     presence: undefined,
     subs: undefined,

@@ -154,6 +154,35 @@ test("one who does not answer is waited for within a bound, and who ends is offl
   });
 });
 
+test("an answer is never older than a coming or going that was told before it", async () => {
+  const node = routingNode();
+  for (const board of ["lamp", "door", "stuck"]) node.relations.bind("ann", board);
+  const stuck = node.system.spawn(deaf, { name: "board:stuck", state: null });
+  const [ann, lamp] = await node.talkers("ann", "board:lamp");
+  ann!.request({ type: "who", id: 7, of: "boards" });
+  await node.settle();
+  lamp!.drop();
+  await node.talkers("board:door");
+  expect(ann!.statuses().slice(-2)).toEqual([
+    "device.offline board:lamp",
+    "device.online board:door",
+  ]);
+  const gone = node.clock.now();
+  await node.advance(1_000);
+  stuck.send({ type: "kick", device: undefined });
+  await node.settle();
+  expect(ann!.frames()).toMatchObject([
+    {
+      type: "present",
+      members: [
+        { principal: "board:lamp", online: false, lastSeen: gone },
+        { principal: "board:door", online: true, sessions: 1 },
+        { principal: "board:stuck", online: false },
+      ],
+    },
+  ]);
+});
+
 test("only so many questions of a session are in work; each has its answer", async () => {
   const node = routingNode();
   node.relations.bind("ann", "lamp");
