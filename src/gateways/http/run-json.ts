@@ -21,9 +21,10 @@ export async function runJson(job: Job, route: JsonRoute): Promise<Answer> {
     requireJson(type, bytes.byteLength, upload?.mediaTypes.join(" or "));
   }
   const key = claimKeyOf(job);
-  const raw = { params: job.params, query: exchange.query };
-  const input = checkInput(route, { ...raw, body: parseJson(bytes) });
-  job.target = targetOf(input) ?? job.target;
+  const said = parseJson(bytes);
+  const input = checkInput(route, { params: job.params, query: exchange.query, body: said });
+  // What was left out and has a default was not said.
+  job.target = targetOf({ ...input, body: said }) ?? job.target;
   const fingerprint = fingerprintOf(exchange.query, bytes);
   const newId = key === undefined ? undefined : idsOf(() => `${key} ${fingerprint}`);
   const call = callOf(job, input, newId);
@@ -128,12 +129,18 @@ function idOf(value: unknown): string | undefined {
   return typeof id === "string" ? id : undefined;
 }
 
-/** What a change is about, as far as the request says: its id, user, device, role; or its name. */
+/**
+ * What a change is about, as far as the request says: its id, user, device, role, and why; or its
+ * name.
+ */
 function targetOf({ params, query, body }: Input): string | undefined {
   const said = { ...(query as object), ...(body as object), ...(params as object) };
-  const { id, board, user, device, role, name } = said as Record<string, unknown>;
+  const { id, board, user, device, role, name, reason, why = reason } = said as Said;
   const isText = (it: unknown): it is string => typeof it === "string";
   const whom = [id ?? board, user].filter(isText);
-  if (whom.length > 0) return [...whom, device, role].filter(isText).join(" ");
-  return isText(name) ? name : undefined;
+  if (whom.length === 0) return isText(name) ? name : undefined;
+  const about = [...whom, device, role].filter(isText).join(" ");
+  return isText(why) ? `${about}: ${why}` : about;
 }
+
+type Said = Readonly<Record<string, unknown>>;

@@ -130,12 +130,14 @@ test("to kick a user who is not here changes nothing and announces nothing", asy
   assert.deepEqual(await told("k-ann"), []);
 });
 
-test("the record of a change says whom it was about, and as what", async () => {
+test("the record of a change says whom it was about, as what, and why", async () => {
   await post("/v1/families/w-ann/invite", { user: "w-bob", role: "guest" });
   await post("/v1/families/w-ann/role", { user: "w-bob", role: "member" });
   await post("/v1/users/w-bob/kick", { device: "old phone", reason: "it was lost" });
-  assert.deepEqual((await audit()).slice(0, 3), [
-    "user.kick w-bob old phone ok",
+  await post("/v1/devices/user%3Aw-bob/kick", { why: "it was found" });
+  assert.deepEqual((await audit()).slice(0, 4), [
+    "device.kick user:w-bob: it was found ok",
+    "user.kick w-bob old phone: it was lost ok",
     "family.role w-ann w-bob member ok",
     "family.invite w-ann w-bob guest ok",
   ]);

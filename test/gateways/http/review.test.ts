@@ -106,7 +106,8 @@ test("why, unknown and their settlement fit their schemas", async () => {
   const settled = await call("POST", `${PATH}/unknown/resolve`, body);
   assert.deepEqual([settled.delivered, settled.notUnknown], [1, 1]);
   const { items } = await call("GET", "/v1/audit?limit=1");
-  assert.deepEqual([items[0].action, items[0].target], ["campaign.resolve-unknown", "cmp_1"]);
+  const recorded = ["campaign.resolve-unknown", "cmp_1: the carrier's list"];
+  assert.deepEqual([items[0].action, items[0].target], recorded);
 });
 
 test("a settlement needs an operator, a reason and a known word", async () => {

@@ -9,7 +9,7 @@ const auditLine = answer(
     seq: count.describe("Grows with every line."),
     by: z.string().describe("Id of the API token, `cli`, `system` or `anonymous`."),
     action: z.string(),
-    target: z.string(),
+    target: z.string().describe("What was changed, and after a colon why, where that was said."),
     outcome: z.string().describe("`ok`, or the error's code."),
     requestId: z.string(),
     at: instant,
