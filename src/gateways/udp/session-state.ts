@@ -46,6 +46,8 @@ export interface UdpState extends Bucket {
   held: { readonly frame: SessionFrame; readonly bytes: Uint8Array }[] | undefined;
   /** The beat in which it is gone unless another packet that authenticates comes. */
   goneAt: number;
+  /** The beat in which its log-in has taken too long. */
+  readonly welcomeBy: number;
   /** Whether a `flush` is in the mailbox. */
   isFlushing: boolean;
   /** When the timer fires. */
@@ -101,6 +103,7 @@ export function newUdpSession(opened: NewChannel, { options, beats }: UdpDeps): 
     sessionId: "",
     held: undefined,
     goneAt: beats.in(limits.heartbeatMs),
+    welcomeBy: beats.in(limits.helloTimeoutMs),
     isFlushing: false,
     timerAt: Number.POSITIVE_INFINITY,
     tellsDrained: false,

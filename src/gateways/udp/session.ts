@@ -46,11 +46,9 @@ export function udpSessionType(deps: UdpDeps): ActorType<UdpState, PrivateMessag
           return tick(state, deps, ctx);
         case "start":
           state.self = ctx.self;
-          ctx.setTimer("hello", deps.options.limits.helloTimeoutMs, { type: "hello-late" });
-          return state;
+          return awaitWelcome(state, deps, ctx);
         case "hello-late":
-          close(state, { reason: "hello-timeout" }, deps, ctx);
-          return state;
+          return awaitWelcome(state, deps, ctx);
         case "joined":
           return joined(state, message.hello, message.outcome, deps, ctx);
         case "attach-refused":
@@ -70,6 +68,14 @@ export function udpSessionType(deps: UdpDeps): ActorType<UdpState, PrivateMessag
       }
     },
   };
+}
+
+/** Ends who is not welcome in time, counted in beats as silence is. */
+function awaitWelcome(state: UdpState, deps: UdpDeps, ctx: Ctx): UdpState {
+  const leftMs = deps.beats.msUntil(state.welcomeBy);
+  if (leftMs > 0) ctx.setTimer("hello", leftMs, { type: "hello-late" });
+  else close(state, { reason: "hello-timeout" }, deps, ctx);
+  return state;
 }
 
 /** What the session says to its connection. */

@@ -89,7 +89,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.codec = codec;
     this.address = address;
     this.login = login;
-    this.deadline = hub.deadlineIn(hub.limits.helloTimeoutMs);
+    this.deadline = hub.beats.in(hub.limits.helloTimeoutMs);
     this.credit = hub.rate.burst * 1000;
     this.creditAt = hub.clock.monotonic() | 0;
   }

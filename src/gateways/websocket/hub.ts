@@ -26,7 +26,7 @@ export interface Parting {
 export interface Guest extends Member<Guest> {
   readonly address: Use;
   user: Use | undefined;
-  /** When it ends unless something happens first, in the hub's seconds. */
+  /** When it ends unless something happens first: before the welcome in beats, then in seconds. */
   deadline: number;
   /** When something last came from it, in the hub's beats. */
   readonly heardAt: number;
@@ -78,9 +78,9 @@ export class Hub {
   /** Before the welcome, oldest deadline first. */
   readonly waiting = new Roster<Guest>();
   readonly open = new Roster<Guest>();
-  /** Seconds since the start; deadlines are small integers in it. */
+  /** Seconds since the start; deadlines of the welcome ones are small integers in it. */
   seconds = 0;
-  /** What the silence of devices is counted in. */
+  /** What the silence of devices is counted in, and how long a log-in takes. */
   readonly beats = new Beats();
   /** Set by a write that left bytes unsent, or lost them; the writer looks and clears it. */
   isBackpressured = false;
@@ -140,7 +140,7 @@ export class Hub {
   /** Gives a connection the time for another step on its way to the welcome. */
   waitAnew(guest: Guest): void {
     this.waiting.remove(guest);
-    guest.deadline = this.deadlineIn(this.limits.helloTimeoutMs);
+    guest.deadline = this.beats.in(this.limits.helloTimeoutMs);
     this.waiting.add(guest);
   }
 
@@ -206,7 +206,7 @@ export class Hub {
     this.counts.publish();
     for (;;) {
       const { first } = this.waiting;
-      if (first === undefined || first.deadline > this.seconds) break;
+      if (first === undefined || first.deadline > this.beats.count) break;
       first.overdue();
     }
     // Not anew each tick: while many are ended, ever fewer would be looked at.

@@ -210,6 +210,18 @@ describe("a start", () => {
   });
 });
 
+describe("a log-in", () => {
+  test("is not late because the node stood still", async () => {
+    const bare = bareExchange();
+    await bare.give(await startFor(bare));
+    bare.clock.halt(600_000);
+    await bare.advance(9000);
+    expect(bare.exchange.sessions).toBe(1);
+    await bare.advance(5000);
+    expect(bare.counts.closes.get("hello-timeout")).toBe(1);
+  });
+});
+
 describe("a datagram of more than 1200 bytes", () => {
   test("is dropped during a handshake, and counted", async () => {
     const bare = bareExchange();

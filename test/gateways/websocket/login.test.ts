@@ -150,6 +150,17 @@ test("who says no hello in time is sent away, and who did is not", async () => {
   await roundTrip(talking, 1);
 });
 
+test("who could say no hello because the node stood still still has its time", async () => {
+  const clock = new VirtualClock();
+  const node = startNode({ clock });
+  const late = await connectTo(node);
+  clock.halt(600_000);
+  clock.advance(9000);
+  expect(node.gateway.connections).toBe(1);
+  clock.advance(3000);
+  expect(await closingOf(late)).toMatchObject({ code: 4106 });
+});
+
 test("a connection ends within seconds after its credential has expired", async () => {
   const clock = new VirtualClock();
   const node = startNode({ clock });
