@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket as WsWebSocket } from "ws";
-import { connect, HeraldError, type WebSocketConstructor } from "../../clients/js/src/index.ts";
+import {
+  type ClientOptions,
+  connect,
+  HeraldError,
+  type WebSocketConstructor,
+} from "../../clients/js/src/index.ts";
 import { reached, StubServer } from "./stub-server.ts";
 
 let server: StubServer;
@@ -177,13 +182,23 @@ test("close before the connection is made leaves nothing behind", async () => {
   expect(clock.timers).toBe(0);
 });
 
-test("wrong options are refused with a TypeError that names them", () => {
+test.each([
+  [{ url: "ftp://a" }, 'url must be an address that begins with ws:// or wss://; got "ftp://a"'],
+  [{ url: "nowhere" }, 'url must be an address that begins with ws:// or wss://; got "nowhere"'],
+  [{ url: undefined }, "url must be string; got undefined"],
+  [{ credential: "" }, 'credential must be a JWT or a function that returns one; got ""'],
+  [{ credential: {} }, "credential must be string or function; got object"],
+  [{ device: "x".repeat(129) }, /^device must be a string of 1 to 128 characters; got "x+$/],
+  [{ ackDelayMs: -1 }, "ackDelayMs must be a number above 0; got -1"],
+  [{ backoff: { maxMs: Number.NaN } }, "backoff.maxMs must be a number above 0; got NaN"],
+  [{ encoding: "xml" }, 'encoding must be "json" or "msgpack"; got "xml"'],
+  [{ ackMode: "never" }, 'ackMode must be "auto" or "manual"; got "never"'],
+  [{ onPush: null }, "onPush must be function; got null"],
+  [{ storage: {} }, "storage must be an object with the functions load and save; got object"],
+  [{ onpush: () => {} }, "there is no option onpush"],
+])("the option %o is refused with a TypeError that says why", (wrong, message) => {
   const right = { url: server.url, credential: "a.b.c", device: "phone" };
-  expect(() => connect({ ...right, url: "ftp://example.org" })).toThrow("url must be");
-  expect(() => connect({ ...right, url: "nowhere" })).toThrow("url must be");
-  expect(() => connect({ ...right, credential: "" })).toThrow("credential must be");
-  expect(() => connect({ ...right, device: "x".repeat(129) })).toThrow("device must be");
-  expect(() => connect({ ...right, ackDelayMs: -1 })).toThrow("ackDelayMs must be");
-  expect(() => connect({ ...right, backoff: { maxMs: Number.NaN } })).toThrow("backoff.maxMs");
-  expect(() => connect({ ...right, encoding: "xml" as "json" })).toThrow("encoding must be");
+  const options = { ...right, ...wrong } as ClientOptions;
+  expect(() => connect(options)).toThrow(message);
+  expect(() => connect(options)).toThrow(TypeError);
 });

@@ -80,6 +80,26 @@ describe.each(["json", "msgpack"] as const)("phone and board in %s, on a node", 
     await expect(phone.presence("user:bob")).rejects.toMatchObject({ code: "route.forbidden" });
   });
 
+  test("what is too large is sent to nobody, and the connection stays", async () => {
+    const { phone } = await pair(() => "🎉".repeat(20_000));
+    const tooLarge = { code: "client.too-large" };
+    await expect(phone.send("boards", "é".repeat(40_000))).rejects.toMatchObject(tooLarge);
+    await expect(phone.ping("x".repeat(70_000))).rejects.toMatchObject(tooLarge);
+    await expect(phone.request("board:lamp", 1)).rejects.toMatchObject({
+      ...{ code: "client.refused", message: "the answer could not be sent" },
+    });
+    await phone.ping("é".repeat(30_000));
+    expect(phone.counters.connects).toBe(1);
+  });
+
+  test("what no frame can hold is refused, and is no answer", async () => {
+    const { phone } = await pair(() => 1n);
+    await expect(phone.send("boards", { at: 1n })).rejects.toThrow(TypeError);
+    await expect(phone.request("board:lamp", 1)).rejects.toMatchObject({
+      ...{ code: "client.refused", message: "the answer could not be sent" },
+    });
+  });
+
   test("errors keep the server's codes", async () => {
     const { phone } = await pair(() => {});
     await expect(phone.send("board:door", 1)).rejects.toMatchObject({ code: "route.forbidden" });
@@ -135,6 +155,19 @@ test("without any answer a request ends by itself, after the server would have t
   await settled;
   // A late answer is nobody's.
   connection.send({ type: "answer", id, from: "session:s_2", payload: 1 });
+});
+
+test("what could not be sent is waited for by nobody", async () => {
+  const server = await stub();
+  const { client, clock } = server.client();
+  await (await server.accept()).login({ heartbeatMs: 0 });
+  await client.whenConnected();
+  const { timers } = clock;
+  await expect(client.send("boards", 1n)).rejects.toThrow(TypeError);
+  await expect(client.request("boards", 1, { answerWithinMs: Number.NaN })).rejects.toThrow(
+    "answerWithinMs must be a number; got NaN",
+  );
+  expect(clock.timers).toBe(timers);
 });
 
 test("two answers to one request settle it once, and a closed client asks nothing", async () => {

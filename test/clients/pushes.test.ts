@@ -63,6 +63,25 @@ describe("acks", () => {
     expect(await connection.frame()).toEqual({ type: "ack", offsets: [501] });
   });
 
+  test("a server that takes small frames gets them in frames that are small enough", async () => {
+    const offsets = Array.from({ length: 200 }, (_, n) => Number.MAX_SAFE_INTEGER - 200 + n);
+    const handled = collector<Push>(200);
+    const { clock } = server.client({ onPush: handled.add });
+    const connection = await server.accept();
+    const head = Number.MAX_SAFE_INTEGER;
+    await connection.login({ head, limits: { frameBytes: 1_024, framesPerSecond: 500 } });
+    for (const offset of offsets) connection.push(offset);
+    await handled.full;
+    clock.advance(50);
+    const acked: number[] = [];
+    while (acked.length < 200) {
+      const frame = await connection.frame();
+      expect(JSON.stringify(frame).length).toBeLessThanOrEqual(1_024);
+      if ("offsets" in frame) acked.push(...frame.offsets!);
+    }
+    expect(acked).toEqual(offsets);
+  });
+
   test("a push that wants none gets none, nor does a volatile one", async () => {
     const { full, add } = collector<Push>(3);
     const { clock } = server.client({ onPush: add });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WebSocket as WsWebSocket } from "ws";
 import { decide } from "../../clients/js/src/retry.ts";
 import { CLOSE_CODES, mayReconnect } from "../../src/gateways/protocol/close-codes.ts";
 import { reached, StubServer, synced } from "./stub-server.ts";
@@ -206,6 +207,19 @@ describe("a credential that has expired", () => {
     connection.close(4203);
     expect(await reached(client, "closed")).toMatchObject({ code: 4203 });
   });
+});
+
+test("a server that cannot be reached is told apart from a connection that was lost", async () => {
+  const { client } = server.client();
+  const connection = await server.accept();
+  await connection.login();
+  await client.whenConnected();
+  connection.drop();
+  expect(await reached(client, "waiting")).toMatchObject({ reason: "the connection was lost" });
+  // Nobody listens there.
+  const nowhere = server.client({ url: "ws://127.0.0.1:1", webSocket: WsWebSocket });
+  const { reason } = await reached(nowhere.client, "waiting");
+  expect(reason).toMatch(/^could not connect: .*ECONNREFUSED/);
 });
 
 test("a credential function that fails or never answers is tried again later", async () => {

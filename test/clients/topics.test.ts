@@ -1,7 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket as WsWebSocket } from "ws";
-import { connect, type HeraldClient, type Publication } from "../../clients/js/src/index.ts";
+import {
+  connect,
+  type HeraldClient,
+  type Publication,
+  type TopicHandlers,
+} from "../../clients/js/src/index.ts";
 import { type DeviceNodeOptions, startDeviceNode } from "../testkit/device-node.ts";
+import { reached, type StubConnection, StubServer, synced } from "./stub-server.ts";
 
 const GRANTS = { subscribe: ["room.*"], publish: ["room.*"] };
 
@@ -141,6 +147,58 @@ test("a client that missed more than is kept is told so", async () => {
   await seen.until(1);
   expect(seen.numbers()).toEqual([4]);
 });
+
+test("a subscription that finds no room after a reconnect is tried again", async () => {
+  const server = await StubServer.start();
+  onTestFinished(() => server.stop());
+  const { client, clock } = server.client();
+  const first = await server.accept();
+  await first.login({ heartbeatMs: 0 });
+  await client.whenConnected();
+  const place = { topic: "room.1", epoch: "e", offset: 7 };
+  const subscribed = client.subscribe("room.1", { onPublication: () => {} });
+  first.send({ type: "subscribed", id: await subscribeId(first), ...place, recovered: true });
+  await subscribed;
+  first.drop();
+  await reached(client, "waiting");
+  clock.advance(500);
+  const second = await server.accept();
+  await second.login({ heartbeatMs: 0 });
+  const error = { code: "mailbox.full", message: "busy", retryAfterMs: 1_000 };
+  second.send({ type: "error", id: await subscribeId(second), ...error });
+  await synced(client, second);
+  clock.advance(999);
+  await synced(client, second);
+  clock.advance(1);
+  const again = await second.frame();
+  expect(again).toMatchObject({ type: "subscribe", topic: "room.1", epoch: "e", offset: 7 });
+
+  // One that is not allowed any more is not asked for again, and nothing is left behind.
+  const forbidden = { code: "topic.forbidden", message: "not allowed" };
+  second.send({ type: "error", id: (again as { id: number }).id, ...forbidden });
+  await synced(client, second);
+  clock.advance(60_000);
+  await synced(client, second);
+  await client.close();
+  expect(clock.timers).toBe(0);
+});
+
+test("a subscription without a function for its publications is refused", async () => {
+  const { login } = await start();
+  const { client } = await login("ann");
+  for (const handlers of [undefined, {}, { onPublication: 1 }]) {
+    await expect(client.subscribe("room.1", handlers as TopicHandlers)).rejects.toThrow(
+      "handlers.onPublication must be a function; got",
+    );
+  }
+  await client.subscribe("room.1", { onPublication: () => {} });
+});
+
+async function subscribeId(connection: StubConnection): Promise<number> {
+  const frame = await connection.frame();
+  if (frame.type !== "subscribe") throw new Error(`${frame.type} came`);
+  return frame.id;
+}
 
 test("a subscription that is refused is none, and may be tried again", async () => {
   const { login } = await start();

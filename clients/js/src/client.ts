@@ -47,6 +47,7 @@ export class HeraldClient {
     this.#pings = new PendingPings(clock, connectTimeoutMs);
     this.#requests = new PendingRequests(clock);
     this.#topics = new Topics({
+      clock,
       ask: (request) => this.#ask(request, OUTCOME_MS),
       error: (error) => this.#listeners.error(error),
     });
@@ -71,8 +72,10 @@ export class HeraldClient {
       },
       received: (frame) => this.#received(frame),
       pinged: (id) => this.#stream.pinged(id),
-      disconnected: () =>
-        this.#pings.rejectAll(clientError("client.disconnected", "the connection ended")),
+      disconnected: () => {
+        this.#pings.rejectAll(clientError("client.disconnected", "the connection ended"));
+        this.#topics.disconnected();
+      },
       error: (error) => this.#listeners.error(error),
     });
     // Not at once, so that no listener is called before `connect` has returned the client.
@@ -149,6 +152,9 @@ export class HeraldClient {
    */
   async request(to: string, payload: unknown, options: RequestOptions = {}): Promise<Reply> {
     const { answerWithinMs = 10_000 } = options;
+    if (!Number.isFinite(answerWithinMs)) {
+      throw new TypeError(`answerWithinMs must be a number; got ${answerWithinMs}`);
+    }
     const frame = await this.#ask(
       (id) => ({ type: "send", id, ...options, to, payload, answerWithinMs }),
       answerWithinMs,
@@ -280,6 +286,7 @@ export class HeraldClient {
     };
     if (this.#state === "closed") return Promise.resolve();
     this.#connector.stop();
+    this.#topics.disconnected();
     this.#enter("closed", { reason: "closed by this side" });
     this.#pings.rejectAll(clientError("client.closed", "the client was closed"));
     this.#requests.rejectAll(clientError("client.closed", "the client was closed"));

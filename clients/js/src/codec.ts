@@ -45,6 +45,8 @@ function readFrame(value: unknown): ServerFrame | undefined {
       need(value, ["session", "resume"], isString);
       need(value, ["heartbeatMs", "head"], isCount);
       need(value, ["recovered"], isBoolean);
+      if (!isFields(frame.limits)) throw new TypeError("limits is not an object");
+      need(frame.limits, ["frameBytes"], isCount);
       if (frame.gap !== undefined) needRange(frame.gap);
       if (frame.expiresInMs !== undefined) need(value, ["expiresInMs"], isCount);
       return frame;

@@ -17,6 +17,8 @@ const UNSENT_BYTES_MAX = 1_048_576;
 const LEAVE_TIMEOUT_MS = 2_000;
 /** What the server sees when this side gives a connection up and will come again. */
 const GIVEN_UP = 4_000;
+/** Of one UTF-16 unit. */
+const UTF8_BYTES_MAX = 3;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -58,6 +60,10 @@ export class Connection {
   #cancelTimer: Cancel;
   #cancelProbe: Cancel | undefined;
   #heartbeatMs = 0;
+  #frameBytesMax = Number.POSITIVE_INFINITY;
+  #isOpen = false;
+  /** What a socket says of why it could not connect; a browser's does not. */
+  #trouble = "";
   #heardAt = 0;
   #welcomedAt: number | undefined;
   #asked = false;
@@ -75,7 +81,9 @@ export class Connection {
     this.#socket.onmessage = ({ data }: MessageLike) => this.#message(data);
     this.#socket.onclose = (event: CloseLike) => this.#closed(event);
     // A close event always follows; without a listener the package "ws" would throw.
-    this.#socket.onerror = () => {};
+    this.#socket.onerror = ({ message }: { readonly message?: unknown }) => {
+      if (typeof message === "string") this.#trouble = message;
+    };
     this.#cancelTimer = clock.after(connectTimeoutMs, () => this.giveUp("connect-timeout"));
   }
 
@@ -85,9 +93,26 @@ export class Connection {
     return open && this.#socket.bufferedAmount < UNSENT_BYTES_MAX;
   }
 
+  /** Bytes of the largest frame that the server takes. */
+  get frameBytesMax(): number {
+    return this.#frameBytesMax;
+  }
+
+  /**
+   * Sends a frame, or nothing when the connection has just ended.
+   *
+   * @throws HeraldError `client.too-large`: the server would close the connection for good.
+   * @throws TypeError or RangeError when it holds what no frame can hold.
+   */
   send(frame: ClientFrame): void {
+    const encoded = this.#options.codec.encode(frame);
+    const bytes = bytesOf(encoded, this.#frameBytesMax);
+    if (bytes > this.#frameBytesMax) {
+      const message = `at most ${this.#frameBytesMax} bytes are taken; ${frame.type} has ${bytes}`;
+      throw clientError("client.too-large", message);
+    }
     try {
-      this.#socket.send(this.#options.codec.encode(frame));
+      this.#socket.send(encoded);
     } catch (cause) {
       // Not open any more: the close event is on its way. Anything else is the caller's mistake.
       if (cause instanceof TypeError || cause instanceof RangeError) throw cause;
@@ -131,6 +156,7 @@ export class Connection {
 
   #opened(hello: ClientFrame): void {
     const { subprotocol } = this.#options.codec;
+    this.#isOpen = true;
     if (this.#socket.protocol === subprotocol) this.send(hello);
     else this.giveUp(`the server does not speak ${subprotocol}`);
   }
@@ -165,6 +191,7 @@ export class Connection {
   #welcome(frame: WelcomeFrame): void {
     this.#welcomedAt = this.#heardAt;
     this.#heartbeatMs = frame.heartbeatMs;
+    this.#frameBytesMax = frame.limits.frameBytes;
     this.#cancelTimer();
     if (this.#heartbeatMs > 0) this.#listen(this.#heartbeatMs);
     this.#events.welcomed(frame);
@@ -190,7 +217,9 @@ export class Connection {
   }
 
   #closed({ code, reason }: CloseLike): void {
-    this.#end({ code, reason: reason === "" ? "the connection was lost" : reason });
+    const because = this.#trouble === "" ? "" : `: ${this.#trouble}`;
+    const lost = this.#isOpen ? "the connection was lost" : `could not connect${because}`;
+    this.#end({ code, reason: reason === "" ? lost : reason });
   }
 
   #end(end: Pick<ConnectionEnd, "code" | "reason"> & Partial<ConnectionEnd>): void {
@@ -217,4 +246,11 @@ export class Connection {
       // Some implementations refuse to close what never opened; nothing is left to be done.
     }
   }
+}
+
+/** Bytes of text as UTF-8, counted only where they might be more than `max`. */
+function bytesOf(encoded: string | Uint8Array, max: number): number {
+  if (typeof encoded !== "string") return encoded.byteLength;
+  const isSmall = encoded.length * UTF8_BYTES_MAX <= max;
+  return isSmall ? encoded.length : new TextEncoder().encode(encoded).byteLength;
 }

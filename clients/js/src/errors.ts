@@ -8,6 +8,7 @@
  * | `client.disconnected` | the connection ended before the answer came |
  * | `client.timeout` | no answer in time |
  * | `client.busy` | too many requests are unanswered, or too many bytes unsent |
+ * | `client.too-large` | the server takes no frame as large as that; nothing was sent |
  * | `client.behind` | pushes come faster than they are handled |
  * | `client.credential` | the credential function failed |
  * | `client.handler` | `onPush` threw; the push comes again after the next connect |
@@ -22,6 +23,7 @@ export type ClientErrorCode =
   | "client.disconnected"
   | "client.timeout"
   | "client.busy"
+  | "client.too-large"
   | "client.behind"
   | "client.credential"
   | "client.handler"

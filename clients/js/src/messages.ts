@@ -59,8 +59,13 @@ export async function takeMessage(frame: MessageFrame, owner: MessageOwner): Pro
   const { from, session, topic, payload, request, answerWithinMs } = frame;
   const said = await call(owner, { from, session, topic, payload, answerWithinMs });
   if (request === undefined) return;
-  if (owner.answer({ type: "answer", request, ...said })) return;
-  owner.error(clientError("client.offline", `the answer to ${from} could not be sent`));
+  try {
+    if (owner.answer({ type: "answer", request, ...said })) return;
+    owner.error(clientError("client.offline", `the answer to ${from} could not be sent`));
+  } catch (cause) {
+    owner.error(clientError("client.handler", "what onMessage returned cannot be sent", cause));
+    owner.answer({ type: "answer", request, error: "the answer could not be sent" });
+  }
 }
 
 async function call(

@@ -70,19 +70,47 @@ export interface Settings {
 
 const DEVICE_MAX = 128;
 const PATH = "/v1/connect";
+/** Of a value that is wrong, so much is shown. */
+const SHOWN_MAX = 100;
 
-/** @throws TypeError saying which option is wrong, and what it should be. */
+/** What `typeof` says of a right value. */
+const TYPES: Readonly<Record<keyof ClientOptions, readonly string[]>> = {
+  url: ["string"],
+  credential: ["string", "function"],
+  device: ["string"],
+  encoding: ["string"],
+  onPush: ["function"],
+  onMessage: ["function"],
+  ackMode: ["string"],
+  ackDelayMs: ["number"],
+  unhandledMax: ["number"],
+  onState: ["function"],
+  onGap: ["function"],
+  onError: ["function"],
+  storage: ["object"],
+  backoff: ["object"],
+  connectTimeoutMs: ["number"],
+  webSocket: ["function"],
+  network: ["object"],
+  clock: ["object"],
+  random: ["function"],
+};
+const NEEDED = ["url", "credential", "device"];
+
+/** @throws TypeError saying which option is wrong, what it should be, and what it is. */
 export function readOptions(options: ClientOptions): Settings {
-  const { credential, device, encoding = "json", ackMode = "auto" } = options;
-  if (typeof credential !== "function" && (typeof credential !== "string" || credential === "")) {
-    throw new TypeError("credential must be a JWT or a function that returns one");
+  checkTypes(options);
+  const { credential, device, encoding = "json", ackMode = "auto", storage } = options;
+  if (credential === "") throw wrong("credential", "a JWT or a function that returns one", "");
+  if (device === "" || device.length > DEVICE_MAX) {
+    throw wrong("device", `a string of 1 to ${DEVICE_MAX} characters`, device);
   }
-  if (typeof device !== "string" || device === "" || device.length > DEVICE_MAX) {
-    throw new TypeError(`device must be a string of 1 to ${DEVICE_MAX} characters`);
-  }
-  if (!Object.hasOwn(CODECS, encoding)) throw new TypeError("encoding must be json or msgpack");
+  if (!Object.hasOwn(CODECS, encoding)) throw wrong("encoding", '"json" or "msgpack"', encoding);
   if (ackMode !== "auto" && ackMode !== "manual") {
-    throw new TypeError("ackMode must be auto or manual");
+    throw wrong("ackMode", '"auto" or "manual"', ackMode);
+  }
+  if (storage && !(isFunction(storage.load) && isFunction(storage.save))) {
+    throw wrong("storage", "an object with the functions load and save", storage);
   }
   const backoff = {
     minMs: positive("backoff.minMs", options.backoff?.minMs, DEFAULT_BACKOFF.minMs),
@@ -113,7 +141,7 @@ export function readOptions(options: ClientOptions): Settings {
 export function readUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol)) {
-    throw new TypeError("url must be an address that begins with ws:// or wss://");
+    throw wrong("url", "an address that begins with ws:// or wss://", text);
   }
   // Older WebSocket implementations do not take http addresses.
   url.protocol = url.protocol.replace("http", "ws");
@@ -125,5 +153,28 @@ export function readUrl(text: string): string {
 function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   if (Number.isFinite(value) && value > 0) return value;
-  throw new TypeError(`${name} must be a number above 0`);
+  throw wrong(name, "a number above 0", value);
+}
+
+function checkTypes(options: ClientOptions): void {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  for (const name of new Set([...NEEDED, ...Object.keys(given)])) {
+    const value = given[name];
+    if (!Object.hasOwn(TYPES, name)) throw new TypeError(`there is no option ${name}`);
+    if (value === undefined && !NEEDED.includes(name)) continue;
+    const types = TYPES[name as keyof ClientOptions];
+    if (value === null || !types.includes(typeof value))
+      throw wrong(name, types.join(" or "), value);
+  }
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+function wrong(name: string, expected: string, value: unknown): TypeError {
+  const isOpaque = typeof value === "function" || (typeof value === "object" && value !== null);
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const got = isOpaque ? typeof value : text.slice(0, SHOWN_MAX);
+  return new TypeError(`${name} must be ${expected}; got ${got}`);
 }

@@ -11,6 +11,9 @@ import { type SavedState, saveState, userOf } from "./storage.ts";
 
 /** Offsets in one ack frame; the server takes up to 1 000. */
 const ACK_OFFSETS_MAX = 500;
+/** Bytes of an ack without its offsets, and of one offset: 2^53 and a comma, as text. */
+const ACK_BYTES = 32;
+const OFFSET_BYTES_MAX = 17;
 
 /** Sums since the client was made. */
 export interface ClientCounters {
@@ -257,11 +260,13 @@ export class PushStream implements DeliveryEvents {
   }
 
   #sendAcks(count: number): void {
-    for (let left = count; left > 0 && this.#acks.size > 0; left -= ACK_OFFSETS_MAX) {
+    for (let left = count; left > 0 && this.#acks.size > 0; ) {
       const connection = this.#owner.connection();
       if (connection === undefined) return;
-      const offsets = this.#acks.take(Math.min(left, ACK_OFFSETS_MAX));
+      const room = Math.floor((connection.frameBytesMax - ACK_BYTES) / OFFSET_BYTES_MAX);
+      const offsets = this.#acks.take(Math.max(1, Math.min(left, ACK_OFFSETS_MAX, room)));
       connection.send({ type: "ack", offsets });
+      left -= offsets.length;
     }
   }
 }

@@ -33,12 +33,13 @@ export class PendingRequests {
     this.#latest += 1;
     const id = this.#latest;
     return new Promise((resolve, reject) => {
+      // First, so that nothing waits for the answer to what cannot be sent.
+      send(id);
       const cancel = this.#clock.after(withinMs, () => {
         this.#waiting.delete(id);
         reject(clientError("client.timeout", `no answer within ${withinMs} ms`));
       });
       this.#waiting.set(id, { cancel, resolve, reject });
-      send(id);
     });
   }
 

@@ -1,6 +1,10 @@
+import type { Cancel, ClientClock } from "./clock.ts";
 import type { AnswerFrame, Presence, RequestFrame } from "./device-frames.ts";
 import { clientError, HeraldError } from "./errors.ts";
 import type { ReceivedFrame } from "./frames.ts";
+
+/** After so long a subscription is tried again that found no room, unless the server says when. */
+const RETRY_MS = 5_000;
 
 /** Something published to a topic. */
 export interface Publication {
@@ -36,6 +40,7 @@ export interface Subscription {
 
 /** What topics need of their client. */
 export interface TopicsOwner {
+  readonly clock: ClientClock;
   /** Sends a request with a new id and resolves with its answer. */
   ask(request: (id: number) => RequestFrame): Promise<AnswerFrame>;
   error(error: HeraldError): void;
@@ -57,6 +62,9 @@ type TopicFrame = Extract<
 export class Topics {
   readonly #owner: TopicsOwner;
   readonly #entries = new Map<string, Entry>();
+  /** Those that a later connection has not taken yet, and are tried again. */
+  readonly #left = new Set<Entry>();
+  #cancel: Cancel | undefined;
 
   constructor(owner: TopicsOwner) {
     this.#owner = owner;
@@ -64,6 +72,10 @@ export class Topics {
 
   /** Resolves once the server has taken it; rejects, and is none, when it has not. */
   async subscribe(topic: string, handlers: TopicHandlers): Promise<Subscription> {
+    if (typeof handlers?.onPublication !== "function") {
+      const got = typeof handlers?.onPublication;
+      throw new TypeError(`handlers.onPublication must be a function; got ${got}`);
+    }
     if (this.#entries.has(topic)) {
       throw clientError("client.busy", `already subscribed to ${topic}`);
     }
@@ -81,15 +93,15 @@ export class Topics {
   /** A new connection has no subscriptions: each is made again, from where it was. */
   connected(): void {
     for (const entry of this.#entries.values()) {
-      if (entry.place === undefined) continue;
-      this.#request(entry).catch((cause: unknown) => {
-        this.#owner.error(
-          cause instanceof HeraldError
-            ? cause
-            : clientError("client.frame", `could not subscribe to ${entry.topic} again`, cause),
-        );
-      });
+      if (entry.place !== undefined) this.#resume(entry);
     }
+  }
+
+  /** The connection has ended: the next one makes all subscriptions again. */
+  disconnected(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#left.clear();
   }
 
   received(frame: TopicFrame): void {
@@ -111,6 +123,27 @@ export class Topics {
         return this.#call(() => entry.handlers.onOccupancy?.(frame.count));
       case "resubscribed":
         return this.#placed(entry, frame);
+    }
+  }
+
+  #resume(entry: Entry): void {
+    this.#request(entry).catch((cause: unknown) => {
+      const words = `could not subscribe to ${entry.topic} again`;
+      const error =
+        cause instanceof HeraldError ? cause : clientError("client.frame", words, cause);
+      this.#owner.error(error);
+      const { code, retryAfterMs } = error;
+      if (retryAfterMs === undefined && code !== "client.busy" && code !== "client.timeout") return;
+      this.#left.add(entry);
+      this.#cancel ??= this.#owner.clock.after(retryAfterMs ?? RETRY_MS, () => this.#resumeLeft());
+    });
+  }
+
+  #resumeLeft(): void {
+    const left = [...this.#left];
+    this.disconnected();
+    for (const entry of left) {
+      if (this.#entries.get(entry.topic) === entry) this.#resume(entry);
     }
   }
 
