@@ -10,6 +10,8 @@
  * unexplained. Each push comes and is confirmed, and comes twice only when it says so; each
  * question has one answer or error; publications have no holes. Memory is what is resident after
  * the garbage was collected: with all devices there after a fifth of the time, and at the end.
+ * What a busy machine does to it is seen from `longestPauseMs`, for which the node's event loop
+ * stood still at most, and from `slowestPushMs` and `slowestLogInMs`, which wait for the store.
  */
 import { readFileSync } from "node:fs";
 import { type Child, startChild } from "./load/child.ts";
@@ -72,6 +74,7 @@ async function soak({ server, load, count, minutes }: Soak): Promise<BenchReport
   const warm = await server.ask<number>({ type: "memory" });
   const warmHeap = await server.ask<number>({ type: "heap" });
   const settled = await work(1 - WARM_UP);
+  const longestPauseMs = await server.ask<number>({ type: "longestPauseMs" });
   const end = await server.ask<number>({ type: "memory" });
   const endHeap = await server.ask<number>({ type: "heap" });
   const ledger = await ledgerOf(place);
@@ -79,7 +82,8 @@ async function soak({ server, load, count, minutes }: Soak): Promise<BenchReport
   return report("soak", {
     figures: {
       ...{ sessions: count, minutes, ...figures, ...counted, away: count - settled.here },
-      ...{ unexplainedCloses: sum(Object.values(unexplained)), ...ledger },
+      ...{ unexplainedCloses: sum(Object.values(unexplained)), ...byCode(unexplained) },
+      ...{ ...ledger, longestPauseMs },
       ...{ warmBytes: warm, endBytes: end, warmHeapBytes: warmHeap, endHeapBytes: endHeap },
     },
     peers: {},
@@ -95,6 +99,11 @@ async function soak({ server, load, count, minutes }: Soak): Promise<BenchReport
 
 function none(...names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [`figures.${name}`, "== 0"]));
+}
+
+/** How many ended with each close code. */
+function byCode(closes: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(closes).map(([code, n]) => [`unexplained${code}`, n]));
 }
 
 function sum(values: readonly number[]): number {

@@ -5,6 +5,8 @@ const MESSAGES_MAX = 500;
 export class BackEnd {
   /** Pushes that were not recorded. */
   refused = 0;
+  /** From the request to the answer that they are durable, at most. */
+  slowestPushMs = 0;
   readonly #url: string;
   readonly #token: string;
   #messages: object[] = [];
@@ -41,7 +43,9 @@ export class BackEnd {
     while (this.#messages.length > 0) {
       const messages = this.#messages.splice(0, MESSAGES_MAX);
       type Answer = { readonly items: readonly { readonly result: string }[] };
+      const at = performance.now();
       const { items } = await this.#call<Answer>("POST", "/v1/push", { messages });
+      this.slowestPushMs = Math.max(this.slowestPushMs, performance.now() - at);
       this.refused += items.filter(({ result }) => result !== "recorded").length;
     }
   }

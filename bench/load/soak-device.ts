@@ -26,6 +26,8 @@ export class SoakCounts {
   repeats = 0;
   /** Publications that were left out, or came twice. */
   holes = 0;
+  /** Over WebSocket, from the call to the welcome, at most. */
+  slowestLogInMs = 0;
   /** Frames, and answers to requests, that make no sense. */
   wrong = 0;
   /** What was wrong the first time. */
@@ -75,6 +77,7 @@ export class SoakDevice {
   #carrier: SoakWire;
   #wire: Wire | undefined;
   #connects = 0;
+  #connectsAt = 0;
   #last: SoakWire["name"] | undefined;
   #leaving: "drop" | "good-bye" | undefined;
   #resume: string | undefined;
@@ -95,6 +98,7 @@ export class SoakDevice {
   connect(): Promise<void> {
     const { wires } = this.#place;
     this.#leaving = undefined;
+    this.#connectsAt = performance.now();
     this.#carrier = wires[this.#connects++ % wires.length]!;
     return new Promise((resolve) => {
       this.#wire = this.#carrier.open({
@@ -182,7 +186,9 @@ export class SoakDevice {
     this.isHere = true;
     const { name } = this.#carrier;
     this.#counts.connects += 1;
+    const tookMs = performance.now() - this.#connectsAt;
     if (name === "udp") this.#counts.udpConnects += 1;
+    else this.#counts.slowestLogInMs = Math.max(this.#counts.slowestLogInMs, tookMs);
     if (name === "msgpack") this.#counts.msgpackConnects += 1;
     if (this.#resume !== undefined) {
       this.#counts.resumes += 1;

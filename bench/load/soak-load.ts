@@ -157,7 +157,8 @@ async function settle(): Promise<object> {
   await several(OPENING_MAX, devices, (device) => device.ping());
   const { unexplained, firstWrong, ...figures } = counts;
   return {
-    ...{ figures, unexplained, firstWrong, refused: backEnd.refused },
+    figures: { ...figures, slowestPushMs: backEnd.slowestPushMs },
+    ...{ unexplained, firstWrong, refused: backEnd.refused },
     ...{ silent: open("asked"), lost: open("expected") },
     here: devices.filter(({ isHere }) => isHere).length,
   };

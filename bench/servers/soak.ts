@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseConfig } from "../../src/core/config.ts";
 import { startNode } from "../../src/main.ts";
 import { freeUdpPort } from "../../test/testkit/free-udp-port.ts";
@@ -35,11 +36,14 @@ const config = parseConfig(
   {},
 );
 const node = await startNode(config);
+const loopDelay = monitorEventLoopDelay();
+loopDelay.enable();
 
 answerParent({
   place: () => ({ url: node.url, udpPort, token: node.firstAdminToken }),
   memory: residentBytes,
   heap: () => process.memoryUsage().heapUsed,
+  longestPauseMs: () => loopDelay.max / 1e6,
   async stop() {
     await node.stop();
     rmSync(folder, { recursive: true });
