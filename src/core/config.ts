@@ -73,6 +73,12 @@ export const configSchema = z.strictObject({
     .strictObject({
       graceMs: int(0, DAY_MS, 60_000, "How long a session outlives its connection."),
       retainedMax: int(1, 100_000, 1000, "Pushes that a session keeps until they are confirmed."),
+      retainedBytesMax: int(
+        1024,
+        1_073_741_824,
+        4_194_304,
+        "Bytes of their payloads after which further ones wait in the inbox.",
+      ),
     })
     .prefault({}),
   login: loginSection,

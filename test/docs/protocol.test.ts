@@ -60,7 +60,7 @@ describe("docs/protocol.md", () => {
     expect(PAGE).toContain(`| ${number(websocket.unsentBytesMax)} |`);
     expect(PAGE).toContain(`outlives its connection by ${session.graceMs / 1000} seconds`);
     expect(PAGE).toContain(`at most ${session.retainedMax} pushes that are not acked`);
-    expect(PAGE).toContain(`An inbox holds ${inbox.perUserMax} by default`);
+    expect(PAGE).toContain(`An inbox holds\n${inbox.perUserMax} by default`);
     expect(PAGE).toContain(`string, 1 to ${WIRE_LIMITS.credentialMax}`);
     expect(PAGE).toContain(`string, 1 to ${WIRE_LIMITS.nameMax}`);
     expect(PAGE).toContain(`at most ${WIRE_LIMITS.ackOffsetsMax} integers`);

@@ -1,6 +1,6 @@
 import type { ActorType, EndReason } from "../kernel/actor.ts";
 import { admitted, askAdmission, hasLeft, isAskedAbout, withExtra } from "./admission.ts";
-import { confirm, dropExpired, retain } from "./backlog.ts";
+import { confirm, dropExpired, isFull, retain } from "./backlog.ts";
 import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
 import { heard, look } from "./inspecting.ts";
@@ -15,7 +15,7 @@ import {
 import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
 import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
-import type { Attach, Ctx, Message, SessionDeps, SessionState } from "./state.ts";
+import type { Attach, Ctx, Message, SessionDeps, SessionLimits, SessionState } from "./state.ts";
 import { fromTopic, leaveForbidden, leaveTopics, recoverOn } from "./subscriptions.ts";
 import { hold, tellHeld, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
@@ -162,7 +162,7 @@ function push(state: SessionState, message: PushMessage, deps: SessionDeps, ctx:
   if (offset === undefined) return volatilePush(state, message, deps, ctx);
   if (!state.opened || offset <= state.taken) return state;
   if (offset > state.head) state.head = offset;
-  const full = (state.backlog?.length ?? 0) >= deps.limits.retainedMax;
+  const full = isFull(state, deps.limits);
   const expired = full ? dropExpired(state, ctx.now) : [];
   if (expired.length > 0) settle(state, ctx, expired, "expired");
   // A hole means that pushes were refused: like those without room, they are in the store.
@@ -258,7 +258,7 @@ function opened(state: SessionState, inbox: InboxView, deps: SessionDeps, ctx: C
   if (first) state.given = Math.min(inbox.newFrom - 1, inbox.head);
   const missed = inbox.forgotten > state.taken;
   if (missed) state.forgotten = inbox.forgotten;
-  takeAll(state, inbox, deps.limits.retainedMax);
+  takeAll(state, inbox, deps.limits);
   if (state.connection === undefined) return state;
   if (first) greet(state, deps, ctx);
   // Only a welcome can tell of a gap, so the device has to come again.
@@ -267,12 +267,11 @@ function opened(state: SessionState, inbox: InboxView, deps: SessionDeps, ctx: C
   return state;
 }
 
-function takeAll(state: SessionState, { head, items }: InboxView, retainedMax: number): void {
-  let room = retainedMax - (state.backlog?.length ?? 0);
+function takeAll(state: SessionState, { head, items }: InboxView, limits: SessionLimits): void {
   if (head > state.head) state.head = head;
   for (const item of items) {
     if (item.offset! <= state.taken) continue;
-    if (room-- <= 0) return;
+    if (isFull(state, limits)) return;
     retain(state, item);
     state.taken = item.offset!;
   }

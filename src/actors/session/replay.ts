@@ -1,5 +1,5 @@
 import type { Ref } from "../kernel/actor.ts";
-import { release } from "./backlog.ts";
+import { letGo, release } from "./backlog.ts";
 import type { ConnectionMessage, Push, PushMessage } from "./messages.ts";
 import type { Ctx, Message, SessionDeps, SessionState } from "./state.ts";
 import { catchUp, settle } from "./upstream.ts";
@@ -51,11 +51,11 @@ export function writeOn(state: SessionState, deps: SessionDeps, ctx: Ctx): void 
     const push = backlog[at++]!;
     const offset = push.offset!;
     if (push.expiresAt <= ctx.now) {
-      expired.push(offset);
+      letGo(state, push, expired);
       continue;
     }
     if (push.ack) backlog[kept++] = push;
-    else delivered.push(offset);
+    else letGo(state, push, delivered);
     // The device has handled it and will not confirm it: nothing is left to do.
     if (!push.ack && offset <= state.claimed) continue;
     write(state, push, deps, ctx);

@@ -50,6 +50,8 @@ export interface SessionState {
   forgotten: number;
   /** What was taken and is not settled, by offset; undefined when empty. */
   backlog: Push[] | undefined;
+  /** Length of the payloads in it. */
+  retainedBytes: number;
   /** How many of the backlog, from its start, were written to this connection. */
   cursor: number;
   /** What it has sent and been asked; undefined before the first. */
@@ -144,6 +146,8 @@ export interface SessionLimits {
    * room. So it is also how many may be unconfirmed at once. Default 1 000.
    */
   readonly retainedMax: number;
+  /** The same in bytes of their payloads; the last one may go beyond. Default 4 MiB. */
+  readonly retainedBytesMax: number;
   /** A replay pauses after so many pushes or bytes of payload. Default 64 and 32 768. */
   readonly chunkPushes: number;
   readonly chunkBytes: number;
@@ -158,6 +162,7 @@ export interface SessionLimits {
 export const SESSION_LIMITS: SessionLimits = {
   graceMs: 60_000,
   retainedMax: 1_000,
+  retainedBytesMax: 4_194_304,
   chunkPushes: 64,
   chunkBytes: 32_768,
   requestsMax: 256,
@@ -272,6 +277,7 @@ export function newSession(session: Parameters<OpenSession>[0]): SessionState {
     given: 0,
     forgotten: 0,
     backlog: undefined,
+    retainedBytes: 0,
     cursor: 0,
     routing: undefined,
     subscriptions: undefined,

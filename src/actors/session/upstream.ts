@@ -2,6 +2,7 @@ import type { Outcome } from "../../core/ledger.ts";
 import { CLERK, clerkKind } from "../inbox/messages.ts";
 import { SIGHTINGS, sightingsKind } from "../sightings/messages.ts";
 import { userKind } from "../user/messages.ts";
+import { isHalfEmpty } from "./backlog.ts";
 import { noteSettled } from "./noting.ts";
 import type { Ctx, SessionDeps, SessionState } from "./state.ts";
 
@@ -41,8 +42,7 @@ export function introduceLater(state: SessionState, ctx: Ctx): void {
 /** Fetches what the session had no room for, once there is room and somebody to write it to. */
 export function catchUp(state: SessionState, { limits }: SessionDeps, ctx: Ctx): void {
   if (state.taken === state.head || state.asked || state.connection === undefined) return;
-  const waiting = state.backlog?.length ?? 0;
-  if (waiting * 2 <= limits.retainedMax) introduce(state, ctx);
+  if (isHalfEmpty(state, limits)) introduce(state, ctx);
 }
 
 /** Says that the user is here at this moment, where somebody keeps that. */

@@ -134,6 +134,31 @@ test("pushes beyond what a session keeps wait in the store until there is room",
   expect(await node.store.ledger("push")).toMatchObject({ acked: 10, pending: 0 });
 });
 
+test("payloads beyond what a session keeps wait in the store until there is room", async () => {
+  const node = sessionNode({ session: { retainedBytesMax: 100 } });
+  const device = node.login("ann");
+  await node.settle();
+  void node.desk.append(items("ann", 12, { payload: JSON.stringify("x".repeat(28)) }));
+  await node.settle();
+  expect(device.offsets()).toEqual([1, 2, 3, 4]);
+  device.ackUpTo(1);
+  await node.settle();
+  expect(device.offsets()).toEqual([1, 2, 3, 4]);
+  device.ackUpTo(3);
+  await node.settle();
+  expect(device.offsets()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  device.drop();
+  const again = node.attach(device.session, 7);
+  await node.settle();
+  again.ackUpTo(7);
+  for (let upTo = 8; upTo <= 12; upTo += 1) {
+    await node.settle();
+    again.ackUpTo(upTo);
+  }
+  await node.settle();
+  expect(await node.store.ledger("push")).toMatchObject({ acked: 12, pending: 0 });
+});
+
 test("what has expired makes room for what comes, even if it is never confirmed", async () => {
   const node = sessionNode({ session: { retainedMax: 4 } });
   const device = node.login("ann");
