@@ -1,7 +1,7 @@
 /** Length of a name at most, in UTF-16 code units. */
 export const NAME_MAX = 128;
 
-/** The name of a user, board, device or topic: something to see, and no control characters. */
+/** The name of a user, board, device or topic: not empty, not long, and no control characters. */
 export function isName(text: string): boolean {
   return text.length > 0 && text.length <= NAME_MAX && !CONTROL.test(text);
 }
