@@ -65,7 +65,7 @@ test("whoever becomes related while both are here learns of the other once", asy
   expect(told(ann)).toEqual(["online board:lamp"]);
 });
 
-test("a board that left while it was nobody's is not told as online to the next owner", async () => {
+test("a board that left as nobody's is not told to the next owner as online", async () => {
   const [node] = await pair();
   const [ben] = await node.talkers("ben");
   const [lamp] = await node.talkers("board:lamp");
