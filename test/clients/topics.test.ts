@@ -183,6 +183,35 @@ test("a subscription that finds no room after a reconnect is tried again", async
   expect(clock.timers).toBe(0);
 });
 
+test("a subscription whose answer was lost is asked for again on the next connection", async () => {
+  const server = await StubServer.start();
+  onTestFinished(() => server.stop());
+  const { client, clock } = server.client();
+  const first = await server.accept();
+  await first.login();
+  await client.whenConnected();
+  const subscribed = client.subscribe("room.1", { onPublication: () => {} });
+  const id = await subscribeId(first);
+  first.drop();
+  await reached(client, "waiting");
+  clock.advance(500);
+  const second = await server.accept();
+  await second.login();
+  expect(await subscribeId(second)).toBe(id);
+  const place = { topic: "room.1", epoch: "e", offset: 7 };
+  second.send({ type: "subscribed", id, ...place, recovered: true });
+  const subscription = await subscribed;
+
+  second.drop();
+  await reached(client, "waiting");
+  await subscription.unsubscribe();
+  clock.advance(1_000);
+  const third = await server.accept();
+  await third.login();
+  await synced(client, third);
+  expect(third.unread).toBe(0);
+});
+
 test("a subscription without a function for its publications is refused", async () => {
   const { login } = await start();
   const { client } = await login("ann");

@@ -49,6 +49,7 @@ export class HeraldClient {
     this.#topics = new Topics({
       clock,
       ask: (request) => this.#ask(request, OUTCOME_MS),
+      send: (request) => this.#connector.writable?.send(request),
       error: (error) => this.#listeners.error(error),
     });
     this.#stream = new PushStream(this.#settings, {
@@ -64,11 +65,12 @@ export class HeraldClient {
       welcomed: (frame) => {
         const { recovered, session } = frame;
         // Answers come to the session that asked, over whatever connection.
-        if (session !== this.#session) this.#requests.rejectAll(lostSession());
+        const isSameSession = session === this.#session;
+        if (!isSameSession) this.#requests.rejectAll(lostSession());
         this.#session = session;
         this.#enter("connected", { recovered, session });
         this.#stream.welcomed(frame);
-        this.#topics.connected();
+        this.#topics.connected(isSameSession);
       },
       received: (frame) => this.#received(frame),
       pinged: (id) => this.#stream.pinged(id),

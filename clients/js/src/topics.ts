@@ -6,6 +6,9 @@ import type { ReceivedFrame } from "./frames.ts";
 /** After so long a subscription is tried again that found no room, unless the server says when. */
 const RETRY_MS = 5_000;
 
+/** Codes that say that the connection is gone. */
+const GONE = ["client.offline", "client.disconnected", "client.closed"];
+
 /** Something published to a topic. */
 export interface Publication {
   readonly topic: string;
@@ -43,6 +46,8 @@ export interface TopicsOwner {
   readonly clock: ClientClock;
   /** Sends a request with a new id and resolves with its answer. */
   ask(request: (id: number) => RequestFrame): Promise<AnswerFrame>;
+  /** Sends a request again whose answer has not come. */
+  send(request: RequestFrame): void;
   error(error: HeraldError): void;
 }
 
@@ -51,6 +56,8 @@ interface Entry {
   readonly handlers: TopicHandlers;
   /** Where it is: what a later connection goes on from. */
   place: { readonly epoch: string; offset: number } | undefined;
+  /** The id of the request that is not answered yet. */
+  asked: number | undefined;
 }
 
 type TopicFrame = Extract<
@@ -79,7 +86,7 @@ export class Topics {
     if (this.#entries.has(topic)) {
       throw clientError("client.busy", `already subscribed to ${topic}`);
     }
-    const entry: Entry = { topic, handlers, place: undefined };
+    const entry: Entry = { topic, handlers, place: undefined, asked: undefined };
     this.#entries.set(topic, entry);
     try {
       await this.#request(entry);
@@ -90,10 +97,15 @@ export class Topics {
     return { topic, unsubscribe: () => this.#unsubscribe(entry) };
   }
 
-  /** A new connection has no subscriptions: each is made again, from where it was. */
-  connected(): void {
+  /**
+   * A new connection has no subscriptions: each is made again, from where it was. In the same
+   * session answers are still waited for: whatever was heard, it is asked again under that id.
+   */
+  connected(isSameSession: boolean): void {
     for (const entry of this.#entries.values()) {
-      if (entry.place !== undefined) this.#resume(entry);
+      const { asked, place } = entry;
+      if (isSameSession && asked !== undefined) this.#owner.send(subscribeFrame(entry, asked));
+      else if (place !== undefined) this.#resume(entry);
     }
   }
 
@@ -148,14 +160,18 @@ export class Topics {
   }
 
   async #request(entry: Entry): Promise<void> {
-    const { topic, handlers, place } = entry;
-    const wantsPresence = handlers.onPresence !== undefined || handlers.onOccupancy !== undefined;
-    const presence = wantsPresence ? { presence: true } : {};
-    const since = place === undefined ? {} : { epoch: place.epoch, offset: place.offset };
-    const frame = await this.#owner.ask((id) => ({
-      ...{ type: "subscribe", id, topic, ...presence, ...since },
-    }));
-    if (frame.type !== "subscribed") throw clientError("client.frame", `${frame.type} came`);
+    let asked: number | undefined;
+    try {
+      const frame = await this.#owner.ask((id) => {
+        asked = id;
+        entry.asked = id;
+        return subscribeFrame(entry, id);
+      });
+      if (frame.type !== "subscribed") throw clientError("client.frame", `${frame.type} came`);
+    } finally {
+      // Another session may have been asked meanwhile.
+      if (entry.asked === asked) entry.asked = undefined;
+    }
   }
 
   /** The answer to a subscription, before anything of the topic that follows it. */
@@ -178,7 +194,12 @@ export class Topics {
 
   async #unsubscribe({ topic }: Entry): Promise<void> {
     if (!this.#entries.delete(topic)) return;
-    await this.#owner.ask((id) => ({ type: "unsubscribe", id, topic }));
+    try {
+      await this.#owner.ask((id) => ({ type: "unsubscribe", id, topic }));
+    } catch (cause) {
+      // Without the connection there is no subscription, and the next one makes none.
+      if (!(cause instanceof HeraldError && GONE.includes(cause.code))) throw cause;
+    }
   }
 
   #call(handler: () => void): void {
@@ -188,4 +209,11 @@ export class Topics {
       this.#owner.error(clientError("client.handler", "a topic's handler threw", cause));
     }
   }
+}
+
+function subscribeFrame({ topic, handlers, place }: Entry, id: number): RequestFrame {
+  const wantsPresence = handlers.onPresence !== undefined || handlers.onOccupancy !== undefined;
+  const presence = wantsPresence ? { presence: true } : {};
+  const since = place === undefined ? {} : { epoch: place.epoch, offset: place.offset };
+  return { type: "subscribe", id, topic, ...presence, ...since };
 }
