@@ -173,14 +173,14 @@ describe("when the server says how it ends", () => {
   });
 });
 
-describe("a credential that has expired", () => {
+describe.each([4202, 4203])("a credential that the server refuses with %i", (code) => {
   test("is fetched anew once when there is a function for it", async () => {
     let minted = 0;
     const { client, clock } = server.client({ credential: async () => `token-${++minted}` });
     const first = await server.accept();
     expect(await first.login()).toMatchObject({ credential: "token-1" });
     await reached(client, "connected");
-    first.close(4203, "credential-expired");
+    first.close(code, "credential-expired");
     await reached(client, "waiting");
     clock.advance(500);
     const second = await server.accept();
@@ -191,21 +191,21 @@ describe("a credential that has expired", () => {
     clock.advance(1_000);
     const third = await server.accept();
     expect(await third.frame()).toMatchObject({ credential: "token-2" });
-    third.close(4203);
+    third.close(code);
     await reached(client, "waiting");
     clock.advance(2_000);
     const fourth = await server.accept();
     expect(await fourth.frame()).toMatchObject({ credential: "token-3" });
-    fourth.close(4203);
-    expect(await reached(client, "closed")).toMatchObject({ code: 4203 });
+    fourth.close(code);
+    expect(await reached(client, "closed")).toMatchObject({ code });
   });
 
   test("ends the client when it is a string", async () => {
     const { client } = server.client();
     const connection = await server.accept();
     await connection.login();
-    connection.close(4203);
-    expect(await reached(client, "closed")).toMatchObject({ code: 4203 });
+    connection.close(code);
+    expect(await reached(client, "closed")).toMatchObject({ code });
   });
 });
 

@@ -40,7 +40,7 @@ export class Credential {
     return this.#current;
   }
 
-  /** The one there is has expired. */
+  /** The one there is has expired, or is not accepted. */
   renew(): void {
     this.#isRenewed = true;
     this.#current = undefined;

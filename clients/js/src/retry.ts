@@ -4,6 +4,8 @@ import type { ConnectionEnd } from "./connection.ts";
 /** Close codes from the first to the last of these say: not again until something has changed. */
 const FINAL_FIRST = 4_200;
 const FINAL_LAST = 4_299;
+/** The credential is not accepted, or has expired: another one may be. */
+const UNAUTHORIZED = 4_202;
 const CREDENTIAL_EXPIRED = 4_203;
 /** A connection that held this long was a good one: the back-off begins anew. */
 const STABLE_MS = 5_000;
@@ -18,7 +20,7 @@ export type Decision =
       readonly attempts: number;
       /** The server asked for this wait: nothing may shorten it. */
       readonly asked: boolean;
-      /** The credential has expired: get another one first. */
+      /** The credential is good no longer: get another one first. */
       readonly renew: boolean;
     };
 
@@ -33,7 +35,7 @@ export interface RetryOptions {
 export function decide(end: ConnectionEnd, options: RetryOptions): Decision {
   const { backoff, random, canRenew } = options;
   const code = end.kick?.code ?? end.code;
-  const renew = code === CREDENTIAL_EXPIRED && canRenew;
+  const renew = (code === CREDENTIAL_EXPIRED || code === UNAUTHORIZED) && canRenew;
   const final = code !== undefined && code >= FINAL_FIRST && code <= FINAL_LAST;
   if (!renew && (final || end.kick?.reconnect === false)) return { type: "stop" };
   const stable = (end.connectedMs ?? 0) >= STABLE_MS;
