@@ -92,7 +92,8 @@ export function malformed(
   deps: UdpDeps,
   ctx: Ctx,
 ): void {
-  state.malformed += 1;
+  // A request that has an id gets its answer: one with a wrong field is not nonsense.
+  if (id === undefined) state.malformed += 1;
   writeError(state, error, id, deps, ctx);
   if (state.malformed >= MALFORMED_MAX || state.stage === "hello") {
     close(state, { reason: "invalid-frame" }, deps, ctx);

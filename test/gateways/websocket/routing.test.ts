@@ -139,11 +139,16 @@ test("who may not, who is away and who says nothing each have their error", asyn
   expect(await answerTo(ann.connection, 3)).toMatchObject({ code: "route.timeout" });
 });
 
-test("a malformed request is answered with its id", async () => {
+test("malformed requests are answered with their ids, however many come", async () => {
   const { phone } = home();
   const { connection } = await phone("ann");
-  connection.send({ type: "send", id: 5, payload: 1 });
-  expect(await answerTo(connection, 5)).toMatchObject({ type: "error", code: "protocol.invalid" });
+  for (let id = 1; id <= 6; id += 1) {
+    connection.send({ type: "send", id, payload: 1 });
+    expect(await answerTo(connection, id)).toMatchObject({
+      ...{ type: "error", code: "protocol.invalid" },
+    });
+  }
+  await connection.ping();
 });
 
 test("a phone that loses its connection gets the answer on its next one", async () => {
