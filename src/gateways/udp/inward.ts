@@ -15,7 +15,7 @@ import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 
 /** Frames that may come between the hello and the welcome. */
 const HELD_MAX = 16;
-/** Malformed frames in a row after which a device is not worth an answer. */
+/** Malformed frames without an id in a row after which a device is not worth an answer. */
 const MALFORMED_MAX = 5;
 /** Requests that are done once; what the others ask for is asked of each connection anew. */
 const CHANGES: ReadonlySet<string> = new Set(["send", "publish", "upload", "command"]);
