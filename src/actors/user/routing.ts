@@ -157,7 +157,11 @@ function keep(
 ): UserState {
   const clerk = parcel.keepMs === undefined ? undefined : ctx.find(clerkKind, CLERK);
   if (clerk === undefined) return refused(state, parcel, share, "route.offline", ctx);
-  const items = keys.map((key) => keptItem(key, parcel, ctx.now));
+  const { from, topic, payload } = parcel;
+  const told = topic === undefined ? {} : { topic };
+  // Once for all: thousands may be away, and each copy would wait for the store.
+  const text = JSON.stringify({ from, ...told, payload });
+  const items = keys.map((key) => keptItem(key, parcel, text, ctx.now));
   const principals = keys.length;
   ctx.ask<InboxMessage, Result<readonly Appended[]>>(
     clerk,
@@ -168,15 +172,14 @@ function keep(
   return state;
 }
 
-function keptItem(user: string, parcel: Parcel, now: number): NewInboxItem {
-  const { from, sessionId, number, topic, payload, keepMs = 0 } = parcel;
-  const told = topic === undefined ? {} : { topic };
+function keptItem(user: string, parcel: Parcel, payload: string, now: number): NewInboxItem {
+  const { sessionId, number, keepMs = 0 } = parcel;
   return {
     user,
     id: `${sessionId}/${number}/${user}`,
     ledger: KEPT_TOPIC,
     topic: KEPT_TOPIC,
-    payload: JSON.stringify({ from, ...told, payload }),
+    payload,
     ack: true,
     expiresAt: now + keepMs,
   };

@@ -225,6 +225,26 @@ test("what is kept for those who are away waits in their inbox, and counts as ke
   expect(eve!.pushes()).toEqual([]);
 });
 
+test("what is kept for many who are away is written out once, not for each", async () => {
+  const node = routingNode();
+  const boards = Array.from({ length: 100 }, (_, index) => `lamp-${index}`);
+  node.relations.family("ann", {}, boards);
+  const [ann] = await node.talkers("ann");
+  let times = 0;
+  const payload = {
+    toJSON: () => {
+      times += 1;
+      return "off";
+    },
+  };
+  const id = ann!.send("boards", payload, { keepMs: 60_000 });
+  await node.settle();
+  expect(ann!.frames()).toEqual([{ type: "sent", id, reached: 0, kept: 100 }]);
+  expect(times).toBe(1);
+  const [lamp] = await node.talkers("board:lamp-99");
+  expect(JSON.parse(lamp!.pushes()[0]!.push.payload)).toMatchObject({ payload: "off" });
+});
+
 test("what is kept for a device that is away for a moment comes when it is back", async () => {
   const node = routingNode();
   node.relations.bind("ann", "lamp");
