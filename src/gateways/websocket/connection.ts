@@ -33,7 +33,7 @@ export interface Reception {
 type Welcome = Extract<ConnectionMessage, { type: "welcome" }>;
 type Published = Omit<Extract<ConnectionMessage, { type: "publication" }>, "type">;
 
-/** Malformed frames without an id in a row after which a client is not worth an answer. */
+/** So many malformed frames in a row, but for requests with an id, are not worth an answer. */
 const MALFORMED_MAX = 5;
 /** Bytes that uWebSockets.js collects while corked. Beyond, it may have to keep some unsent. */
 const CORK_BYTES = 16_384;
@@ -378,7 +378,6 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   }
 
   #refuseMalformed(error: RuntimeError, id?: number): void {
-    // A request that has an id gets its answer: one with a wrong field is not nonsense.
     if (id === undefined) this.#malformed += 1;
     this.writeError(error, id);
     if (this.#malformed >= MALFORMED_MAX || this.login !== undefined) this.close("invalid-frame");
