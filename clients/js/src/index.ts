@@ -18,7 +18,7 @@ export type { HeraldClient } from "./client.ts";
 export type { ClientClock } from "./clock.ts";
 export type { Push, PushHandler } from "./delivery.ts";
 export type { Command, OnlineState, Presence } from "./device-frames.ts";
-export { HeraldError } from "./errors.ts";
+export { type ClientErrorCode, HeraldError } from "./errors.ts";
 export type { ClientEvents, ClientState, Gap, StateDetail } from "./events.ts";
 export type { Encoding } from "./frames.ts";
 export type {
