@@ -76,7 +76,7 @@ export const configSchema = z.strictObject({
       retainedBytesMax: int(
         1024,
         1_073_741_824,
-        4_194_304,
+        16_777_216,
         "Bytes of their payloads after which further ones wait in the inbox.",
       ),
     })
@@ -89,7 +89,7 @@ export const configSchema = z.strictObject({
       perUserBytesMax: int(
         1024,
         1_073_741_824,
-        4_194_304,
+        16_777_216,
         "Bytes of their payloads; the oldest go first, and the newest stays whatever its size.",
       ),
       keyTtlMs: int(60_000, 365 * DAY_MS, DAY_MS, "How long ids of settled messages are kept."),

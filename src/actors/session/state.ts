@@ -146,7 +146,7 @@ export interface SessionLimits {
    * room. So it is also how many may be unconfirmed at once. Default 1 000.
    */
   readonly retainedMax: number;
-  /** The same in bytes of their payloads; the last one may go beyond. Default 4 MiB. */
+  /** The same in bytes of their payloads; the last one may go beyond. Default 16 MiB. */
   readonly retainedBytesMax: number;
   /** A replay pauses after so many pushes or bytes of payload. Default 64 and 32 768. */
   readonly chunkPushes: number;
@@ -162,7 +162,7 @@ export interface SessionLimits {
 export const SESSION_LIMITS: SessionLimits = {
   graceMs: 60_000,
   retainedMax: 1_000,
-  retainedBytesMax: 4_194_304,
+  retainedBytesMax: 16_777_216,
   chunkPushes: 64,
   chunkBytes: 32_768,
   requestsMax: 256,
