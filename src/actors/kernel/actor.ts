@@ -71,7 +71,10 @@ export interface Context<Message> {
   send<T>(to: Ref<T>, message: T): void;
   /** Sends after the turn; when refused, the message made by `refused` comes to this actor. */
   trySend<T>(to: Ref<T>, message: T, refused: () => Message): void;
-  /** Answers a request that says whom to answer. */
+  /**
+   * Answers a request that says whom to answer; of an actor also past the limit of its mailbox,
+   * as whoever asks bounds how many answers there may be.
+   */
   reply<T>(request: { readonly replyTo?: Ref<T> | undefined }, answer: T): void;
   /**
    * Sends a request after the turn and turns its one answer, or the lack of one within

@@ -170,6 +170,14 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
     return true;
   }
 
+  /** Like `send`, and past the limit: it was asked for, and whoever asks bounds how much. */
+  answer(message: unknown): boolean {
+    const isFull = this.size - this.signals >= this.type.mailboxMax;
+    if (!isFull || this.status > Status.embryo) return this.send(message);
+    this.signal(new Answered(message));
+    return true;
+  }
+
   /** Like `send`, past the limit. What comes after the end is dropped. */
   signal(signal: Signal): void {
     if (this.status > Status.draining) return;
@@ -296,6 +304,20 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
 
   #dead(reason: DeadLetterReason, message: unknown): void {
     this.host.deadLetter(this, reason, message);
+  }
+}
+
+/** A message that takes no room in the mailbox. */
+class Answered extends Signal {
+  readonly about: unknown;
+
+  constructor(message: unknown) {
+    super();
+    this.about = message;
+  }
+
+  take(): unknown {
+    return this.about;
   }
 }
 

@@ -42,6 +42,7 @@ const Op = {
   unwatch: 8,
   stop: 9,
   drain: 10,
+  reply: 11,
 } as const;
 
 /** Operation and up to four operands; unused ones are left as they are. */
@@ -145,7 +146,9 @@ export class TurnContext implements Context<unknown> {
   }
 
   reply<T>(request: { readonly replyTo?: Ref<T> | undefined }, answer: T): void {
-    if (request.replyTo !== undefined) this.send(request.replyTo, answer);
+    const { replyTo } = request;
+    if (replyTo instanceof Cell) this.#want(Op.reply, replyTo, answer);
+    else if (replyTo !== undefined) this.send(replyTo, answer);
   }
 
   ask<T, Answer>(
@@ -264,6 +267,7 @@ export class TurnContext implements Context<unknown> {
     const c = buffer[at + 3];
     const op = buffer[at];
     if (op === Op.spawn) return host.begin(a as Cell);
+    if (op === Op.reply) return void (a as Cell).answer(b);
     // A gateway may have ended this actor while it was sent to.
     if (cell.status >= Status.stopping) return;
     if (op === Op.trySend) return this.#tryDeliver(cell, at);

@@ -90,7 +90,7 @@ export function kept(state: UserState, message: Of<"kept">, ctx: Ctx): UserState
   if (!answer.ok) return refused(state, parcel, share, "store.unavailable", ctx);
   const { origin, number } = parcel;
   const result = { share, reached: 0, kept: principals, error: undefined };
-  ctx.send(origin, { type: "outcome", number, outcome: result });
+  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome: result });
   return state;
 }
 
@@ -101,7 +101,8 @@ export function isPresent({ sessions }: UserState): boolean {
 /** The whole of a parcel goes nowhere. */
 export function refuse(parcel: Parcel, error: RouteError, ctx: Ctx): void {
   const outcome = { share: WHOLE, reached: 0, kept: 0, error };
-  ctx.send(parcel.origin, { type: "outcome", number: parcel.number, outcome });
+  const { origin, number } = parcel;
+  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
 }
 
 function refused(
@@ -112,7 +113,8 @@ function refused(
   ctx: Ctx,
 ): UserState {
   const outcome = { share, reached: 0, kept: 0, error };
-  ctx.send(parcel.origin, { type: "outcome", number: parcel.number, outcome });
+  const { origin, number } = parcel;
+  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
   return state;
 }
 

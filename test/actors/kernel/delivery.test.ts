@@ -210,6 +210,31 @@ describe("mailbox limits", () => {
     expect(deadLetters).toEqual([]);
   });
 
+  test("answers come although the mailbox is full, in their order, and not after the end", async () => {
+    const { system, settle, deadLetters } = testSystem();
+    const out = probe<number>();
+    const type = scripted({ mailbox: { max: 1, overflow: "refuse" } });
+    const asker = system.spawn(type, { name: "asker", state: [] });
+    const other = system.spawn(scripted({}), { name: "other", state: [] });
+    const say =
+      (n: number): Step =>
+      (ctx) =>
+        ctx.send(out, n);
+    other.send((ctx) => {
+      ctx.send(asker, say(1));
+      for (const n of [2, 3, 4]) ctx.reply({ replyTo: asker }, say(n));
+    });
+    await settle();
+    expect(out.received).toEqual([1, 2, 3, 4]);
+    expect(deadLetters).toEqual([]);
+    asker.send((ctx) => ctx.stop());
+    await settle();
+    other.send((ctx) => ctx.reply({ replyTo: asker }, say(5)));
+    await settle();
+    expect(out.received).toEqual([1, 2, 3, 4]);
+    expect(deadLetters).toMatchObject([{ reason: "stopped" }]);
+  });
+
   test("dropping the oldest never drops a signal that is older still", async () => {
     const { system, settle, deadLetters } = testSystem();
     const out = probe<string>();

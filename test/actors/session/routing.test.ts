@@ -299,6 +299,19 @@ test("questions to a device that answers none are refused beyond its limit", asy
   expect(lamp!.got()).toHaveLength(5);
 });
 
+test("of what goes to a thousand at once, again and again, the sender is told each time", async () => {
+  const node = routingNode();
+  const boards = Array.from({ length: 1_000 }, (_, index) => `lamp-${index}`);
+  node.relations.family("ann", {}, boards);
+  const [ann] = await node.talkers("ann");
+  const lamps = await node.talkers(...boards.map((board) => `board:${board}`));
+  const ids = [1, 2, 3, 4].map((n) => ann!.send("boards", n));
+  await node.settle();
+  expect(ann!.frames()).toEqual(ids.map((id) => ({ type: "sent", id, reached: 1_000, kept: 0 })));
+  expect(lamps.every((lamp) => lamp.got().length === 4)).toBe(true);
+  expect(node.deadLetters).toEqual([]);
+});
+
 test("who leaves for good at that very moment is away, not too busy", async () => {
   const codes = new Set<string>();
   let kept = 0;
