@@ -159,11 +159,7 @@ function keep(
 ): UserState {
   const clerk = parcel.keepMs === undefined ? undefined : ctx.find(clerkKind, CLERK);
   if (clerk === undefined) return refused(state, parcel, share, "route.offline", ctx);
-  const { from, topic, payload } = parcel;
-  const told = topic === undefined ? {} : { topic };
-  // Once for all: thousands may be away, and each copy would wait for the store.
-  const text = JSON.stringify({ from, ...told, payload });
-  const items = keys.map((key) => keptItem(key, parcel, text, ctx.now));
+  const items = keys.map((key) => keptItem(key, parcel, ctx.now));
   const principals = keys.length;
   ctx.ask<InboxMessage, Result<readonly Appended[]>>(
     clerk,
@@ -174,15 +170,26 @@ function keep(
   return state;
 }
 
-function keptItem(user: string, parcel: Parcel, payload: string, now: number): NewInboxItem {
+function keptItem(user: string, parcel: Parcel, now: number): NewInboxItem {
   const { sessionId, number, keepMs = 0 } = parcel;
   return {
     user,
     id: `${sessionId}/${number}/${user}`,
     ledger: KEPT_TOPIC,
     topic: KEPT_TOPIC,
-    payload,
+    payload: textOf(parcel),
     ack: true,
     expiresAt: now + keepMs,
   };
+}
+
+/** What parcels are kept as: thousands may be away, and a copy for each would wait for the store. */
+const texts = new WeakMap<Parcel, string>();
+
+function textOf(parcel: Parcel): string {
+  const { from, topic, payload } = parcel;
+  const told = topic === undefined ? {} : { topic };
+  const text = texts.get(parcel) ?? JSON.stringify({ from, ...told, payload });
+  texts.set(parcel, text);
+  return text;
 }
