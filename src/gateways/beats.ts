@@ -19,7 +19,7 @@ export class Beats {
     return this.count + 1 + Math.ceil(ms / BEAT_MS);
   }
 
-  /** How long it takes at least until a count is reached, in milliseconds. */
+  /** The milliseconds in which a count is reached, unless the process stands still. */
   msUntil(count: number): number {
     return (count - this.count) * BEAT_MS;
   }

@@ -55,6 +55,28 @@ describe("after a connection has broken", () => {
     expect(await (await server.accept()).login()).toMatchObject({ type: "hello" });
   });
 
+  test("servers that send it to each other see it ever less", async () => {
+    const other = await StubServer.start();
+    const { client, clock } = server.client();
+    const waits: (number | undefined)[] = [];
+    const kick = { type: "kick", code: 4108, reason: "redirect", reconnect: true } as const;
+    for (const [from, to] of [
+      [server, other],
+      [other, server],
+      [server, other],
+      [other, server],
+    ] as const) {
+      const connection = await from.accept();
+      connection.send({ ...kick, retryAfterMs: 100, url: to.url });
+      const { retryInMs } = await reached(client, "waiting");
+      waits.push(retryInMs);
+      clock.advance(retryInMs!);
+    }
+    expect(waits).toEqual([600, 1_100, 2_100, 4_100]);
+    await client.close();
+    await other.stop();
+  });
+
   test("the waits grow by the factor up to the longest, each a random part of it", async () => {
     const random = (): number => 0.5;
     const waits: (number | undefined)[] = [];

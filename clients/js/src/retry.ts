@@ -41,9 +41,8 @@ export function decide(end: ConnectionEnd, options: RetryOptions): Decision {
   const stable = (end.connectedMs ?? 0) >= STABLE_MS;
   const attempts = stable ? 0 : options.attempts;
   const askedMs = end.kick?.retryAfterMs ?? end.error?.retryAfterMs;
-  const afterMs =
-    askedMs === undefined
-      ? backoffMs(backoff, attempts, random)
-      : askedMs + backoffMs(backoff, 0, random);
+  // Also behind a wait that was asked for, so that two nodes that redirect to each other, or one
+  // that has no room for long, see a device ever less.
+  const afterMs = (askedMs ?? 0) + backoffMs(backoff, attempts, random);
   return { type: "retry", afterMs, attempts: attempts + 1, asked: askedMs !== undefined, renew };
 }
