@@ -183,7 +183,7 @@ function keptItem(user: string, parcel: Parcel, now: number): NewInboxItem {
   };
 }
 
-/** What parcels are kept as: thousands may be away, and a copy for each would wait for the store. */
+/** What parcels are kept as. Thousands may be away: a copy for each would fill the memory. */
 const texts = new WeakMap<Parcel, string>();
 
 function textOf(parcel: Parcel): string {

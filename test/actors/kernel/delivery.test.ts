@@ -210,7 +210,7 @@ describe("mailbox limits", () => {
     expect(deadLetters).toEqual([]);
   });
 
-  test("answers come although the mailbox is full, in their order, and not after the end", async () => {
+  test("answers come although the mailbox is full, in order, and not after the end", async () => {
     const { system, settle, deadLetters } = testSystem();
     const out = probe<number>();
     const type = scripted({ mailbox: { max: 1, overflow: "refuse" } });

@@ -302,7 +302,7 @@ test("questions to a device that answers none are refused beyond its limit", asy
   expect(lamp!.got()).toHaveLength(5);
 });
 
-test("of what goes to a thousand at once, again and again, the sender is told each time", async () => {
+test("whoever sends to a thousand again and again is told of each what became of it", async () => {
   const node = routingNode();
   const boards = Array.from({ length: 1_000 }, (_, index) => `lamp-${index}`);
   node.relations.family("ann", {}, boards);
