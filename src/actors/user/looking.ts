@@ -69,7 +69,8 @@ export function notePresence({ looks }: UserState, { principal, lastSeen }: Pres
   for (const look of looks ?? []) {
     const index = look.keys.indexOf(principal);
     if (index < 0) continue;
-    look.sessions[index] = lastSeen === undefined ? 1 : 0;
+    // Sessions that were counted before it was told are still there.
+    look.sessions[index] = lastSeen === undefined ? Math.max(1, look.sessions[index]!) : 0;
     if (lastSeen !== undefined) look.lastSeen.set(principal, lastSeen);
   }
 }

@@ -154,6 +154,26 @@ test("one who does not answer is waited for within a bound, and who ends is offl
   });
 });
 
+test("who was counted and is told as online only then keeps the sessions that were counted", async () => {
+  const presence = { changesMax: 2, windowMs: 10_000, holdMs: 1_000 };
+  const node = routingNode({ user: { presence } });
+  for (const board of ["lamp", "stuck"]) node.relations.bind("ann", board);
+  const stuck = node.system.spawn(deaf, { name: "board:stuck", state: null });
+  const [ann, lamp] = await node.talkers("ann", "board:lamp");
+  lamp!.drop();
+  await node.talkers("board:lamp", "board:lamp");
+  ann!.request({ type: "who", id: 7, of: "boards" });
+  await node.settle();
+  expect(ann!.statuses().at(-1)).toBe("device.offline board:lamp");
+  await node.advance(1_000);
+  expect(ann!.statuses().at(-1)).toBe("device.online board:lamp");
+  stuck.send({ type: "kick", device: undefined });
+  await node.settle();
+  expect(ann!.frames()).toMatchObject([
+    { members: [{ principal: "board:lamp", sessions: 2 }, { principal: "board:stuck" }] },
+  ]);
+});
+
 test("an answer is never older than a coming or going that was told before it", async () => {
   const node = routingNode();
   for (const board of ["lamp", "door", "stuck"]) node.relations.bind("ann", board);
