@@ -24,6 +24,7 @@ const CHUNK_BYTES = 32_768;
 const FRAME_BYTES = 100;
 /** After so many failures in a row a subscription is given up. */
 const FAILURES_MAX = 5;
+const PASSING: ReadonlySet<string> = new Set(["actor.stopped", "ask.timeout", "mailbox.full"]);
 
 type Request<Type> = Extract<DeviceRequest, { type: Type }>;
 type Told = Extract<Message, { type: "subscribed" }>;
@@ -203,7 +204,10 @@ function askForRoom({ connection }: SessionState, ctx: Ctx): void {
   if (connection !== undefined) ctx.send(connection, { type: "when-drained" });
 }
 
-/** A topic that ends at that moment is made again; whatever else fails is told. */
+/**
+ * A topic that ends at that moment is made again, and one that all its subscribers come back to at
+ * once has room a moment later; whatever else fails is told.
+ */
 function failed(
   state: SessionState,
   topic: string,
@@ -211,8 +215,7 @@ function failed(
   error: RuntimeError,
   ctx: Ctx,
 ): void {
-  const mayPass = error.code === "actor.stopped" || error.code === "ask.timeout";
-  if (mayPass && subscription.failures < FAILURES_MAX) {
+  if (PASSING.has(error.code) && subscription.failures < FAILURES_MAX) {
     subscription.failures += 1;
     return again(topic, subscription, ctx);
   }

@@ -179,6 +179,18 @@ test("a topic that crashes is subscribed to again, and the loss is said", async 
   ]);
 });
 
+test("a topic without room for a subscriber is asked again", async () => {
+  const { device, system, settle, advance } = await start();
+  const a = await device("a");
+  a.session.send({ type: "request", request: { type: "subscribe", id: 1, topic: "news" } });
+  const topic = system.entity(topicKind, "news");
+  while (topic.send({ type: "unsubscribe", sessionId: "other" }));
+  await settle();
+  expect(a.words()).toEqual([]);
+  await advance(75);
+  expect(a.words()).toEqual(["subscribed 0 new"]);
+});
+
 test("however small it is, what was missed comes in pieces, as the device takes it", async () => {
   const { device, system, settle } = await start({ topic: { historyMax: 1_000 } });
   const a = await device("a");
