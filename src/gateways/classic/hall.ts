@@ -58,8 +58,11 @@ export class Hall {
     const address = networkOf(from);
     const { bans, limits } = this.options;
     if (this.isDraining || this.open.size >= limits.connectionsMax) return undefined;
-    const isBanned = bans !== undefined && bans.waitMs("address", address) > 0;
-    return isBanned ? undefined : this.addresses.take(address);
+    const use = this.addresses.take(address);
+    if (use === undefined) return undefined;
+    if ((bans?.waitMs("address", address) ?? 0) === 0) return use;
+    this.addresses.release(use);
+    return undefined;
   }
 
   /** Closes so many connections, the oldest first. */

@@ -39,15 +39,19 @@ export class Upgrader {
     if (this.#departures.refuses) return this.refuse(res, "draining");
     if (!isHandshake(req)) return this.refuse(res, "handshake");
     if (req.getHeader("sec-websocket-version") !== "13") return this.refuse(res, "version");
-    const codec = chooseCodec(req.getHeader("sec-websocket-protocol"));
+    const codec = chooseCodec(req);
     if (codec === undefined) return this.refuse(res, "subprotocol");
     if (hub.connections >= hub.limits.connectionsMax) return this.refuse(res, "full");
     const from = remoteAddress(res.getRemoteAddressAsText());
     const network = networkOf(from);
-    const wait = this.#gate.admit(network);
-    if (wait !== undefined) return this.refuse(res, wait.reason, wait.retryAfterMs);
+    // Who finds no room is told to come again, and does: that alone must not get it banned.
     const address = hub.addresses.take(network);
     if (address === undefined) return this.refuse(res, "address");
+    const wait = this.#gate.admit(network);
+    if (wait !== undefined) {
+      hub.addresses.release(address);
+      return this.refuse(res, wait.reason, wait.retryAfterMs);
+    }
     const connection = new Connection(hub, codec, address, new Login(this.#options, from));
     const key = req.getHeader("sec-websocket-key");
     // No extension is taken: compression costs memory per connection.
@@ -80,18 +84,28 @@ export class Upgrader {
  * @see RFC 6455, section 4.2.1
  */
 function isHandshake(req: HttpRequest): boolean {
-  if (req.getHeader("upgrade").toLowerCase() !== "websocket") return false;
-  const options = req.getHeader("connection").toLowerCase().split(",");
-  return options.some((option) => option.trim() === "upgrade");
+  const has = (header: string, option: string): boolean =>
+    listOf(req, header).some((it) => it.toLowerCase() === option);
+  return has("upgrade", "websocket") && has("connection", "upgrade");
 }
 
 /** The first of the offered subprotocols that there is; undefined if there is none. */
-function chooseCodec(offered: string): Codec | undefined {
-  for (const name of offered.split(",")) {
-    const codec = CODECS.get(name.trim());
-    if (codec !== undefined) return codec;
-  }
-  return undefined;
+function chooseCodec(req: HttpRequest): Codec | undefined {
+  const known = listOf(req, "sec-websocket-protocol").find((name) => CODECS.has(name));
+  return known === undefined ? undefined : CODECS.get(known);
+}
+
+/**
+ * What a header lists, over all its lines: proxies and clients may write it in several.
+ *
+ * @see RFC 9110, section 5.3
+ */
+function listOf(req: HttpRequest, header: string): string[] {
+  const items: string[] = [];
+  req.forEach((name, line) => {
+    if (name === header) items.push(...line.split(","));
+  });
+  return items.map((it) => it.trim());
 }
 
 interface Refusal {

@@ -150,6 +150,18 @@ test("a device that logs in again and again is refused for a while; others are n
   expect(await attempt(BOARD, 5)).toEqual([0]);
 });
 
+test("an address that comes again and again to find no room is not banned", async () => {
+  const { open, classic } = classicNode({
+    limits: { connectionsPerAddress: 1 },
+    bans: { flapsPerAddress: 2, flapsPerUser: 0, flapWindowMs: 60_000, banMs: 30_000 },
+  });
+  const inside = await open();
+  for (let knock = 0; knock < 5; knock += 1) await expect(open()).rejects.toThrow("no connection");
+  inside.close();
+  while (classic.connections > 0) await new Promise(setImmediate);
+  await open();
+});
+
 test("whoever does not log in is closed after a minute", async () => {
   const { open, node } = classicNode();
   const mute = await open();

@@ -34,6 +34,13 @@ describe("the rate of connections", () => {
     expect(new Set(waits).size).toBeGreaterThan(10);
   });
 
+  test("refuses without a trace in the connections of an address", async () => {
+    const node = testNode({ limits: { ...limits, connectionsPerAddress: 4 } });
+    expect(await statuses(node, 5)).toEqual([101, 101, 101, 503, 503]);
+    node.clock.advance(1_000);
+    expect(await statuses(node, 2)).toEqual([101, 503]);
+  });
+
   test("of one address takes nothing from the others", async () => {
     const node = testNode({
       limits: { ...limits, addressConnectsPerSecond: 1, addressConnectsBurst: 1 },
@@ -88,6 +95,13 @@ describe("a ban", () => {
     inside.drop();
     while (node.gateway.connections > 0) await new Promise(setImmediate);
     await outside.connect();
+    expect(node.bans.list()).toEqual([]);
+  });
+
+  test("is not for an address that comes again and again to find no room", async () => {
+    const bans = { ...BANS, flapsPerAddress: 2 };
+    const node = testNode({ bans, limits: { connectionsPerAddress: 1 } });
+    expect(await statuses(node, 5)).toEqual([101, 503, 503, 503, 503]);
     expect(node.bans.list()).toEqual([]);
   });
 

@@ -61,6 +61,7 @@ test.each([
   ["herald.v1.msgpack", "herald.v1.msgpack"],
   ["herald.v1.msgpack, herald.v1.json", "herald.v1.msgpack"],
   ["herald.v9.json,herald.v1.json,herald.v1.msgpack", "herald.v1.json"],
+  ["mqtt\r\nSec-WebSocket-Protocol: herald.v1.msgpack", "herald.v1.msgpack"],
 ])("of %s the first known one is taken", async (protocol, chosen) => {
   const raw = await taken(testNode(), { protocol });
   expect(raw.head).toMatch(new RegExp(`\r\nSec-WebSocket-Protocol: ${chosen}(\r\n|$)`, "i"));
@@ -152,20 +153,23 @@ test.each([
   expect(node.gateway.connections).toBe(0);
 });
 
-test("a handshake is answered as the example of RFC 6455 is, whatever its letters", async () => {
-  const raw = await taken(testNode(), {
-    headers: {
-      Connection: "keep-alive, UPGRADE",
-      Upgrade: "WebSocket",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    },
-  });
-  expect(raw.head).toMatch(/^HTTP\/1\.1 101 /);
-  const headers = raw.head.split("\r\n").slice(1);
-  expect(headers).toContain("Upgrade: websocket");
-  expect(headers).toContain("Connection: Upgrade");
-  expect(headers).toContain("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-});
+test.each(["keep-alive, UPGRADE", "keep-alive\r\nConnection: upgrade"])(
+  "a handshake is answered as the example of RFC 6455 is: Connection: %j",
+  async (connection) => {
+    const raw = await taken(testNode(), {
+      headers: {
+        Connection: connection,
+        Upgrade: "WebSocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+    });
+    expect(raw.head).toMatch(/^HTTP\/1\.1 101 /);
+    const headers = raw.head.split("\r\n").slice(1);
+    expect(headers).toContain("Upgrade: websocket");
+    expect(headers).toContain("Connection: Upgrade");
+    expect(headers).toContain("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  },
+);
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
