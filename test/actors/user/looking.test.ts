@@ -154,7 +154,7 @@ test("one who does not answer is waited for within a bound, and who ends is offl
   });
 });
 
-test("who is told as online only after the count keeps the sessions that were counted", async () => {
+test("who is told as online only after the count keeps the sessions counted", async () => {
   const presence = { changesMax: 2, windowMs: 10_000, holdMs: 1_000 };
   const node = routingNode({ user: { presence } });
   for (const board of ["lamp", "stuck"]) node.relations.bind("ann", board);
