@@ -3,6 +3,7 @@ import type { DeviceCommand } from "../../core/device-request.ts";
 import { toRuntimeError } from "../../core/errors.ts";
 import { isName } from "../../core/names.ts";
 import { fail } from "../../core/result.ts";
+import { networkOf } from "../remote-address.ts";
 import type { ClassicCommand, ClassicReply, ReplyCode } from "./commands.ts";
 import { classicNumber } from "./ids.ts";
 import type { ClassicUdpOptions, NewClassicBoard } from "./udp-options.ts";
@@ -136,10 +137,11 @@ function login(
       const known = peer.device?.self.principal;
       // It is logged in already: its session goes on, and nobody else may have it.
       if (known !== undefined) return answer(known === principal ? "ok" : "command");
-      const bannedMs = options.bans?.waitMs("principal", principal) ?? 0;
+      const { address } = peer.place;
+      const bannedMs = countLogIn(principal, address, options);
       if (bannedMs > 0) {
         const message = `it logs in too often; banned for ${bannedMs} ms`;
-        noteRefused(principal, { code: "gateway.banned", message }, options, peer.place.address);
+        noteRefused(principal, { code: "gateway.banned", message }, options, address);
         return answer("server");
       }
       const self = { kind: "board", principal, number } as const;
@@ -147,6 +149,13 @@ function login(
         answer(isWelcome ? "ok" : codeOf(code)),
       );
     });
+}
+
+/** For how long it is refused, in milliseconds. It was told its session there: it is there. */
+function countLogIn(principal: string, address: string, { bans }: ClassicUdpOptions): number {
+  if (bans === undefined) return 0;
+  const waits = [bans.waitMs("address", networkOf(address)), bans.waitMs("principal", principal)];
+  return Math.max(...waits);
 }
 
 function ask(peer: ClassicPeer, command: DeviceCommand, answer: (code: ReplyCode) => void): void {

@@ -150,7 +150,8 @@ export class ClassicExchange {
       return reply(writeReply(notUnderstood(NO_SESSION)));
     }
     const { bans, limits } = this.#options;
-    const isBanned = (bans?.waitMs("address", networkOf(from.address)) ?? 0) > 0;
+    // Only looked at: whoever forges addresses could have them banned. A log-in counts.
+    const isBanned = (bans?.leftMs("address", networkOf(from.address)) ?? 0) > 0;
     if (this.isDraining || isBanned || !this.#hasRoom(limits.udpSessionsMax)) {
       this.#counts.drop("busy");
       return reply(writeReply({ type: "session", code: "server", session: NO_SESSION }));

@@ -263,6 +263,22 @@ test("a board over UDP that logs in too often is refused as over WebSocket", asy
   expect((await lamp.login()).code).toBe(OK);
 });
 
+test("an address is banned for log-ins over UDP, which cannot be forged, and for nothing else", async () => {
+  const bans = { flapsPerAddress: 2, flapsPerUser: 0, flapWindowMs: 60_000, banMs: 30_000 };
+  const { board, node } = await boardsNode({ node: { bans } });
+  const [lamp, door] = [board(7), board(8)];
+  for (let n = 0; n < 5; n += 1) expect((await door.open()).code).toBe(OK);
+  await lamp.connect();
+  await door.connect();
+  await lamp.ask(lamp.bytesOf(0xe6, lamp.sid));
+  await lamp.open();
+  expect((await lamp.login()).code).toBe(SERVER);
+  expect((await lamp.open()).code).toBe(SERVER);
+  expect((await door.heartbeat()).code).toBe(OK);
+  node.clock.advance(30_000);
+  expect((await lamp.open()).code).toBe(OK);
+});
+
 test("a reply is never answered, so that two nodes cannot be set on each other", async () => {
   const { board, udp } = await boardsNode();
   const lamp = board(7);
