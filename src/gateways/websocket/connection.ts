@@ -62,7 +62,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
   secretVersion: number | undefined = undefined;
   /** Until the welcome is sent. */
   login: Reception | undefined;
-  /** When it ends unless something happens first, in the hub's seconds. */
+  /** When it ends unless something happens first: before the welcome in beats, then in seconds. */
   deadline: number;
   /** When it has lived long enough, in the hub's seconds. */
   endsAt = 0;
