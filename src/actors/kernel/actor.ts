@@ -115,7 +115,7 @@ export interface Context<Message> {
    * A restart of this actor forgets what it watched, as it does timers, effects and asks. A ref
    * whose end nobody here can know is told `unknown` at once.
    */
-  watch(ref: Ref<never>, terminated: (reason: EndReason) => Message): void;
+  watch(ref: Ref<never>, terminated: (reason: EndReason, ref: Ref<never>) => Message): void;
   unwatch(ref: Ref<never>): void;
   /**
    * Ends this actor, or the given child, after the turn and its other effects; queued messages

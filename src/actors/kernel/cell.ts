@@ -51,8 +51,8 @@ export interface Family {
 
 /** What few actors have at any time. */
 export interface Rare {
-  /** Whom it watches. */
-  watching: Map<Watchable, Watcher> | undefined;
+  /** Whom it watches, by ref; one watcher is kept as itself. */
+  watching: Watcher | Map<object, Watcher> | undefined;
   /** How many it may still handle while draining. */
   drainLeft: number;
   /** It asked for its end itself: a `permanent` one is then started again. */

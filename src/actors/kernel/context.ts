@@ -200,7 +200,7 @@ export class TurnContext implements Context<unknown> {
     this.#want(Op.perform, effect, toMessage);
   }
 
-  watch(ref: Ref<never>, terminated: (reason: EndReason) => unknown): void {
+  watch(ref: Ref<never>, terminated: (reason: EndReason, ref: Ref<never>) => unknown): void {
     this.#want(Op.watch, ref, terminated);
   }
 
@@ -284,8 +284,8 @@ export class TurnContext implements Context<unknown> {
       const toMessage = b as (outcome: Result<unknown>) => unknown;
       return new Performance(host, toMessage).start(cell, a as Effect);
     }
-    if (op === Op.watch) return watch(cell, a as object, b as (reason: EndReason) => unknown);
-    if (op === Op.unwatch) return unwatch(cell, a as object);
+    if (op === Op.watch) return watch(cell, a as Ref<never>, b as (reason: EndReason) => unknown);
+    if (op === Op.unwatch) return unwatch(cell, a as Ref<never>);
     if (a === cell) this.#endAfter(op === Op.stop ? "stopped" : "drained");
     else if (op === Op.stop) host.stopChild(a as Cell);
     else host.drainChild(a as Cell);

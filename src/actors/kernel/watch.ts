@@ -1,5 +1,5 @@
-import type { EndReason } from "./actor.ts";
-import { type Cell, type Watchable, Watcher } from "./cell.ts";
+import type { EndReason, Ref } from "./actor.ts";
+import { type Cell, type Rare, type Watchable, Watcher } from "./cell.ts";
 import { Signal, withdrawn } from "./mailbox.ts";
 
 /** The same for actors here and refs of gateways: whether its end can be watched. */
@@ -37,31 +37,28 @@ export function tellWatchers(target: Watchable, reason: EndReason): void {
 }
 
 /** Makes `cell` watch `ref`; what it watched of it before is replaced. */
-export function watch(cell: Cell, ref: object, terminated: (reason: EndReason) => unknown): void {
+export function watch(cell: Cell, ref: Ref<never>, terminated: Terminated): void {
   unwatch(cell, ref);
-  const target = isWatchable(ref) ? ref : endless;
-  const watcher = new ActorWatcher(cell, target, terminated);
-  const rare = cell.rarely();
-  rare.watching ??= new Map();
-  rare.watching.set(target, watcher);
-  if (target === endless) watcher.ended("unknown");
-  else link(watcher, target);
+  const watcher = new ActorWatcher(cell, ref, terminated);
+  keep(cell.rarely(), watcher);
+  if (isWatchable(ref)) link(watcher, ref);
+  else watcher.ended("unknown");
 }
 
 /** After this the message about its end does not come, not even if it is on its way. */
-export function unwatch(cell: Cell, ref: object): void {
-  const target = isWatchable(ref) ? ref : endless;
-  const watcher = cell.rare?.watching?.get(target);
+export function unwatch(cell: Cell, ref: Ref<never>): void {
+  const watcher = watcherOf(cell, ref);
   if (watcher === undefined) return;
-  cell.rare?.watching?.delete(target);
+  forget(cell, watcher);
   unlink(watcher);
 }
 
 /** For a life that ends: forgets all it watched. */
 export function unwatchAll(cell: Cell): void {
   const watching = cell.rare?.watching;
-  if (cell.rare === undefined || watching === undefined) return;
-  cell.rare.watching = undefined;
+  if (watching === undefined) return;
+  cell.rare!.watching = undefined;
+  if (watching instanceof Watcher) return unlink(watching);
   for (const watcher of watching.values()) unlink(watcher);
 }
 
@@ -79,35 +76,34 @@ export class OutsideWatcher extends Watcher {
   }
 }
 
-/** Stands for all refs whose end nobody here can know. */
-const endless: Watchable = { watchers: undefined, endReason: undefined };
+/** Makes the message about an end. */
+type Terminated = (reason: EndReason, ref: Ref<never>) => unknown;
 
 class ActorWatcher extends Watcher {
   readonly #cell: Cell;
-  readonly #of: Watchable;
-  readonly #terminated: (reason: EndReason) => unknown;
+  readonly ref: Ref<never>;
+  readonly #terminated: Terminated;
 
-  constructor(cell: Cell, of: Watchable, terminated: (reason: EndReason) => unknown) {
+  constructor(cell: Cell, ref: Ref<never>, terminated: Terminated) {
     super();
     this.#cell = cell;
-    this.#of = of;
+    this.ref = ref;
     this.#terminated = terminated;
   }
 
   ended(reason: EndReason): void {
-    this.#cell.signal(new Terminated(this, reason));
+    this.#cell.signal(new Ending(this, reason));
   }
 
   /** The message, unless the watch was taken back or replaced in the meantime. */
   message(reason: EndReason): unknown {
-    const watching = this.#cell.rare?.watching;
-    if (watching?.get(this.#of) !== this) return withdrawn;
-    watching.delete(this.#of);
-    return this.#terminated(reason);
+    if (watcherOf(this.#cell, this.ref) !== this) return withdrawn;
+    forget(this.#cell, this);
+    return this.#terminated(reason, this.ref);
   }
 }
 
-class Terminated extends Signal {
+class Ending extends Signal {
   readonly #watcher: ActorWatcher;
   readonly about: EndReason;
 
@@ -120,4 +116,31 @@ class Terminated extends Signal {
   take(): unknown {
     return this.#watcher.message(this.about);
   }
+}
+
+/** One watcher is kept as itself: a map takes more than twice as much as what is in it. */
+function watcherOf(cell: Cell, ref: Ref<never>): ActorWatcher | undefined {
+  const watching = cell.rare?.watching;
+  if (watching instanceof ActorWatcher) return watching.ref === ref ? watching : undefined;
+  return (watching as Map<object, ActorWatcher> | undefined)?.get(ref);
+}
+
+function keep(rare: Rare, watcher: ActorWatcher): void {
+  const { watching } = rare;
+  if (watching instanceof ActorWatcher) {
+    rare.watching = new Map<object, Watcher>([
+      [watching.ref, watching],
+      [watcher.ref, watcher],
+    ]);
+  } else if (watching instanceof Map) watching.set(watcher.ref, watcher);
+  else rare.watching = watcher;
+}
+
+function forget({ rare }: Cell, watcher: ActorWatcher): void {
+  const watching = rare?.watching;
+  if (watching instanceof Map) {
+    watching.delete(watcher.ref);
+    if (watching.size > 0) return;
+  }
+  rare!.watching = undefined;
 }

@@ -206,7 +206,7 @@ export type Message =
   | SessionMessage
   | TopicNotice
   /** The topic's actor has ended, and its history with it. */
-  | { readonly type: "topic-ended"; readonly topic: string }
+  | { readonly type: "topic-ended"; readonly ref: Ref<never> }
   | {
       readonly type: "subscribed";
       readonly topic: string;

@@ -2,7 +2,7 @@ import { addressOf } from "../../core/address.ts";
 import type { DeviceRequest } from "../../core/device-request.ts";
 import { RuntimeError } from "../../core/errors.ts";
 import type { Result } from "../../core/result.ts";
-import type { Ref } from "../kernel/actor.ts";
+import type { EndReason, Ref } from "../kernel/actor.ts";
 import {
   type Publication,
   type Subscribed,
@@ -30,6 +30,12 @@ type Request<Type> = Extract<DeviceRequest, { type: Type }>;
 type Told = Extract<Message, { type: "subscribed" }>;
 type Own = "topic-ended" | "subscribed" | "subscribe-again";
 
+/**
+ * Told by the kernel, past the limit of a mailbox. One function for all: a session may have many
+ * subscriptions, and of a topic's end it hears seldom enough to look for which of them that is.
+ */
+const ENDED = (_: EndReason, ref: Ref<never>): Message => ({ type: "topic-ended", ref });
+
 /** A topic, or what was asked of one, has something to say. */
 export function fromTopic(
   state: SessionState,
@@ -42,7 +48,7 @@ export function fromTopic(
     case "subscribe-again":
       return subscribeAgain(state, message, ctx);
     case "topic-ended":
-      return topicEnded(state, message.topic, ctx);
+      return topicEnded(state, message.ref, ctx);
     case "publication":
     case "presence":
     case "moved":
@@ -78,7 +84,7 @@ export function subscribe(
     ...{ ref, id, epoch, offset, presence, isLive: false, hasMore: false, failures: 0 },
   };
   state.subscriptions.set(topic, fresh);
-  watch(topic, fresh, ctx);
+  ctx.watch(ref, ENDED);
   ask(topic, fresh, state, ctx);
   return state;
 }
@@ -244,9 +250,10 @@ function noticed(state: SessionState, notice: TopicNotice, ctx: Ctx): SessionSta
   }
 }
 
-function topicEnded(state: SessionState, topic: string, ctx: Ctx): SessionState {
-  const subscription = state.subscriptions?.get(topic);
-  if (subscription !== undefined) again(topic, subscription, ctx);
+function topicEnded(state: SessionState, ref: Ref<never>, ctx: Ctx): SessionState {
+  for (const [topic, subscription] of state.subscriptions ?? []) {
+    if (subscription.ref === ref) again(topic, subscription, ctx);
+  }
   return state;
 }
 
@@ -302,11 +309,6 @@ function ask(topic: string, subscription: Subscription, state: SessionState, ctx
   );
 }
 
-/** The end of a topic is told by the kernel, past the limit of a mailbox. */
-function watch(topic: string, { ref }: Subscription, ctx: Ctx): void {
-  ctx.watch(ref, () => ({ type: "topic-ended", topic }));
-}
-
 function again(topic: string, subscription: Subscription, ctx: Ctx): void {
   subscription.isLive = false;
   subscription.hasMore = false;
@@ -321,7 +323,7 @@ function subscribeAgain(
 ): SessionState {
   if (state.subscriptions?.get(topic) !== subscription) return state;
   subscription.ref = ctx.entity(topicKind, topic);
-  watch(topic, subscription, ctx);
+  ctx.watch(subscription.ref, ENDED);
   ask(topic, subscription, state, ctx);
   return state;
 }

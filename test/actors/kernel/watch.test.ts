@@ -81,6 +81,26 @@ test("watching twice tells once, in the words of the second", async () => {
   expect(out.received).toEqual(["second"]);
 });
 
+test("of several that are watched each is told with its ref, but for those taken back", async () => {
+  const { system, watcher, out, settle } = startWatching();
+  const names = ["a", "b", "c", "d"];
+  const type = scripted({ restart: "temporary" });
+  const targets = names.map((name) => system.spawn(type, { name, state: [] }));
+  const name =
+    (_: EndReason, ref: Ref<never>): Step =>
+    (ctx) =>
+      ctx.send(out, ref.path);
+  watcher.send((ctx) => {
+    for (const target of targets) ctx.watch(target, name);
+    ctx.unwatch(targets[0]!);
+    ctx.unwatch(targets[2]!);
+  });
+  await settle();
+  for (const target of targets) system.stopActor(target);
+  await settle();
+  expect(out.received).toEqual(["/b", "/d"]);
+});
+
 test("a restart is no end", async () => {
   const { system, watcher, tell, out, advance } = startWatching({ crashesAllowed: true });
   const lasting = system.spawn(scripted(), { name: "lasting", state: [] });
@@ -114,10 +134,14 @@ test("a gateway's ref tells its watchers when it is ended", async () => {
 
 test("a ref whose end nobody here can know is told as unknown at once", async () => {
   const { watcher, tell, out, settle } = startWatching();
-  const foreign: Ref<string> = { node: "n", path: "/x", incarnation: 1, send: () => true };
-  watcher.send((ctx) => ctx.watch(foreign, tell));
+  const foreign = (path: string): Ref<string> => {
+    return { node: "n", path, incarnation: 1, send: () => true };
+  };
+  watcher.send((ctx) => {
+    for (const path of ["/x", "/y"]) ctx.watch(foreign(path), tell);
+  });
   await settle();
-  expect(out.received).toEqual(["unknown"]);
+  expect(out.received).toEqual(["unknown", "unknown"]);
 });
 
 test("outside code is told, too, unless it took it back", async () => {
