@@ -263,7 +263,7 @@ test("a board over UDP that logs in too often is refused as over WebSocket", asy
   expect((await lamp.login()).code).toBe(OK);
 });
 
-test("an address is banned for log-ins over UDP, which cannot be forged, and for nothing else", async () => {
+test("an address is banned for log-ins over UDP, and not for what may be forged", async () => {
   const bans = { flapsPerAddress: 2, flapsPerUser: 0, flapWindowMs: 60_000, banMs: 30_000 };
   const { board, node } = await boardsNode({ node: { bans } });
   const [lamp, door] = [board(7), board(8)];
