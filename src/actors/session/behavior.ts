@@ -1,44 +1,25 @@
 import type { ActorType, EndReason } from "../kernel/actor.ts";
-import { admitted, askAdmission, hasLeft, isAskedAbout, withExtra } from "./admission.ts";
+import { withExtra } from "./admission.ts";
+import { close, detach, drop, end, greet, join } from "./attaching.ts";
 import { confirm, dropExpired, isFull, retain } from "./backlog.ts";
 import { commanded } from "./commands.ts";
 import { exchange } from "./exchange.ts";
 import { heard, look } from "./inspecting.ts";
 import { looked } from "./looking.ts";
-import {
-  type CloseReason,
-  type DeviceFrame,
-  type InboxView,
-  type PushMessage,
-  sessionKind,
-} from "./messages.ts";
-import { noteClosed, noteConnected, noteEnded } from "./noting.ts";
-import { handOver, noteGiven, welcome, writeOn } from "./replay.ts";
+import { type DeviceFrame, type InboxView, type PushMessage, sessionKind } from "./messages.ts";
+import { handOver, noteGiven, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
-import type { Attach, Ctx, Message, SessionDeps, SessionLimits, SessionState } from "./state.ts";
+import type { Ctx, Message, SessionDeps, SessionLimits, SessionState } from "./state.ts";
 import { fromTopic, leaveForbidden, leaveTopics, recoverOn } from "./subscriptions.ts";
-import { hold, tellHeld, told } from "./telling.ts";
+import { hold, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
-import { catchUp, introduce, introduceLater, settle, tellAttached, tellSeen } from "./upstream.ts";
+import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
 
 /** Messages that may wait for one session; pushes beyond it are fetched from the store later. */
 const MAILBOX = { max: 2_000, overflow: "refuse" } as const;
 
-/** After these a device must not come back by itself, so nothing waits for it. */
-const FINAL: ReadonlySet<CloseReason> = new Set([
-  "replaced",
-  "kicked",
-  "unauthorized",
-  "credential-expired",
-  "invalid-frame",
-  "too-large",
-  "too-many-sessions",
-]);
-
 /** What a session that has ended still does as ever: its sender waits to hear of it. */
 const AFTER_END: ReadonlySet<Message["type"]> = new Set(["parcel", "addressed", "push", "inspect"]);
-
-type CloseMessage = Extract<Message, { type: "close" }>;
 
 /** What a session does; make one per node. Its instances are named by the session's id. */
 export function sessionType(deps: SessionDeps): ActorType<SessionState, Message> {
@@ -276,99 +257,6 @@ function takeAll(state: SessionState, { head, items }: InboxView, limits: Sessio
     state.taken = item.offset!;
   }
   if (head > state.taken) state.taken = head;
-}
-
-/** A connection that is attached at once, or when whoever decides about devices has said so. */
-function join(
-  state: SessionState,
-  message: Attach | Extract<Message, { type: "admitted" }>,
-  deps: SessionDeps,
-  ctx: Ctx,
-): SessionState {
-  if (message.type === "attach") {
-    if (isAskedAbout(message, deps)) return askAdmission(state, message, deps, ctx);
-    return attach(state, message, deps, ctx);
-  }
-  const joined = admitted(state, message, deps, ctx);
-  return joined === undefined ? state : attach(state, joined, deps, ctx);
-}
-
-function attach(
-  state: SessionState,
-  { connection, offset, grants, from }: Attach,
-  deps: SessionDeps,
-  ctx: Ctx,
-): SessionState {
-  const { connection: before } = state;
-  if (before === undefined) deps.tally.attached++;
-  else {
-    ctx.send(before, { type: "close", reason: "replaced" });
-    noteClosed(state, "replaced", undefined, ctx);
-    leaveTopics(state, ctx);
-  }
-  ctx.clearTimer("grace");
-  state.connection = connection;
-  state.claimed = offset;
-  state.grants = grants;
-  noteConnected(state, from, ctx);
-  tellSeen(state, ctx);
-  if (state.owner === undefined) introduce(state, ctx);
-  else if (before === undefined) tellAttached(state, ctx);
-  if (state.opened) greet(state, deps, ctx);
-  return state;
-}
-
-function greet(state: SessionState, deps: SessionDeps, ctx: Ctx): void {
-  welcome(state, deps, ctx);
-  tellHeld(state, ctx);
-}
-
-function detach(
-  state: SessionState,
-  { connection, final, why }: Extract<Message, { type: "detach" }>,
-  deps: SessionDeps,
-  ctx: Ctx,
-): SessionState {
-  // The end of a connection that was replaced says nothing about the present one.
-  if (state.connection !== connection) {
-    hasLeft(state, { connection }, deps, ctx);
-    return state;
-  }
-  noteClosed(state, why ?? "lost", undefined, ctx);
-  detached(state, deps, ctx);
-  return final ? end(state, ctx) : state;
-}
-
-function close(state: SessionState, message: CloseMessage, deps: SessionDeps, ctx: Ctx) {
-  drop(state, message, deps, ctx);
-  return FINAL.has(message.reason) ? end(state, ctx) : state;
-}
-
-/** Closes the connection, which is told the same; the session stays. */
-function drop(state: SessionState, message: CloseMessage, deps: SessionDeps, ctx: Ctx): void {
-  if (state.connection === undefined) return;
-  ctx.send(state.connection, message);
-  noteClosed(state, message.reason, message.message, ctx);
-  detached(state, deps, ctx);
-}
-
-function detached(state: SessionState, { tally, limits }: SessionDeps, ctx: Ctx): void {
-  state.connection = undefined;
-  state.paused = false;
-  state.cursor = 0;
-  leaveTopics(state, ctx);
-  tally.attached--;
-  tellSeen(state, ctx);
-  tellAttached(state, ctx);
-  ctx.setTimer("grace", limits.graceMs, { type: "grace-over" });
-}
-
-/** Ends once what is on its way to it has been answered; what is not settled stays in the store. */
-function end(state: SessionState, ctx: Ctx): SessionState {
-  state.hasEnded = true;
-  noteEnded(state, ctx);
-  ctx.drain();
-  return state;
 }
 
 /** It came after the end: a device that wants to go on has to begin anew. */
