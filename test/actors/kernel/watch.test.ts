@@ -81,7 +81,7 @@ test("watching twice tells once, in the words of the second", async () => {
   expect(out.received).toEqual(["second"]);
 });
 
-test("of several that are watched each is told with its ref, but for those taken back", async () => {
+test("of several that are watched each is told, but for those taken back", async () => {
   const { system, watcher, out, settle } = startWatching();
   const names = ["a", "b", "c", "d"];
   const type = scripted({ restart: "temporary" });
