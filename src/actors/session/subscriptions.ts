@@ -5,23 +5,17 @@ import type { Result } from "../../core/result.ts";
 import type { EndReason, Ref } from "../kernel/actor.ts";
 import {
   type Publication,
-  type Subscribed,
   type TopicMessage,
   type TopicNotice,
   topicKind,
 } from "../topic/messages.ts";
 import { forbid, forbidden, isGranted } from "./grants.ts";
+import { ASK_MS, ask, passed, takePlace, write } from "./recovering.ts";
 import type { Ctx, Message, SessionDeps, SessionState, Subscription } from "./state.ts";
 import { tell, tellError } from "./telling.ts";
 
-/** How long a topic may take to answer. */
-const ASK_MS = 5_000;
 /** A topic that has ended is made again after this, give or take half of it. */
 const AGAIN_MS = 50;
-/** Of what was missed so much is written at once, in bytes, and a last one. */
-const CHUNK_BYTES = 32_768;
-/** What a frame takes beside its payload, about. */
-const FRAME_BYTES = 100;
 /** After so many failures in a row a subscription is given up. */
 const FAILURES_MAX = 5;
 const PASSING: ReadonlySet<string> = new Set(["actor.stopped", "ask.timeout", "mailbox.full"]);
@@ -147,67 +141,9 @@ function subscribed(state: SessionState, told: Told, ctx: Ctx): SessionState {
   const { topic, subscription, outcome } = told;
   if (state.subscriptions?.get(topic) !== subscription) return state;
   const answer = outcome.ok ? outcome.value : outcome;
-  if (answer.ok) settle(state, topic, subscription, answer.value, ctx);
+  if (answer.ok) takePlace(state, topic, subscription, answer.value, ctx);
   else failed(state, topic, subscription, answer.error, ctx);
   return state;
-}
-
-function settle(
-  state: SessionState,
-  topic: string,
-  subscription: Subscription,
-  { epoch, offset, recovered, missed }: Subscribed,
-  ctx: Ctx,
-): void {
-  const { id } = subscription;
-  subscription.id = undefined;
-  subscription.isLive = true;
-  subscription.failures = 0;
-  subscription.epoch = epoch;
-  if (!recovered) subscription.offset = offset;
-  if (id !== undefined)
-    tell(state, { type: "subscribed", id, topic, epoch, offset, recovered }, ctx);
-  // What was repaired without a hole is nobody's concern.
-  else if (!recovered) tell(state, { type: "resubscribed", topic, epoch, offset, recovered }, ctx);
-  if (recovered) writeMissed(state, subscription, missed, ctx);
-  if (subscription.offset === offset) return;
-  subscription.isLive = false;
-  subscription.hasMore = true;
-  askForRoom(state, ctx);
-}
-
-/**
- * Writes what was missed as far as a connection takes it at once; the rest is asked for when there
- * is room. A device that has missed much is not slow for that.
- */
-function writeMissed(
-  state: SessionState,
-  subscription: Subscription,
-  missed: readonly Publication[],
-  ctx: Ctx,
-): void {
-  for (const publication of missed) {
-    if (state.replayedBytes >= CHUNK_BYTES) return;
-    state.replayedBytes += publication.payload.length + FRAME_BYTES;
-    subscription.offset = publication.offset;
-    write(state, publication, ctx);
-  }
-}
-
-/** The connection has room again: the next that has more to recover goes on, one at a time. */
-export function recoverOn(state: SessionState, ctx: Ctx): void {
-  let isFirst = true;
-  for (const [topic, subscription] of state.subscriptions ?? []) {
-    if (!subscription.hasMore) continue;
-    if (!isFirst) return askForRoom(state, ctx);
-    isFirst = false;
-    subscription.hasMore = false;
-    ask(topic, subscription, state, ctx);
-  }
-}
-
-function askForRoom({ connection }: SessionState, ctx: Ctx): void {
-  if (connection !== undefined) ctx.send(connection, { type: "when-drained" });
 }
 
 /**
@@ -275,38 +211,6 @@ function leaveAgain(state: SessionState, topic: string, ctx: Ctx): SessionState 
   const from = ctx.find(topicKind, topic);
   if (from !== undefined) ctx.send(from, { type: "unsubscribe", sessionId: state.id });
   return state;
-}
-
-/** This session's mailbox was full: the topic has what it refused, if it keeps any. */
-function passed(
-  state: SessionState,
-  topic: string,
-  subscription: Subscription,
-  offset: number,
-  ctx: Ctx,
-): void {
-  if (!subscription.isLive || offset <= subscription.offset) return;
-  subscription.isLive = false;
-  ask(topic, subscription, state, ctx);
-}
-
-function write({ connection }: SessionState, publication: Publication, ctx: Ctx): void {
-  if (connection !== undefined) ctx.send(connection, { type: "publication", publication, lost: 0 });
-}
-
-function ask(topic: string, subscription: Subscription, state: SessionState, ctx: Ctx): void {
-  const { ref, presence, epoch, offset } = subscription;
-  const since = epoch === "" ? undefined : { epoch, offset };
-  const principal = addressOf(state.user);
-  const { id: sessionId } = state;
-  ctx.ask<TopicMessage, Result<Subscribed>>(
-    ref,
-    (replyTo) => ({
-      ...{ type: "subscribe", session: ctx.self, sessionId, principal, presence, since, replyTo },
-    }),
-    ASK_MS,
-    (outcome) => ({ type: "subscribed", topic, subscription, outcome }),
-  );
 }
 
 function again(topic: string, subscription: Subscription, ctx: Ctx): void {
