@@ -1,4 +1,5 @@
 import type { CloseReason, SessionMessage } from "../../actors/session/messages.ts";
+import type { RuntimeError } from "../../core/errors.ts";
 import { CLOSE_CODES, mayReconnect } from "./close-codes.ts";
 import type { ServerFrame, SessionFrame } from "./frames.ts";
 
@@ -24,6 +25,18 @@ export function toSessionMessage(frame: SessionFrame): SessionMessage {
     case "command":
       return { type: "request", request: frame };
   }
+}
+
+/** What went wrong with a request that has this id, or with what has none. */
+export function errorFrame(
+  { code, message, retryAfterMs }: RuntimeError,
+  id: number | undefined,
+): ServerFrame {
+  return {
+    ...{ type: "error", code, message },
+    ...(id === undefined ? {} : { id }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 interface Kick {

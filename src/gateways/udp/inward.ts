@@ -6,7 +6,7 @@ import { COUNT, type Fields, invalid, isCount, isFields, isText } from "../proto
 import { idOf, type SessionFrame } from "../protocol/frames.ts";
 import { WIRE_LIMITS } from "../protocol/limits.ts";
 import { readMsgpackValue } from "../protocol/msgpack.ts";
-import { toSessionMessage } from "../protocol/session-frames.ts";
+import { errorFrame, toSessionMessage } from "../protocol/session-frames.ts";
 import { payFrame, waitMs } from "../websocket/frame-rate.ts";
 import type { Hello, Holder } from "./messages.ts";
 import { close, write, writeError } from "./outward.ts";
@@ -79,9 +79,7 @@ function waitsMsOf(frame: SessionFrame): number {
 export function refuseBusy(state: UdpState, id: number | undefined, deps: UdpDeps, ctx: Ctx): void {
   const message = "the session has more waiting than it can take";
   const error = new RuntimeError("mailbox.full", message, { retryAfterMs: BUSY_RETRY_MS });
-  if (id !== undefined) {
-    deps.replies.end(state.sessionId, id, { type: "error", code: error.code, message, id });
-  }
+  if (id !== undefined) deps.replies.end(state.sessionId, id, errorFrame(error, id));
   writeError(state, error, id, deps, ctx);
 }
 

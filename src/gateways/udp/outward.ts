@@ -3,7 +3,7 @@ import type { ErrorCode, RuntimeError } from "../../core/errors.ts";
 import type { Encoded } from "../protocol/codec.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { msgpackCodec } from "../protocol/msgpack.ts";
-import { kickFrame } from "../protocol/session-frames.ts";
+import { errorFrame, kickFrame } from "../protocol/session-frames.ts";
 import { FRAME_MAX } from "./payload.ts";
 import type { Ctx, UdpDeps, UdpState } from "./session-state.ts";
 
@@ -99,10 +99,7 @@ export function writeError(
   deps: UdpDeps,
   ctx: Ctx,
 ): void {
-  const { code, message, retryAfterMs } = error;
-  const about = id === undefined ? {} : { id };
-  const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
-  write(state, { type: "error", code, message, ...about, ...retry }, deps, ctx);
+  write(state, errorFrame(error, id), deps, ctx);
 }
 
 /** A push with an offset in order and once; a volatile one as it comes, or not at all. */

@@ -11,7 +11,7 @@ import { RuntimeError } from "../../core/errors.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { Codec, Encoded } from "../protocol/codec.ts";
 import { type ClientFrame, idOf } from "../protocol/frames.ts";
-import { kickFrame, toSessionMessage } from "../protocol/session-frames.ts";
+import { errorFrame, kickFrame, toSessionMessage } from "../protocol/session-frames.ts";
 import { departureOf } from "./counts.ts";
 import { type Bucket, isPaid } from "./frame-rate.ts";
 import { HeldPublications } from "./held-publications.ts";
@@ -219,17 +219,8 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
 
   /** Tells the device what went wrong with a request, or with the whole connection. */
   writeError(error: RuntimeError, id?: number): void {
-    const { code, message, retryAfterMs } = error;
-    this.hub.counts.sentError(code);
-    this.write(
-      this.codec.encode({
-        type: "error",
-        code,
-        message,
-        ...(id === undefined ? {} : { id }),
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      }),
-    );
+    this.hub.counts.sentError(error.code);
+    this.write(this.codec.encode(errorFrame(error, id)));
   }
 
   /** Writes what waits, in one go; closes the client that does not read what it is sent. */
