@@ -141,6 +141,9 @@ export type Overflow = "refuse" | "drop-oldest" | "drop-newest";
  */
 export type RestartType = "permanent" | "transient" | "temporary";
 
+/** Sends, past the limit of a mailbox: who has ended cannot say it again, and ends only once. */
+export type Tell = <T>(to: Ref<T>, message: T) => void;
+
 /** What one kind of actor shares among all its instances. Make one constant per kind. */
 export interface ActorType<State, Message> {
   /** The first part of the name in logs and metrics, as `user`. */
@@ -155,10 +158,9 @@ export interface ActorType<State, Message> {
   readonly onStart?: Message | undefined;
   /**
    * Called when a life has ended, also before a restart, for effects that must not wait. There is
-   * no `ctx`; what it sends with `Ref.send` goes out at once. `state` is that of the last turn
-   * that returned.
+   * no `ctx`; what it tells goes out at once. `state` is that of the last turn that returned.
    */
-  readonly onEnd?: ((state: State, reason: EndReason) => void) | undefined;
+  readonly onEnd?: ((state: State, reason: EndReason, tell: Tell) => void) | undefined;
   readonly mailbox?: { readonly max: number; readonly overflow: Overflow } | undefined;
   /** Default `transient`. */
   readonly restart?: RestartType | undefined;

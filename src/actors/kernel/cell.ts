@@ -170,7 +170,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
     return true;
   }
 
-  /** Like `send`, and past the limit: it was asked for, and whoever asks bounds how much. */
+  /** Like `send`, and past the limit: an answer, bounded by whoever asks, or a last word. */
   answer(message: unknown): boolean {
     const isFull = this.size - this.signals >= this.type.mailboxMax;
     if (!isFull || this.status > Status.embryo) return this.send(message);

@@ -1,5 +1,5 @@
 import { RuntimeError } from "../../core/errors.ts";
-import type { ActorType, EndReason, SpawnOptions } from "./actor.ts";
+import type { ActorType, EndReason, Ref, SpawnOptions } from "./actor.ts";
 import { type Blueprint, Cell, type CellHost, Status } from "./cell.ts";
 import { Signal, withdrawn } from "./mailbox.ts";
 import { cancelAll } from "./pending.ts";
@@ -133,12 +133,17 @@ export function endLife(host: LifecycleHost, cell: Cell, reason: EndReason): voi
   const { onEnd } = cell.type;
   if (onEnd === undefined) return;
   try {
-    const result: unknown = onEnd(cell.state, reason);
+    const result: unknown = onEnd(cell.state, reason, tell);
     // The compiler lets an asynchronous one pass; its rejection must have a handler.
     if (result instanceof Promise) result.catch((error) => host.callbackThrew(cell, error));
   } catch (error) {
     host.callbackThrew(cell, error);
   }
+}
+
+function tell<T>(to: Ref<T>, message: T): void {
+  if (to instanceof Cell) to.answer(message);
+  else to.send(message);
 }
 
 /** Ends an actor once what is in its mailbox is handled. */

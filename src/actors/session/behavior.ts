@@ -1,4 +1,4 @@
-import type { ActorType, EndReason } from "../kernel/actor.ts";
+import type { ActorType, EndReason, Tell } from "../kernel/actor.ts";
 import { withExtra } from "./admission.ts";
 import { close, detach, drop, end, greet, join } from "./attaching.ts";
 import { confirm, dropExpired, isFull, retain } from "./backlog.ts";
@@ -11,7 +11,7 @@ import { recoverOn } from "./recovering.ts";
 import { handOver, noteGiven, writeOn } from "./replay.ts";
 import { request, serve } from "./requests.ts";
 import type { Ctx, Message, SessionDeps, SessionLimits, SessionState } from "./state.ts";
-import { fromTopic, leaveForbidden, leaveTopics } from "./subscriptions.ts";
+import { fromTopic, leaveForbidden } from "./subscriptions.ts";
 import { hold, told } from "./telling.ts";
 import { traceMessage } from "./tracing.ts";
 import { catchUp, introduce, introduceLater, settle } from "./upstream.ts";
@@ -27,7 +27,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
   return {
     ...{ label: "session", kind: sessionKind, mailbox: MAILBOX, restart: "temporary" },
     onStart: { type: "start" },
-    onEnd: (state, reason) => ended(state, reason, deps),
+    onEnd: (state, reason, tell) => ended(state, reason, deps, tell),
     behavior(state, message, ctx) {
       if (state.hasEnded && !AFTER_END.has(message.type)) return tooLate(state, message, ctx);
       if (state.trace !== undefined) traceMessage(state, message, ctx);
@@ -267,14 +267,17 @@ function tooLate(state: SessionState, message: Message, ctx: Ctx): SessionState 
 }
 
 /** Tells its user, and whoever else has to know, however it has ended. */
-function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps): void {
-  state.owner?.send({ type: "close-session", sessionId: state.id });
+function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps, tell: Tell): void {
+  const { id: sessionId, owner, joining, connection } = state;
+  if (owner !== undefined) tell(owner, { type: "close-session", sessionId });
   const unsaid = state.routing?.sent?.size ?? 0;
   tally.routes.pending -= unsaid;
   tally.routes.lost += unsaid;
-  leaveTopics(state, undefined);
-  state.joining?.connection.send({ type: "close", reason: "busy" });
-  if (state.connection === undefined) return;
+  for (const { ref } of state.subscriptions?.values() ?? []) {
+    tell(ref, { type: "unsubscribe", sessionId });
+  }
+  if (joining !== undefined) tell(joining.connection, { type: "close", reason: "busy" });
+  if (connection === undefined) return;
   tally.attached--;
-  state.connection.send({ type: "close", reason: reason === "crashed" ? "internal" : "draining" });
+  tell(connection, { type: "close", reason: reason === "crashed" ? "internal" : "draining" });
 }

@@ -245,17 +245,9 @@ function supersede(state: SessionState, topic: string, id: number, ctx: Ctx): vo
   tellError(state, id, new RuntimeError("store.conflict", message), ctx);
 }
 
-/** Leaves every topic, as the connection is gone; with its end a session has no `ctx` any more. */
-export function leaveTopics(state: SessionState, ctx: Ctx | undefined): void {
-  const message = { type: "unsubscribe", sessionId: state.id } as const;
-  for (const { ref } of state.subscriptions?.values() ?? []) {
-    if (ctx === undefined) ref.send(message);
-    else {
-      ctx.unwatch(ref);
-      ctx.send(ref, message);
-    }
-  }
-  state.subscriptions = undefined;
+/** Leaves every topic, as the connection is gone. */
+export function leaveTopics(state: SessionState, ctx: Ctx): void {
+  for (const [topic, it] of state.subscriptions ?? []) forget(state, topic, it, ctx);
 }
 
 /** Leaves the topics that a newer credential does not allow, and says so. */

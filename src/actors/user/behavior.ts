@@ -20,8 +20,8 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
     label: "user",
     kind: userKind,
     // Whoever is left over when it crashes finds the next one.
-    onEnd: ({ sessions }) => {
-      for (const { ref } of sessions) ref.send({ type: "reopen" });
+    onEnd: ({ sessions }, _, tell) => {
+      for (const { ref } of sessions) tell(ref, { type: "reopen" });
     },
     restart: "temporary",
     behavior(state, message, ctx) {

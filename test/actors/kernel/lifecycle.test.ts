@@ -36,6 +36,23 @@ describe("stop", () => {
     expect(ended).toEqual(["a/d stopped", "a/b/c stopped", "a/b stopped", "a stopped"]);
   });
 
+  test("what it tells at its end is taken by a mailbox that is full", async () => {
+    const { system, settle, deadLetters } = testSystem();
+    const out = probe<string>();
+    const other = system.spawn(scripted({ mailbox: { max: 1, overflow: "refuse" } }), {
+      ...{ name: "other", state: [] },
+    });
+    const a = system.spawn(
+      scripted({ onEnd: (_, reason, tell) => tell(other, (ctx) => ctx.send(out, reason)) }),
+      { name: "a", state: [] },
+    );
+    other.send((ctx) => ctx.send(out, "full"));
+    system.stopActor(a);
+    await settle();
+    expect(out.received).toEqual(["full", "stopped"]);
+    expect(deadLetters).toEqual([]);
+  });
+
   test("a parent may end a child, and nobody else's", async () => {
     const { system, settle, crashes } = testSystem({ crashesAllowed: true });
     const parent = system.spawn(scripted(), { name: "parent", state: [] });

@@ -188,3 +188,27 @@ test("a session that crashed closes its connection and is forgotten by its user"
   expect(node.system.find(userKind, "ann")).toBeUndefined();
   expect(node.tally.attached).toBe(0);
 });
+
+test("a session that ends while its user is too busy is forgotten all the same", async () => {
+  const node = sessionNode();
+  const { session } = node.login("ann");
+  await node.settle();
+  const user = node.system.find(userKind, "ann")!;
+  while (user.send({ type: "kick", device: "nobody" }));
+  node.system.stopActor(session);
+  await node.settle();
+  expect(node.system.find(userKind, "ann")).toBeUndefined();
+});
+
+test("a session that is too busy when its user crashes finds the next one", async () => {
+  const node = sessionNode({ crashesAllowed: true });
+  const device = node.login("ann");
+  await node.settle();
+  const user = node.system.find(userKind, "ann")!;
+  user.send({ type: "deliver", items: undefined as never });
+  while (device.session.send({ type: "ack", offsets: [], upTo: -1 }));
+  await node.advance(1_000);
+  void node.desk.append(items("ann", 1));
+  await node.settle();
+  expect(device.offsets()).toEqual([1]);
+});
