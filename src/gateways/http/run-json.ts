@@ -118,7 +118,9 @@ export function callOf(
 }
 
 function finish(job: Job, route: JsonRoute, value: unknown): Finished {
-  job.target = idOf(value) ?? job.target;
+  // What was named in the path is known already, and why it was changed.
+  const made = idOf(value);
+  if (made !== undefined && made !== job.params["id"]) job.target = made;
   const body = JSON.stringify(value);
   const stored = route.replay === undefined ? body : JSON.stringify(route.replay(value));
   return { status: route.status ?? 200, body, stored };

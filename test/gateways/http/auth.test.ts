@@ -122,12 +122,15 @@ test("every change is recorded with who, what, which and what came of it", async
   await audit.call("POST", "/v1/campaigns", { json: { name: "bad" }, headers: id(4) });
   await audit.call("POST", "/v1/campaigns/cam_1/stop", { token: null, headers: id(5) });
   await audit.call("GET", "/v1/campaigns", { headers: id(6) });
+  const pace = { workers: 4, why: "it was slow" };
+  await audit.call("POST", "/v1/campaigns/cam_1/pace", { json: pace, headers: id(7) });
   const [admin, , viewerId] = (await audit.stores.credentials.tokens()).map((it) => it.id);
   const { items } = (await audit.call("GET", "/v1/audit")).json;
   const lines = items.map((it: Record<string, string>) =>
     [it["requestId"], it["by"], it["action"], it["target"], it["outcome"]].join(" "),
   );
   assert.deepEqual(lines, [
+    `r-7 ${admin} campaign.pace cam_1: it was slow ok`,
     "r-5 anonymous campaign.stop cam_1 auth.missing",
     `r-4 ${admin} campaign.create  http.invalid`,
     `r-3 ${viewerId} campaign.stop cam_1 auth.forbidden`,

@@ -156,9 +156,9 @@ test("a board's secret is shown to an admin, rotated, and each look is recorded"
   const other = await node.call("GET", `${path}?device=sensor`);
   assert.equal(other.json.secret, secretOf("s-1", version + 1, "sensor"));
   assert.deepEqual((await audit()).slice(0, 4), [
-    "board.secret s-1 ok",
+    "board.secret s-1 sensor ok",
     "board.rotate-secret s-1 ok",
-    "board.secret s-1 ok",
+    "board.secret s-1 board ok",
     "board.secret s-1 auth.forbidden",
   ]);
 });
