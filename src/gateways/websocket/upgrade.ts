@@ -67,7 +67,11 @@ export class Upgrader {
     res.cork(() => {
       res.writeStatus(status).writeHeader("Content-Type", "application/json");
       if (retryable) res.writeHeader("Retry-After", String(Math.ceil(retryAfterMs / 1000)));
-      if (reason === "version") res.writeHeader("Sec-WebSocket-Version", "13");
+      if (reason === "version") {
+        // RFC 9110, section 15.5.22: a 426 says to what.
+        res.writeHeader("Upgrade", "websocket").writeHeader("Connection", "Upgrade");
+        res.writeHeader("Sec-WebSocket-Version", "13");
+      }
       res.end(wireText(JSON.stringify({ error })));
     });
   }
