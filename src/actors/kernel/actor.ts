@@ -72,9 +72,11 @@ export interface Context<Message> {
   /** Sends after the turn; when refused, the message made by `refused` comes to this actor. */
   trySend<T>(to: Ref<T>, message: T, refused: () => Message): void;
   /**
-   * Answers a request that says whom to answer; of an actor also past the limit of its mailbox,
-   * as whoever asks bounds how many answers there may be.
+   * Sends after the turn, past the limit of a mailbox: what must not get lost, and is bounded by
+   * something else, as by the requests that it answers or the connections that it ends.
    */
+  sendAnyway<T>(to: Ref<T>, message: T): void;
+  /** Answers a request that says whom to answer, with `sendAnyway`. */
   reply<T>(request: { readonly replyTo?: Ref<T> | undefined }, answer: T): void;
   /**
    * Sends a request after the turn and turns its one answer, or the lack of one within
@@ -142,7 +144,7 @@ export type Overflow = "refuse" | "drop-oldest" | "drop-newest";
 export type RestartType = "permanent" | "transient" | "temporary";
 
 /** Sends, past the limit of a mailbox: who has ended cannot say it again, and ends only once. */
-export type Tell = <T>(to: Ref<T>, message: T) => void;
+export type SendAnyway = <T>(to: Ref<T>, message: T) => void;
 
 /** What one kind of actor shares among all its instances. Make one constant per kind. */
 export interface ActorType<State, Message> {
@@ -158,9 +160,9 @@ export interface ActorType<State, Message> {
   readonly onStart?: Message | undefined;
   /**
    * Called when a life has ended, also before a restart, for effects that must not wait. There is
-   * no `ctx`; what it tells goes out at once. `state` is that of the last turn that returned.
+   * no `ctx`; what it sends goes out at once. `state` is that of the last turn that returned.
    */
-  readonly onEnd?: ((state: State, reason: EndReason, tell: Tell) => void) | undefined;
+  readonly onEnd?: ((state: State, reason: EndReason, sendAnyway: SendAnyway) => void) | undefined;
   readonly mailbox?: { readonly max: number; readonly overflow: Overflow } | undefined;
   /** Default `transient`. */
   readonly restart?: RestartType | undefined;

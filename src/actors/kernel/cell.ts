@@ -170,12 +170,11 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
     return true;
   }
 
-  /** Like `send`, and past the limit: an answer, bounded by whoever asks, or a last word. */
-  answer(message: unknown): boolean {
+  /** Like `send`, and past the limit. */
+  sendAnyway(message: unknown): void {
     const isFull = this.size - this.signals >= this.type.mailboxMax;
-    if (!isFull || this.status > Status.embryo) return this.send(message);
-    this.signal(new Answered(message));
-    return true;
+    if (isFull && this.status <= Status.embryo) this.signal(new Unlimited(message));
+    else this.send(message);
   }
 
   /** Like `send`, past the limit. What comes after the end is dropped. */
@@ -308,7 +307,7 @@ export class Cell extends Mailbox implements Ref<unknown>, Runnable, Watchable {
 }
 
 /** A message that takes no room in the mailbox. */
-class Answered extends Signal {
+class Unlimited extends Signal {
   readonly about: unknown;
 
   constructor(message: unknown) {

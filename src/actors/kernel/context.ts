@@ -42,7 +42,7 @@ const Op = {
   unwatch: 8,
   stop: 9,
   drain: 10,
-  reply: 11,
+  sendAnyway: 11,
 } as const;
 
 /** Operation and up to four operands; unused ones are left as they are. */
@@ -145,10 +145,13 @@ export class TurnContext implements Context<unknown> {
     this.#want(Op.trySend, to, message, refused);
   }
 
-  reply<T>(request: { readonly replyTo?: Ref<T> | undefined }, answer: T): void {
-    const { replyTo } = request;
-    if (replyTo instanceof Cell) this.#want(Op.reply, replyTo, answer);
-    else if (replyTo !== undefined) this.send(replyTo, answer);
+  sendAnyway<T>(to: Ref<T>, message: T): void {
+    if (to instanceof Cell) this.#want(Op.sendAnyway, to, message);
+    else this.send(to, message);
+  }
+
+  reply<T>({ replyTo }: { readonly replyTo?: Ref<T> | undefined }, answer: T): void {
+    if (replyTo !== undefined) this.sendAnyway(replyTo, answer);
   }
 
   ask<T, Answer>(
@@ -267,7 +270,7 @@ export class TurnContext implements Context<unknown> {
     const c = buffer[at + 3];
     const op = buffer[at];
     if (op === Op.spawn) return host.begin(a as Cell);
-    if (op === Op.reply) return void (a as Cell).answer(b);
+    if (op === Op.sendAnyway) return void (a as Cell).sendAnyway(b);
     // A gateway may have ended this actor while it was sent to.
     if (cell.status >= Status.stopping) return;
     if (op === Op.trySend) return this.#tryDeliver(cell, at);

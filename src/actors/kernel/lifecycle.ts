@@ -133,7 +133,7 @@ export function endLife(host: LifecycleHost, cell: Cell, reason: EndReason): voi
   const { onEnd } = cell.type;
   if (onEnd === undefined) return;
   try {
-    const result: unknown = onEnd(cell.state, reason, tell);
+    const result: unknown = onEnd(cell.state, reason, sendAnyway);
     // The compiler lets an asynchronous one pass; its rejection must have a handler.
     if (result instanceof Promise) result.catch((error) => host.callbackThrew(cell, error));
   } catch (error) {
@@ -141,8 +141,8 @@ export function endLife(host: LifecycleHost, cell: Cell, reason: EndReason): voi
   }
 }
 
-function tell<T>(to: Ref<T>, message: T): void {
-  if (to instanceof Cell) to.answer(message);
+function sendAnyway<T>(to: Ref<T>, message: T): void {
+  if (to instanceof Cell) to.sendAnyway(message);
   else to.send(message);
 }
 

@@ -1,5 +1,5 @@
 import type { ActorType } from "../kernel/actor.ts";
-import { change, changed, reachUntaken, refreshed, refreshStale, staleRead } from "./changing.ts";
+import { change, changed, refreshed, refreshStale, staleRead } from "./changing.ts";
 import { relationsKind } from "./messages.ts";
 import {
   flushSeen,
@@ -57,8 +57,6 @@ export function relationsDesk(deps: RelationsDeps): ActorType<RelationsState, Me
           return refreshed(state, message, desk, ctx);
         case "refresh-stale":
           return refreshStale(state, desk, ctx);
-        case "reach-untaken":
-          return reachUntaken(state, message, desk, ctx);
         case "stale-read":
           return staleRead(state, message, desk, ctx);
         case "announce":

@@ -134,20 +134,7 @@ function refreshLater(state: RelationsState, desk: Desk, ctx: Ctx): void {
 function handOut(principals: readonly string[], reaches: readonly Reach[], ctx: Ctx): void {
   for (const [index, principal] of principals.entries()) {
     const user = ctx.find(userKind, principal);
-    if (user === undefined) continue;
-    const untaken = (): Message => ({ type: "reach-untaken", principal });
-    ctx.trySend(user, { type: "reach", reach: reaches[index]! }, untaken);
+    // However much it has waiting, it must not go on with what it could reach before.
+    if (user !== undefined) ctx.sendAnyway(user, { type: "reach", reach: reaches[index]! });
   }
-}
-
-/** It has too much waiting, and must not go on with what it could reach before. */
-export function reachUntaken(
-  state: RelationsState,
-  { principal }: Extract<Message, { type: "reach-untaken" }>,
-  desk: Desk,
-  ctx: Ctx,
-): RelationsState {
-  state.stale.add(principal);
-  refreshLater(state, desk, ctx);
-  return state;
 }

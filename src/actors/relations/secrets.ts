@@ -60,7 +60,7 @@ export function endConnections(change: RelationChange, ctx: Ctx): void {
   if (!isEnding(change)) return;
   const user = ctx.find(userKind, boardKey(change.board));
   const why = ENDINGS[change.type];
-  if (user !== undefined) ctx.send(user, { type: "kick", device: undefined, why });
+  if (user !== undefined) ctx.sendAnyway(user, { type: "kick", device: undefined, why });
 }
 
 function remember({ secrets }: RelationsState, board: string, version: number, desk: Desk): void {

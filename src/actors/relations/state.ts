@@ -92,8 +92,8 @@ export interface RelationsState {
   /** Whether a batch of reads is with the store. */
   isReading: boolean;
   /**
-   * Principals that are here and whose new reach could not be read, or not be given to them. As
-   * many at most as there are user actors.
+   * Principals that are here and whose new reach could not be read. As many at most as there are
+   * user actors.
    */
   stale: Set<string>;
   seen: Map<string, number>;
@@ -148,8 +148,6 @@ export type Message =
       readonly outcome: Result<readonly Reach[]>;
     }
   | { readonly type: "refresh-stale" }
-  /** A principal that is here had no room for its new reach. */
-  | { readonly type: "reach-untaken"; readonly principal: string }
   | {
       readonly type: "sessions-listed";
       readonly request: Extract<RelationsMessage, { type: "kick" }>;

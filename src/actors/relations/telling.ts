@@ -142,7 +142,7 @@ export function sessionsListed(
     type: "forward",
     reply: (later) => {
       const here = later.find(userKind, user);
-      if (here !== undefined) later.send(here, { type: "kick", device, why: reason });
+      if (here !== undefined) later.sendAnyway(here, { type: "kick", device, why: reason });
       later.reply(request, ok({ changed: here !== undefined }));
     },
   }));

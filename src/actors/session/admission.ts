@@ -22,7 +22,7 @@ export function askAdmission(
   ctx: Ctx,
 ): SessionState {
   if (state.joining !== undefined) {
-    ctx.send(state.joining.connection, { type: "close", reason: "replaced" });
+    ctx.sendAnyway(state.joining.connection, { type: "close", reason: "replaced" });
   }
   state.joining = attach;
   // It has somebody to wait for: the answer comes in any case.
@@ -103,7 +103,7 @@ function refuse(state: SessionState, attach: Attach, error: RuntimeError, ctx: C
   const frame = { type: "error", code, message, ...retry } as const;
   ctx.send(attach.connection, { type: "frame", frame });
   const reason = retryable ? "busy" : "unauthorized";
-  ctx.send(attach.connection, { type: "close", reason, message });
+  ctx.sendAnyway(attach.connection, { type: "close", reason, message });
   const { user, device, chronicle } = state;
   const { from } = attach;
   if (from === undefined) return;

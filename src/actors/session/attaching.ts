@@ -44,7 +44,7 @@ function attach(
   const { connection: before } = state;
   if (before === undefined) deps.tally.attached++;
   else {
-    ctx.send(before, { type: "close", reason: "replaced" });
+    ctx.sendAnyway(before, { type: "close", reason: "replaced" });
     noteClosed(state, "replaced", undefined, ctx);
     leaveTopics(state, ctx);
   }
@@ -95,7 +95,7 @@ export function drop(
   ctx: Ctx,
 ): void {
   if (state.connection === undefined) return;
-  ctx.send(state.connection, message);
+  ctx.sendAnyway(state.connection, message);
   noteClosed(state, message.reason, message.message, ctx);
   detached(state, deps, ctx);
 }

@@ -1,4 +1,4 @@
-import type { ActorType, EndReason, Tell } from "../kernel/actor.ts";
+import type { ActorType, EndReason, SendAnyway } from "../kernel/actor.ts";
 import { withExtra } from "./admission.ts";
 import { close, detach, drop, end, greet, join } from "./attaching.ts";
 import { confirm, dropExpired, isFull, retain } from "./backlog.ts";
@@ -27,7 +27,7 @@ export function sessionType(deps: SessionDeps): ActorType<SessionState, Message>
   return {
     ...{ label: "session", kind: sessionKind, mailbox: MAILBOX, restart: "temporary" },
     onStart: { type: "start" },
-    onEnd: (state, reason, tell) => ended(state, reason, deps, tell),
+    onEnd: (state, reason, send) => ended(state, reason, deps, send),
     behavior(state, message, ctx) {
       if (state.hasEnded && !AFTER_END.has(message.type)) return tooLate(state, message, ctx);
       if (state.trace !== undefined) traceMessage(state, message, ctx);
@@ -262,22 +262,28 @@ function takeAll(state: SessionState, { head, items }: InboxView, limits: Sessio
 
 /** It came after the end: a device that wants to go on has to begin anew. */
 function tooLate(state: SessionState, message: Message, ctx: Ctx): SessionState {
-  if (message.type === "attach") ctx.send(message.connection, { type: "close", reason: "busy" });
+  if (message.type === "attach")
+    ctx.sendAnyway(message.connection, { type: "close", reason: "busy" });
   return state;
 }
 
 /** Tells its user, and whoever else has to know, however it has ended. */
-function ended(state: SessionState, reason: EndReason, { tally }: SessionDeps, tell: Tell): void {
+function ended(
+  state: SessionState,
+  reason: EndReason,
+  { tally }: SessionDeps,
+  send: SendAnyway,
+): void {
   const { id: sessionId, owner, joining, connection } = state;
-  if (owner !== undefined) tell(owner, { type: "close-session", sessionId });
+  if (owner !== undefined) send(owner, { type: "close-session", sessionId });
   const unsaid = state.routing?.sent?.size ?? 0;
   tally.routes.pending -= unsaid;
   tally.routes.lost += unsaid;
   for (const { ref } of state.subscriptions?.values() ?? []) {
-    tell(ref, { type: "unsubscribe", sessionId });
+    send(ref, { type: "unsubscribe", sessionId });
   }
-  if (joining !== undefined) tell(joining.connection, { type: "close", reason: "busy" });
+  if (joining !== undefined) send(joining.connection, { type: "close", reason: "busy" });
   if (connection === undefined) return;
   tally.attached--;
-  tell(connection, { type: "close", reason: reason === "crashed" ? "internal" : "draining" });
+  send(connection, { type: "close", reason: reason === "crashed" ? "internal" : "draining" });
 }

@@ -52,7 +52,7 @@ export function unpassed(
   ctx: Ctx,
 ): SessionState {
   const outcome = { share, reached: 0, kept: 0, error: "mailbox.full" } as const;
-  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
+  ctx.sendAnyway(origin, { type: "outcome", number, outcome });
   return state;
 }
 
@@ -80,6 +80,6 @@ function miss(state: SessionState, parcel: Parcel, share: number, ctx: Ctx): Ses
 
 function settle(state: SessionState, parcel: Parcel, outcome: Outcome, ctx: Ctx): SessionState {
   const { origin, number } = parcel;
-  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
+  ctx.sendAnyway(origin, { type: "outcome", number, outcome });
   return state;
 }

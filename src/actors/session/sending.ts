@@ -153,7 +153,7 @@ export function answer(
   state.routing!.asked!.delete(request);
   const { origin, number } = asked;
   const { session: from } = state.routing!;
-  ctx.reply({ replyTo: origin }, { type: "answered", number, from, payload, error });
+  ctx.sendAnyway(origin, { type: "answered", number, from, payload, error });
   return state;
 }
 

@@ -20,8 +20,8 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
     label: "user",
     kind: userKind,
     // Whoever is left over when it crashes finds the next one.
-    onEnd: ({ sessions }, _, tell) => {
-      for (const { ref } of sessions) tell(ref, { type: "reopen" });
+    onEnd: ({ sessions }, _, sendAnyway) => {
+      for (const { ref } of sessions) sendAnyway(ref, { type: "reopen" });
     },
     restart: "temporary",
     behavior(state, message, ctx) {
@@ -89,7 +89,7 @@ export function userType(deps: UserDeps): ActorType<UserState, Message> {
 function openSession(state: UserState, opening: Opening, deps: UserDeps, ctx: Ctx): UserState {
   const { session: ref, sessionId: id, device, attached } = opening;
   if (state.ending) {
-    ctx.send(ref, { type: "reopen" });
+    ctx.sendAnyway(ref, { type: "reopen" });
     return state;
   }
   const known = state.sessions.find((session) => session.id === id);
@@ -99,12 +99,12 @@ function openSession(state: UserState, opening: Opening, deps: UserDeps, ctx: Ct
   } else {
     const older = state.sessions.find((session) => session.device === device);
     if (older !== undefined) {
-      ctx.send(older.ref, { type: "close", reason: "replaced" });
+      ctx.sendAnyway(older.ref, { type: "close", reason: "replaced" });
       state.sessions = state.sessions.filter((session) => session !== older);
     }
     const message = admit(state, deps.limits.login, ctx);
     if (message !== undefined) {
-      ctx.send(ref, { type: "close", reason: "too-many-sessions", message });
+      ctx.sendAnyway(ref, { type: "close", reason: "too-many-sessions", message });
       return state;
     }
     state.sessions.push({ id, device, ref, attached, waiting: true });
@@ -191,7 +191,7 @@ function kick(
   const told = why === undefined ? {} : { message: why };
   for (const session of state.sessions) {
     if (device !== undefined && session.device !== device) continue;
-    ctx.send(session.ref, { type: "close", reason: "kicked", ...told });
+    ctx.sendAnyway(session.ref, { type: "close", reason: "kicked", ...told });
   }
   return state;
 }

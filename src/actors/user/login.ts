@@ -37,6 +37,7 @@ function dismiss(
 ): void {
   const leaving = candidates.slice(0, Math.max(0, state.sessions.length - room + 1));
   if (leaving.length === 0) return;
-  for (const { ref } of leaving) ctx.send(ref, { type: "close", reason: "replaced", message });
+  for (const { ref } of leaving)
+    ctx.sendAnyway(ref, { type: "close", reason: "replaced", message });
   state.sessions = state.sessions.filter((session) => !leaving.includes(session));
 }

@@ -90,7 +90,7 @@ export function kept(state: UserState, message: Of<"kept">, ctx: Ctx): UserState
   if (!answer.ok) return refused(state, parcel, share, "store.unavailable", ctx);
   const { origin, number } = parcel;
   const result = { share, reached: 0, kept: principals, error: undefined };
-  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome: result });
+  ctx.sendAnyway(origin, { type: "outcome", number, outcome: result });
   return state;
 }
 
@@ -102,7 +102,7 @@ export function isPresent({ sessions }: UserState): boolean {
 export function refuse(parcel: Parcel, error: RouteError, ctx: Ctx): void {
   const outcome = { share: WHOLE, reached: 0, kept: 0, error };
   const { origin, number } = parcel;
-  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
+  ctx.sendAnyway(origin, { type: "outcome", number, outcome });
 }
 
 function refused(
@@ -114,7 +114,7 @@ function refused(
 ): UserState {
   const outcome = { share, reached: 0, kept: 0, error };
   const { origin, number } = parcel;
-  ctx.reply({ replyTo: origin }, { type: "outcome", number, outcome });
+  ctx.sendAnyway(origin, { type: "outcome", number, outcome });
   return state;
 }
 

@@ -43,8 +43,8 @@ export function pushWorkers(deps: WorkerDeps): SpawnWorker {
     label: "worker",
     behavior: workerBehavior(deps),
     onStart: { type: "begin" },
-    onEnd: ({ start: { master, name } }, reason, tell) => {
-      if (reason === "crashed") tell(master, { type: "worker-crashed", worker: name });
+    onEnd: ({ start: { master, name } }, reason, sendAnyway) => {
+      if (reason === "crashed") sendAnyway(master, { type: "worker-crashed", worker: name });
     },
     restart: "transient",
   };

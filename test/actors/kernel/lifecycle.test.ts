@@ -36,14 +36,16 @@ describe("stop", () => {
     expect(ended).toEqual(["a/d stopped", "a/b/c stopped", "a/b stopped", "a stopped"]);
   });
 
-  test("what it tells at its end is taken by a mailbox that is full", async () => {
+  test("what it sends at its end is taken by a mailbox that is full", async () => {
     const { system, settle, deadLetters } = testSystem();
     const out = probe<string>();
     const other = system.spawn(scripted({ mailbox: { max: 1, overflow: "refuse" } }), {
       ...{ name: "other", state: [] },
     });
     const a = system.spawn(
-      scripted({ onEnd: (_, reason, tell) => tell(other, (ctx) => ctx.send(out, reason)) }),
+      scripted({
+        onEnd: (_, reason, sendAnyway) => sendAnyway(other, (ctx) => ctx.send(out, reason)),
+      }),
       { name: "a", state: [] },
     );
     other.send((ctx) => ctx.send(out, "full"));

@@ -212,3 +212,13 @@ test("a session that is too busy when its user crashes finds the next one", asyn
   await node.settle();
   expect(device.offsets()).toEqual([1]);
 });
+
+test("a device is kicked although its session is too busy", async () => {
+  const node = sessionNode();
+  const device = node.login("ann");
+  await node.settle();
+  node.system.find(userKind, "ann")!.send({ type: "kick", device: undefined });
+  while (device.session.send({ type: "ack", offsets: [], upTo: -1 }));
+  await node.settle();
+  expect(device.closed()).toBe("kicked");
+});
