@@ -59,10 +59,11 @@ test("what was made before a kill -9 is not made again when its request is repea
   for (const request of [collected, waiting, apiToken, trial, start]) {
     before.push(await say(first, token, request));
   }
-  await vi.waitFor(async () => {
+  const finished = async () => {
     const shown = (await first.call("GET", `/v1/campaigns/${id}`, token)).body as Made;
     expect(shown.campaign?.state).toBe("finished");
-  });
+  };
+  await vi.waitFor(finished, { timeout: 20_000, interval: 50 });
   await killBeforeAnswers(first);
 
   const second = await startNode([], { cwd });
