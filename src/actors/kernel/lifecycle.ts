@@ -1,9 +1,10 @@
 import { RuntimeError } from "../../core/errors.ts";
-import type { ActorType, EndReason, Ref, SpawnOptions } from "./actor.ts";
+import type { ActorType, EndReason, SpawnOptions } from "./actor.ts";
 import { type Blueprint, Cell, type CellHost, Status } from "./cell.ts";
 import { Signal, withdrawn } from "./mailbox.ts";
 import { cancelAll } from "./pending.ts";
 import type { Registry } from "./registry.ts";
+import { sendAnyway } from "./send-anyway.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import { clearTimers } from "./timers.ts";
 import { tellWatchers, unwatchAll } from "./watch.ts";
@@ -139,11 +140,6 @@ export function endLife(host: LifecycleHost, cell: Cell, reason: EndReason): voi
   } catch (error) {
     host.callbackThrew(cell, error);
   }
-}
-
-function sendAnyway<T>(to: Ref<T>, message: T): void {
-  if (to instanceof Cell) to.sendAnyway(message);
-  else to.send(message);
 }
 
 /** Ends an actor once what is in its mailbox is handled. */

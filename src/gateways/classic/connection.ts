@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Ref } from "../../actors/kernel/actor.ts";
+import { sendAnyway } from "../../actors/kernel/send-anyway.ts";
 import type {
   CloseReason,
   ConnectionMessage,
@@ -263,8 +264,8 @@ export class ClassicConnection implements Ref<ConnectionMessage>, Guest, Bucket,
     hall.addresses.release(this.address);
     if (device === undefined) return;
     if (this.#slot > 0) hall.slots.release(device.self.principal, this.#slot, this);
-    if (!this.#sessionKnows) {
-      device.session?.send({ type: "detach", connection: this, final: true, why });
+    if (!this.#sessionKnows && device.session !== undefined) {
+      sendAnyway(device.session, { type: "detach", connection: this, final: true, why });
     }
     device.session = undefined;
   }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Ref } from "../../actors/kernel/actor.ts";
+import { sendAnyway } from "../../actors/kernel/send-anyway.ts";
 import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
 import { BOARD_DEVICE } from "../../core/device-secret.ts";
 import { type Carrier, ClassicDevice, type DeviceDeps } from "./device.ts";
@@ -117,7 +118,10 @@ export class ClassicPeer implements Ref<ConnectionMessage>, Carrier {
 
   /** Ends its session with the node. */
   leave(why: string): void {
-    this.device?.session?.send({ type: "detach", connection: this, final: true, why });
+    const session = this.device?.session;
+    if (session !== undefined) {
+      sendAnyway(session, { type: "detach", connection: this, final: true, why });
+    }
     this.#end();
   }
 

@@ -218,7 +218,9 @@ function left(
   state.held = undefined;
   ctx.clearTimer("tick");
   if (holder.type === "device") peers.remove(holder.principal, state.id);
-  if (session !== undefined) ctx.send(session, { type: "detach", connection: ctx.self, ...end });
+  if (session !== undefined) {
+    ctx.sendAnyway(session, { type: "detach", connection: ctx.self, ...end });
+  }
 }
 
 /** Ends of a channel without a session that say why its device was not logged in. */

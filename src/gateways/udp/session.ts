@@ -1,4 +1,4 @@
-import type { ActorType, EndReason } from "../../actors/kernel/actor.ts";
+import type { ActorType, EndReason, SendAnyway } from "../../actors/kernel/actor.ts";
 import type { ConnectionMessage } from "../../actors/session/messages.ts";
 import type { Result } from "../../core/result.ts";
 import { frameIn, join, pass, refuseBusy } from "./inward.ts";
@@ -33,7 +33,7 @@ export function udpSessionType(deps: UdpDeps): ActorType<UdpState, PrivateMessag
     label: "udp",
     kind: udpKind,
     onStart: { type: "start" },
-    onEnd: (state, reason) => ended(state, reason, deps),
+    onEnd: (state, reason, sendAnyway) => ended(state, { reason, sendAnyway }, deps),
     mailbox: { max: MAILBOX_MAX, overflow: "refuse" },
     restart: "temporary",
     behavior(state, message, ctx) {
@@ -271,11 +271,15 @@ function sessionRefused(
 }
 
 /** Does what a UDP session that did not end by itself could not do. */
-function ended(state: UdpState, reason: EndReason, { peers, socket }: UdpDeps): void {
+function ended(
+  state: UdpState,
+  { reason, sendAnyway }: { readonly reason: EndReason; readonly sendAnyway: SendAnyway },
+  { peers, socket }: UdpDeps,
+): void {
   const { session, holder, self, address, port } = state;
   if (holder.type === "device") peers.remove(holder.principal, state.id);
   if (session === undefined || self === undefined) return;
-  session.send({ type: "detach", connection: self, final: false });
+  sendAnyway(session, { type: "detach", connection: self, final: false });
   if (reason === "crashed") return;
   socket.send({ bytes: state.channel.close(new Uint8Array(0)), address, port });
 }

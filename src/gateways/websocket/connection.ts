@@ -1,5 +1,6 @@
 import type { WebSocket } from "uWebSockets.js";
 import type { Ref } from "../../actors/kernel/actor.ts";
+import { sendAnyway } from "../../actors/kernel/send-anyway.ts";
 import type {
   CloseReason,
   ConnectionMessage,
@@ -299,7 +300,7 @@ export class Connection implements Ref<ConnectionMessage>, Guest, Bucket {
     this.hub.left(this);
     const { session } = this;
     if (session !== undefined && !this.#sessionKnows) {
-      session.send({ type: "detach", connection: this, final, why });
+      sendAnyway(session, { type: "detach", connection: this, final, why });
     }
     this.session = undefined;
   }

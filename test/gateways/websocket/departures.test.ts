@@ -1,6 +1,7 @@
 /** Connections end without a fault: they are old enough, or the node is being emptied. */
 import { describe, expect, test } from "vitest";
 import { connect } from "../../../clients/js/src/index.ts";
+import { sessionKind } from "../../../src/actors/session/messages.ts";
 import { reached } from "../../clients/stub-server.ts";
 import { RawSocket } from "../../testkit/raw-socket.ts";
 import { VirtualClock } from "../../testkit/virtual-clock.ts";
@@ -22,6 +23,18 @@ describe("a connection that is old enough", () => {
     expect(code).toBe(4107);
     expect(kick).toMatchObject({ reason: "lifetime", reconnect: true });
     expect(await device.connect()).toMatchObject({ session });
+  });
+
+  test("is told to its session however much that has to do at the moment", async () => {
+    const node = testNode({ limits: { maxLifetimeMs: 100_000 } });
+    const { connection } = await node.login("ada");
+    const { session } = await connection.next("welcome");
+    const ref = node.system.find(sessionKind, session as string)!;
+    while (ref.send({ type: "ping", id: 1 }));
+    seconds(node, 111);
+    await connection.closed();
+    expect(node.gateway.connections).toBe(0);
+    expect(node.tally.attached).toBe(0);
   });
 
   test("ends at another time than those that came together with it", async () => {

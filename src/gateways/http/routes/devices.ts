@@ -1,3 +1,4 @@
+import { sendAnyway } from "../../../actors/kernel/send-anyway.ts";
 import { userKind } from "../../../actors/user/messages.ts";
 import { addressOf, boardKey, boardOf } from "../../../core/address.ts";
 import type { Api } from "../api.ts";
@@ -164,14 +165,14 @@ async function kick(target: Target, why: string, api: Api): Promise<number> {
   const { principal, session } = target;
   const refs = await refsOf(target, api);
   if (session !== undefined) {
-    for (const ref of refs) ref.send({ type: "close", reason: "kicked", message: why });
+    for (const ref of refs) sendAnyway(ref, { type: "close", reason: "kicked", message: why });
   } else if (boardOf(principal) === undefined) {
     const { relations } = api.actors;
     const told = { user: principal, device: undefined, reason: why };
     await api.ask(relations, { type: "kick", ...told });
   } else {
     const board = api.system.find(userKind, principal);
-    board?.send({ type: "kick", device: undefined, why });
+    if (board !== undefined) sendAnyway(board, { type: "kick", device: undefined, why });
   }
   return refs.length;
 }
