@@ -1,5 +1,5 @@
 import type { EndReason, Ref } from "./actor.ts";
-import type { Watchable, Watcher } from "./cell.ts";
+import { Cell, type Watchable, type Watcher } from "./cell.ts";
 import { tellWatchers } from "./watch.ts";
 
 /**
@@ -39,6 +39,15 @@ export function externalRef<Message>(
   send: (message: Message) => boolean,
 ): ExternalRef<Message> {
   return new FunctionRef(path, send);
+}
+
+/**
+ * Sends at once, past the limit of a mailbox: what must not get lost, and is bounded by something
+ * else, as by the connections whose end it tells. Actors have `ctx.sendAnyway`.
+ */
+export function sendAnyway<T>(to: Ref<T>, message: T): void {
+  if (to instanceof Cell) to.sendAnyway(message);
+  else to.send(message);
 }
 
 class FunctionRef<in Message> extends ExternalRef<Message> {

@@ -1,10 +1,10 @@
 import { RuntimeError } from "../../core/errors.ts";
 import type { ActorType, EndReason, SpawnOptions } from "./actor.ts";
 import { type Blueprint, Cell, type CellHost, Status } from "./cell.ts";
+import { sendAnyway } from "./external.ts";
 import { Signal, withdrawn } from "./mailbox.ts";
 import { cancelAll } from "./pending.ts";
 import type { Registry } from "./registry.ts";
-import { sendAnyway } from "./send-anyway.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import { clearTimers } from "./timers.ts";
 import { tellWatchers, unwatchAll } from "./watch.ts";

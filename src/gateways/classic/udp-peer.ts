@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Ref } from "../../actors/kernel/actor.ts";
-import { sendAnyway } from "../../actors/kernel/send-anyway.ts";
+import { sendAnyway } from "../../actors/kernel/external.ts";
 import type { ConnectionMessage, SessionMessage } from "../../actors/session/messages.ts";
 import { BOARD_DEVICE } from "../../core/device-secret.ts";
 import { type Carrier, ClassicDevice, type DeviceDeps } from "./device.ts";

@@ -1,6 +1,6 @@
 import type { WebSocket } from "uWebSockets.js";
 import type { Ref } from "../../actors/kernel/actor.ts";
-import { sendAnyway } from "../../actors/kernel/send-anyway.ts";
+import { sendAnyway } from "../../actors/kernel/external.ts";
 import type {
   CloseReason,
   ConnectionMessage,

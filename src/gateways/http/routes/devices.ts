@@ -1,4 +1,4 @@
-import { sendAnyway } from "../../../actors/kernel/send-anyway.ts";
+import { sendAnyway } from "../../../actors/kernel/external.ts";
 import { userKind } from "../../../actors/user/messages.ts";
 import { addressOf, boardKey, boardOf } from "../../../core/address.ts";
 import type { Api } from "../api.ts";
