@@ -179,7 +179,7 @@ const TROUBLES: readonly [title: string, decide: Decide, tries: number, words: s
   ["resets", (_, response) => response.socket?.resetAndDestroy(), 2, "ECONNRESET"],
   ["floods", (_, response) => response.end(Buffer.alloc(9_000_000, " ")), 2, "65536 bytes"],
   ["says else", (_, response) => say(response, 200, { allow: "yes" }), 1, 'boolean, got "yes"'],
-  ["says no JSON", (_, response) => response.end("<html>"), 1, "got nothing"],
+  ["says no JSON", (_, response) => response.end("<html>"), 1, "is no JSON"],
   ["sends away", (_, response) => response.writeHead(302, { location: "/" }).end(), 1, "302"],
 ];
 
