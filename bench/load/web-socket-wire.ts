@@ -48,7 +48,9 @@ class WebSocketWire implements Wire {
   }
 
   drop(): void {
-    this.#socket.destroy();
+    // Without a reset its port stays taken for a minute: with 50 000 of those this process spends
+    // its time on looking for a free one, and a storm of 3 s takes 30.
+    this.#socket.resetAndDestroy();
   }
 
   sayGoodBye(): void {
