@@ -1,10 +1,11 @@
 const BEAT_MS = 1000;
 
 /**
- * Seconds in which the process has run: what the silence of devices is counted in.
+ * Seconds in which the process has run: what the silence of devices, and the time for a log-in, are
+ * counted in.
  *
  * While a process stands still none of them passes, and what devices sent waits in its sockets:
- * it is read before anybody is taken as silent. Their owner calls `next` once a second.
+ * it is read before anybody is taken as silent or late. Their owner calls `next` once a second.
  */
 export class Beats {
   /** How many have passed since the start. */
